@@ -1,0 +1,45 @@
+"""The errors Openshelf raises on purpose.
+
+    OpenshelfError            exit code 1: something went wrong; the message says what to do
+    +-- UsageError            exit code 2: the command or a setting is wrong
+    |   +-- SettingsError
+    +-- DatabaseError         Postgres is away, full, or of another schema
+    |   +-- SchemaError
+    +-- BrokerError           the Kafka-protocol broker is away or refuses
+    +-- IngestError           foreign data cannot be read; nothing was written
+    +-- ModelError            a model artefact cannot be trusted; the old one stays
+
+A message is one line: what is wrong, then what to do.
+"""
+
+
+class OpenshelfError(Exception):
+    exit_code = 1
+
+
+class UsageError(OpenshelfError):
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    pass
+
+
+class DatabaseError(OpenshelfError):
+    pass
+
+
+class SchemaError(DatabaseError):
+    pass
+
+
+class BrokerError(OpenshelfError):
+    pass
+
+
+class IngestError(OpenshelfError):
+    pass
+
+
+class ModelError(OpenshelfError):
+    pass
