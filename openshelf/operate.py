@@ -58,7 +58,12 @@ def act(
         migrate.check(conn)
         offset = events.append(conn, event)
     report(
-        {"event_id": str(event.event_id), "reader_key": event.reader_key, "session_id": str(session_id), "offset": offset},
+        {
+            "event_id": str(event.event_id),
+            "reader_key": event.reader_key,
+            "session_id": str(session_id),
+            "offset": offset,
+        },
         as_json=as_json,
     )
 

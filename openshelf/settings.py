@@ -40,14 +40,16 @@ class Settings(BaseSettings):
     )
     secret: SecretStr | None = Field(
         None,
-        description="Key of the reader pseudonyms and cookies, 32 characters or more; unset: made once under the home folder.",
+        description="Key of the reader pseudonyms, 32 characters or more; unset: made once under the home folder.",
     )
     host: str = Field("127.0.0.1", description="Address the storefront listens on.")
     port: int = Field(8501, ge=1, le=65535, description="Port the storefront listens on.")
     demo_readers: bool = Field(
         True, description="Let visitors sign in as a demo reader; refused unless bound to loopback."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe log line written.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe log line written."
+    )
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="json: one object per line; console: for people; auto: console on a terminal."
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from openshelf.database import embedded, migrate, pool
 from openshelf.settings import get_settings
 

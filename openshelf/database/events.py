@@ -18,6 +18,7 @@ class LogRow:
     log_offset: int
     payload: bytes
     appended_at: datetime
+    reader_key: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def read_after(conn: psycopg.Connection, next_offsets: dict[int, int], limit: in
     """Rows at or after the given next offset of each partition, at most `limit` per partition, in order."""
     with conn.cursor(row_factory=class_row(LogRow)) as cursor:
         return cursor.execute(
-            """select log.partition, log.log_offset, log.payload, log.appended_at
+            """select log.partition, log.log_offset, log.payload, log.appended_at, log.reader_key
                from unnest(%(partitions)s::smallint[], %(offsets)s::bigint[]) as want (partition, next_offset)
                cross join lateral (
                    select * from stream.event_log as candidate

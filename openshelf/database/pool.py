@@ -49,7 +49,9 @@ def _configure(conn: psycopg.Connection) -> None:
     conn.commit()
 
 
-def connect(settings: Settings | None = None, *, autocommit: bool = False, unlimited: bool = False) -> psycopg.Connection:
+def connect(
+    settings: Settings | None = None, *, autocommit: bool = False, unlimited: bool = False
+) -> psycopg.Connection:
     """One connection of its own, for commands. `unlimited` lifts the statement limit for long work.
 
     Raises:
@@ -63,17 +65,22 @@ def connect(settings: Settings | None = None, *, autocommit: bool = False, unlim
         )
     except psycopg.OperationalError as error:
         raise DatabaseError(
-            f"Postgres does not answer: {str(error).splitlines()[0]}. Is OPENSHELF_DATABASE_URL right and the server up?"
+            f"Postgres does not answer: {str(error).splitlines()[0]}. Is OPENSHELF_DATABASE_URL right?"
         ) from error
     _configure(conn)
     return conn
 
 
+def ping(conn: psycopg.Connection) -> None:
+    """One round trip; raises psycopg.OperationalError when Postgres is away."""
+    conn.execute("select 1")
+
+
 @cache
-def get_pool() -> ConnectionPool:
+def get_pool() -> ConnectionPool[psycopg.Connection]:
     """The pool of this process (storefront, dataflow); reconnects by itself when Postgres comes back."""
     settings = get_settings()
-    pool = ConnectionPool(
+    pool: ConnectionPool[psycopg.Connection] = ConnectionPool(
         database_url(settings),
         kwargs={"connect_timeout": CONNECT_TIMEOUT_S, "options": _options(settings)},
         min_size=1,

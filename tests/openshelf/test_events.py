@@ -2,6 +2,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+
 from openshelf import topics
 from openshelf.contracts import Action, Interaction, Surface, new_event_id, utc_now
 from openshelf.database import events

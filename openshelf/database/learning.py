@@ -1,0 +1,251 @@
+"""The registry of models, training runs and their metrics, and what a policy ranks: vectors and popularity."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+import numpy as np
+import psycopg
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A registered model without its weights."""
+
+    version: str
+    kind: str
+    parent_version: str | None
+    status: str
+    status_reason: str | None
+    config: dict[str, Any]
+    manifest: dict[str, Any]
+    metrics: dict[str, Any]
+    sha256: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Promotion:
+    version: str
+    promoted_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class RankedWork:
+    """What ranking needs of an active work: the house's rating, and how its readers took it lately."""
+
+    book_id: int
+    rating: float | None
+    warmth: float  # sum of the rewards of recent acts on it
+
+
+_COLUMNS: LiteralString = (
+    "version, kind, parent_version, status, status_reason, config, manifest, metrics, sha256, created_at"
+)
+
+
+def lock_registry(conn: psycopg.Connection) -> None:
+    """Until the end of the transaction, no other process numbers, promotes or rolls back a model."""
+    conn.execute("select pg_advisory_xact_lock(7302)")
+
+
+def next_version(conn: psycopg.Connection, kind: str) -> str:
+    """`policy-0001` and so on; call under `lock_registry`."""
+    row = conn.execute(
+        "select coalesce(max(split_part(version, '-', 2)::int), 0) + 1 from learning.models where kind = %s", [kind]
+    ).fetchone()
+    assert row
+    return f"{kind}-{row[0]:04d}"
+
+
+def insert_model(conn: psycopg.Connection, model: ModelRow, weights: bytes) -> None:
+    conn.execute(
+        """insert into learning.models (version, kind, parent_version, status, status_reason, config, manifest,
+               metrics, weights, sha256, created_at)
+           values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+        [
+            model.version, model.kind, model.parent_version, model.status, model.status_reason, Jsonb(model.config),
+            Jsonb(model.manifest), Jsonb(model.metrics), weights, model.sha256, model.created_at,
+        ],
+    )  # fmt: skip
+
+
+def models(conn: psycopg.Connection, kind: str | None = None) -> list[ModelRow]:
+    """All registered models, oldest first."""
+    with conn.cursor(row_factory=class_row(ModelRow)) as cursor:
+        return cursor.execute(
+            f"""select {_COLUMNS} from learning.models
+                where kind = coalesce(%s, kind) order by created_at, version""",
+            [kind],
+        ).fetchall()
+
+
+def model(conn: psycopg.Connection, version: str) -> ModelRow | None:
+    with conn.cursor(row_factory=class_row(ModelRow)) as cursor:
+        return cursor.execute(f"select {_COLUMNS} from learning.models where version = %s", [version]).fetchone()
+
+
+def champion(conn: psycopg.Connection, kind: str) -> ModelRow | None:
+    with conn.cursor(row_factory=class_row(ModelRow)) as cursor:
+        return cursor.execute(
+            f"select {_COLUMNS} from learning.models where kind = %s and status = 'champion'", [kind]
+        ).fetchone()
+
+
+def weights(conn: psycopg.Connection, version: str) -> bytes | None:
+    row = conn.execute("select weights from learning.models where version = %s", [version]).fetchone()
+    return bytes(row[0]) if row else None
+
+
+def set_status(conn: psycopg.Connection, version: str, status: str, reason: str | None) -> None:
+    conn.execute(
+        "update learning.models set status = %s, status_reason = %s where version = %s", [status, reason, version]
+    )
+
+
+def insert_promotion(conn: psycopg.Connection, kind: str, version: str, promoted_at: datetime, reason: str) -> None:
+    conn.execute(
+        "insert into learning.promotions (kind, version, promoted_at, reason) values (%s, %s, %s, %s)",
+        [kind, version, promoted_at, reason],
+    )
+
+
+def promotions(conn: psycopg.Connection, kind: str) -> list[Promotion]:
+    """In the order in which they were made."""
+    with conn.cursor(row_factory=class_row(Promotion)) as cursor:
+        return cursor.execute(
+            "select version, promoted_at, reason from learning.promotions where kind = %s order by promotion_id", [kind]
+        ).fetchall()
+
+
+def start_run(
+    conn: psycopg.Connection, kind: str, config: dict[str, Any], seed: int, parent: str | None, started_at: datetime
+) -> int:
+    row = conn.execute(
+        """insert into learning.runs (kind, parent_version, config, seed, started_at)
+           values (%s, %s, %s, %s, %s) returning run_id""",
+        [kind, parent, Jsonb(config), seed, started_at],
+    ).fetchone()
+    assert row
+    return row[0]
+
+
+def count_data(conn: psycopg.Connection, run_id: int, count_new: int, count_old: int) -> None:
+    conn.execute(
+        "update learning.runs set count_new = %s, count_old = %s where run_id = %s", [count_new, count_old, run_id]
+    )
+
+
+def finish_run(
+    conn: psycopg.Connection, run_id: int, status: str, message: str | None, version: str | None, finished_at: datetime
+) -> None:
+    conn.execute(
+        "update learning.runs set status = %s, message = %s, version = %s, finished_at = %s where run_id = %s",
+        [status, message, version, finished_at, run_id],
+    )
+
+
+def insert_metrics(conn: psycopg.Connection, run_id: int, rows: list[tuple[int, str, float]]) -> None:
+    """Curves of a run: (step, name, value)."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            """insert into learning.run_metrics (run_id, step, name, value) values (%s, %s, %s, %s)
+               on conflict (run_id, name, step) do update set value = excluded.value""",
+            [(run_id, *row) for row in rows],
+        )
+
+
+def catalogue_version(conn: psycopg.Connection) -> int:
+    row = conn.execute("select version from library.catalogue_version").fetchone()
+    return row[0] if row else 0
+
+
+def serving_stamp(conn: psycopg.Connection) -> tuple[str | None, int]:
+    """(champion policy, catalogue version): what a server compares to know that it must reload."""
+    row = conn.execute(
+        """select (select version from learning.models where kind = 'policy' and status = 'champion'), version
+           from library.catalogue_version"""
+    ).fetchone()
+    return row if row else (None, 0)
+
+
+def text_embeddings(conn: psycopg.Connection) -> tuple[np.ndarray, np.ndarray]:
+    """Active works that are embedded: book_ids (n,) ascending and their vectors (n, 384) float32.
+
+    Binary COPY into one array: 100k works take a fraction of a second.
+    """
+    with (
+        conn.cursor() as cursor,
+        cursor.copy(
+            """copy (
+               select book_id, embedding from library.text_embeddings
+               join library.works using (book_id) where active order by book_id
+           ) to stdout (format binary)"""
+        ) as copy,
+    ):
+        raw = b"".join(bytes(block) for block in copy)
+    # 11 bytes of signature, two empty int32 headers; at the end an int16 of -1.
+    record = np.dtype(
+        [("fields", ">i2"), ("id_bytes", ">i4"), ("book_id", ">i4"), ("vector_bytes", ">i4"), ("dim", ">i2"),
+         ("unused", ">i2"), ("vector", ">f2", 384)]
+    )  # fmt: skip
+    rows = np.frombuffer(raw[19:-2], dtype=record)
+    return rows["book_id"].astype(np.int64), rows["vector"].astype(np.float32)
+
+
+def ranked_works(conn: psycopg.Connection, days: int = 30, now: datetime | None = None) -> list[RankedWork]:
+    """Every active work in ascending book_id, with the warmth of the last `days` days before `now`."""
+    with conn.cursor(row_factory=class_row(RankedWork)) as cursor:
+        return cursor.execute(
+            """with recent as (
+                   select book_id, sum(reward)::float8 as warmth from stream.interactions
+                   where occurred_at > coalesce(%(now)s, now()) - %(days)s * interval '1 day'
+                       and occurred_at <= coalesce(%(now)s, 'infinity'::timestamptz)
+                       and book_id is not null and not inferred
+                   group by book_id
+               )
+               select works.book_id, works.rating, coalesce(recent.warmth, 0) as warmth
+               from library.works left join recent using (book_id)
+               where works.active order by works.book_id""",
+            {"now": now, "days": days},
+        ).fetchall()
+
+
+def by_popularity(works: list[RankedWork]) -> list[int]:
+    """Warmest first; where nobody acted yet, the house's own ratings decide, and like rated works are mixed."""
+    return [
+        work.book_id
+        for work in sorted(works, key=lambda w: (-w.warmth, -(w.rating or 0.0), w.book_id * 2_654_435_761 % 2**32))
+    ]
+
+
+def popular(conn: psycopg.Connection, limit: int, days: int = 30) -> list[int]:
+    """The most popular works of the last `days` days; before any history, the best rated."""
+    return by_popularity(ranked_works(conn, days))[:limit]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What adapter training needs of a work."""
+
+    book_id: int
+    subjects: list[str]  # principal subject first
+    series_id: int | None
+    language: str | None
+
+
+def works_to_relate(conn: psycopg.Connection) -> list[Work]:
+    """Active works with their subjects, in ascending book_id."""
+    with conn.cursor(row_factory=class_row(Work)) as cursor:
+        return cursor.execute(
+            """select works.book_id, works.series_id, works.language,
+                      array_remove(array_agg(subjects.name order by work_subjects.position), null) as subjects
+               from library.works
+               left join library.work_subjects using (book_id)
+               left join library.subjects using (subject_id)
+               where works.active
+               group by works.book_id order by works.book_id"""
+        ).fetchall()

@@ -1,0 +1,64 @@
+"""What a reader did, as the dataflow stored it: enough to make the reader's state anew."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+
+from openshelf.contracts import Action, Interaction, Surface
+
+
+@dataclass(frozen=True)
+class StoredAct:
+    """One interaction as stored, for rebuilding a reader's state."""
+
+    event: Interaction
+    reward: float
+
+
+@dataclass(frozen=True)
+class _Act:
+    event_id: UUID
+    occurred_at: datetime
+    session_id: UUID
+    action: str
+    book_id: int | None
+    surface: str
+    value: float | None
+    reward: float
+    inferred: bool
+
+
+def stored_acts(
+    conn: psycopg.Connection, reader_key: str, *, before_offset: int | None, limit: int = 20_000
+) -> list[StoredAct]:
+    """A reader's newest stored acts in the order of the log, those before `before_offset` if it is given."""
+    with conn.cursor(row_factory=class_row(_Act)) as cursor:
+        rows = cursor.execute(
+            """select event_id, occurred_at, session_id, action, book_id, surface, value, reward::float8, inferred
+               from stream.interactions
+               where reader_key = %(reader_key)s
+                   and (%(before)s::bigint is null or log_offset < %(before)s)
+               order by log_offset desc nulls last, received_at desc
+               limit %(limit)s""",
+            {"reader_key": reader_key, "before": before_offset, "limit": limit},
+        ).fetchall()
+    return [
+        StoredAct(
+            Interaction(
+                event_id=row.event_id,
+                occurred_at=row.occurred_at,
+                reader_key=reader_key,
+                session_id=row.session_id,
+                action=Action(row.action),
+                book_id=row.book_id,
+                surface=Surface(row.surface),
+                value=row.value,
+                inferred=row.inferred,
+            ),
+            row.reward,
+        )
+        for row in reversed(rows)
+    ]

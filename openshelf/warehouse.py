@@ -1,0 +1,189 @@
+"""Build the warehouse: dbt as a child process against the database of the settings."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from psycopg.conninfo import conninfo_to_dict
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from openshelf.cli import command_app, report
+from openshelf.database import analytics, migrate, pool
+from openshelf.errors import OpenshelfError
+from openshelf.settings import Settings, get_settings
+
+PROJECT = Path(__file__).resolve().parent.parent / "dbt"
+LINES_BETWEEN_REPORTS = 40
+
+app = command_app("The warehouse: what readers were shown and what they answered.", group=True)
+
+# "12 of 98 PASS not_null_dim_works_book_id ...", once when a node starts and once when it ends.
+_NODE_ENDED = re.compile(r"\b(\d+) of (\d+) (?!START)[A-Z]")
+
+
+class WarehouseError(OpenshelfError):
+    pass
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    models: int
+    tests: int
+    warnings: list[str]
+    mart_rows: int
+    seconds: float
+
+
+def build(
+    settings: Settings,
+    *,
+    full_refresh: bool = False,
+    select: str | None = None,
+    project: Path = PROJECT,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> BuildReport:
+    """Run `dbt build`; two callers take turns. `on_progress` gets (nodes done, nodes in all).
+
+    Raises:
+        WarehouseError: what failed. Failed models and all behind them keep their old rows.
+    """
+    started = time.monotonic()
+    arguments = ["build", *(["--full-refresh"] if full_refresh else []), *(["--select", select] if select else [])]
+    with pool.connect(settings, autocommit=True, unlimited=True) as conn:
+        migrate.check(conn)
+        with analytics.building(conn):
+            results = _results(settings, project, arguments, on_progress)
+        rows = analytics.count_mart_rows(conn)
+    kinds = [str(result["unique_id"]).split(".")[0] for result in results]
+    return BuildReport(
+        models=sum(kind in {"model", "seed"} for kind in kinds),
+        tests=sum(kind in {"test", "unit_test"} for kind in kinds),
+        warnings=[_named(result) for result in results if result["status"] == "warn"],
+        mart_rows=rows,
+        seconds=round(time.monotonic() - started, 1),
+    )
+
+
+def _results(
+    settings: Settings, project: Path, arguments: list[str], on_progress: Callable[[int, int], None] | None
+) -> list[dict[str, Any]]:
+    """The results of every node of one dbt run that went well."""
+    path = settings.home / "dbt" / "target" / "run_results.json"
+    path.unlink(missing_ok=True)
+    code, output = _run_dbt(settings, project, arguments, on_progress)
+    results = json.loads(path.read_text("utf-8"))["results"] if path.exists() else []
+    failed = [_named(result) for result in results if result["status"] in {"error", "fail", "runtime error"}]
+    if failed:
+        raise WarehouseError(
+            f"the warehouse was not built: {'; '.join(failed)}. These and all behind them keep their old rows; "
+            f"mend the data or the model, then run it again (log: {settings.home / 'dbt' / 'logs'})"
+        )
+    if code != 0:
+        raise WarehouseError(f"dbt ended with {code}: {_last_words(output)}")
+    return results
+
+
+def _named(result: dict[str, Any]) -> str:
+    """A node with what it said, on one line."""
+    name = ".".join(str(result["unique_id"]).split(".")[2:3])
+    return f"{name} ({' '.join(str(result.get('message') or result['status']).split())[:200]})"
+
+
+def _last_words(output: list[str]) -> str:
+    return " ".join(" ".join(output[-8:]).split())[-400:] or "it said nothing"
+
+
+def _run_dbt(
+    settings: Settings, project: Path, arguments: list[str], on_progress: Callable[[int, int], None] | None = None
+) -> tuple[int, list[str]]:
+    """Exit code and output lines of dbt. The child never outlives this call."""
+    dbt = Path(sys.executable).parent / "dbt"
+    if not (project / "dbt_project.yml").exists():
+        raise WarehouseError(f"there is no dbt project at {project}: run from a source checkout (pip install -e .)")
+    if not dbt.exists():
+        raise WarehouseError(f"dbt is not installed beside {sys.executable}: run `make install`")
+    output: list[str] = []
+    command = [str(dbt), "--no-use-colors", *arguments, "--project-dir", str(project), "--profiles-dir", str(project)]
+    with subprocess.Popen(
+        command, env=_environment(settings), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as child:
+        assert child.stdout
+        try:
+            for line in child.stdout:
+                output.append(line.rstrip())
+                ended = _NODE_ENDED.search(line)
+                if ended and on_progress:
+                    on_progress(int(ended[1]), int(ended[2]))
+        finally:
+            if child.poll() is None:
+                child.terminate()
+        return child.wait(), output
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """What dbt/profiles.yml and dbt itself read; the password under the prefix that dbt keeps out of its logs."""
+    parts = conninfo_to_dict(pool.database_url(settings))
+    home = settings.home / "dbt"
+    wanted = {
+        "WAREHOUSE_HOST": parts.get("host") or "localhost",
+        "WAREHOUSE_PORT": parts.get("port") or "5432",
+        "WAREHOUSE_USER": parts.get("user") or "postgres",
+        "WAREHOUSE_DBNAME": parts.get("dbname") or "postgres",
+        "WAREHOUSE_SSLMODE": parts.get("sslmode") or "prefer",
+        "DBT_ENV_SECRET_PASSWORD": parts.get("password") or "",
+        "DBT_TARGET_PATH": home / "target",
+        "DBT_LOG_PATH": home / "logs",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_PARTIAL_PARSE": "true",
+    }
+    return os.environ | {name: str(value) for name, value in wanted.items()}
+
+
+@contextmanager
+def _shown_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on a terminal, a plain line now and then elsewhere, nothing when JSON is wanted."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None if quiet else _plain_line
+        return
+    columns = (TextColumn("warehouse"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("warehouse", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _plain_line(done: int, total: int) -> None:
+    if done == total or done % LINES_BETWEEN_REPORTS == 0:
+        typer.echo(f"warehouse: {done} of {total}", err=True)
+
+
+@app.command("build")
+def build_command(
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Rebuild incremental tables too.")] = False,
+    select: Annotated[str | None, typer.Option(help="dbt's selection, e.g. +mart_actions_daily.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Build and test all tables of the warehouse; what fails keeps its old rows."""
+    with _shown_progress(quiet=as_json) as on_progress:
+        built = build(get_settings(), full_refresh=full_refresh, select=select, on_progress=on_progress)
+    report(built, as_json=as_json)
+
+
+@app.command("docs")
+def docs_command() -> None:
+    """Write the documentation of the warehouse as one HTML file."""
+    settings = get_settings()
+    code, output = _run_dbt(settings, PROJECT, ["docs", "generate", "--static"])
+    if code != 0:
+        raise WarehouseError(f"dbt ended with {code}: {_last_words(output)}")
+    typer.echo(settings.home / "dbt" / "target" / "static_index.html")

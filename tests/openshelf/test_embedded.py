@@ -1,0 +1,95 @@
+"""The embedded server on its own home: shared, stopped by the last holder, survives kill -9."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from openshelf.database import embedded
+from openshelf.errors import DatabaseError
+
+HOLD = """
+import sys
+from pathlib import Path
+from openshelf.database import embedded
+print(embedded.start(Path(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="openshelf-"))
+    yield path
+    process = embedded.postmaster(path)
+    if process:
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def holder(home: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    process.url = process.stdout.readline().strip()  # type: ignore[attr-defined]
+    return process
+
+
+def gone(process: psutil.Process) -> bool:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_the_last_holder_stops_the_server_even_if_another_was_killed(home: Path) -> None:
+    first, second = holder(home), holder(home)
+    server = embedded.postmaster(home)
+    assert server
+    assert first.url == second.url  # type: ignore[attr-defined]
+
+    first.kill()
+    first.wait()
+    assert server.is_running()
+    second.communicate()
+
+    assert gone(server)
+
+
+def test_every_committed_row_survives_a_killed_server(home: Path) -> None:
+    process = holder(home)
+    url: str = process.url  # type: ignore[attr-defined]
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("create table kept as select generate_series(1, 1000) as n")
+    server = embedded.postmaster(home)
+    assert server
+    server.kill()
+    assert gone(server)
+    process.kill()
+    process.wait()
+
+    again = holder(home)
+    with psycopg.connect(again.url, connect_timeout=5) as conn:  # type: ignore[attr-defined]
+        row = conn.execute("select count(*) from kept").fetchone()
+    again.communicate()
+
+    assert row == (1000,)
+
+
+def test_a_nearly_full_disk_is_said_before_postgres_meets_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "MIN_FREE_BYTES", 2**60)
+
+    with pytest.raises(DatabaseError, match="Free some space"):
+        embedded.start(home)

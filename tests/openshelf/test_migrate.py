@@ -1,0 +1,68 @@
+import hashlib
+import threading
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from openshelf.database import migrate
+from openshelf.errors import SchemaError
+
+# Forward only: a migration that has been released is never edited. Add its hash when it is merged.
+RELEASED: dict[str, str] = {}
+
+
+def test_migrating_twice_changes_nothing(make_database: Callable[..., str]) -> None:
+    with psycopg.connect(make_database()) as conn:
+        first, second = migrate.migrate(conn), migrate.migrate(conn)
+
+        assert first == [migration.name for migration in migrate.known()]
+        assert second == []
+        migrate.check(conn)
+
+
+def test_two_processes_may_migrate_together(make_database: Callable[..., str]) -> None:
+    url, applied = make_database(), []
+
+    def run() -> None:
+        with psycopg.connect(url) as conn:
+            applied.extend(migrate.migrate(conn))
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert applied == [migration.name for migration in migrate.known()]
+
+
+def test_a_migration_that_fails_leaves_nothing(
+    make_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = migrate.Migration(9999, "9999_broken", "create table library.half (x int); select 1 / 0;")
+    monkeypatch.setattr(migrate, "known", lambda known=migrate.known(): [*known, broken])
+    with psycopg.connect(make_database()) as conn:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            migrate.migrate(conn)
+        conn.rollback()
+
+        assert migrate.applied(conn) == 0
+
+
+@pytest.mark.parametrize(("number", "advice"), [(1, "run `openshelf migrate`"), (9999, "install the newer program")])
+def test_another_schema_is_refused_with_what_to_do(conn: psycopg.Connection, number: int, advice: str) -> None:
+    conn.execute("delete from public.openshelf_migrations")
+    conn.execute("insert into public.openshelf_migrations (number, name) values (%s, 'x')", [number])
+
+    with pytest.raises(SchemaError, match=advice):
+        migrate.check(conn)
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    assert [migration.number for migration in migrate.known()] == list(range(1, len(migrate.known()) + 1))
+
+
+def test_released_migrations_are_never_edited() -> None:
+    now = {m.name: hashlib.sha256(m.sql.encode()).hexdigest()[:16] for m in migrate.known()}
+    assert {name: now[name] for name in RELEASED} == RELEASED

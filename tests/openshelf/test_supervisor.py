@@ -1,0 +1,116 @@
+"""The supervisor with small children: restart, stop, no orphans, one instance, port."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from openshelf.errors import UsageError
+from openshelf.settings import Settings
+from openshelf.supervisor import Part, Supervisor, check_port_free, is_running, only_instance
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, server_url: str) -> Settings:
+    return Settings(home=tmp_path / "home", database_url=server_url, port=18501)  # type: ignore[arg-type]
+
+
+def eventually(holds: Callable[[], bool], patience_s: float = 15) -> bool:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(0.05)
+    return holds()
+
+
+def test_a_part_that_dies_is_started_again(settings: Settings) -> None:
+    part = Part("sleeper", SLEEPER)
+    supervisor = Supervisor(settings, [part])
+    supervisor.start()
+    assert part.process
+    first = part.process.pid
+    os.kill(first, signal.SIGKILL)
+
+    back = supervisor.watch(
+        until=lambda: part.is_running and part.process is not None and part.process.pid != first, patience_s=15
+    )
+    supervisor.stop()
+
+    assert back
+    assert part.count_failures == 1
+    assert not part.is_running
+
+
+def test_a_part_that_ignores_the_stop_is_killed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openshelf.supervisor.STOP_PATIENCE_S", 1)
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    )
+    part = Part("deaf", [sys.executable, "-c", deaf])
+    supervisor = Supervisor(settings, [part])
+    supervisor.start()
+    assert eventually(lambda: "deaf" in supervisor.log_path(part).read_text())
+
+    supervisor.stop()
+
+    assert not part.is_running
+
+
+def test_children_end_with_a_supervisor_that_is_killed(settings: Settings, server_url: str, tmp_path: Path) -> None:
+    script = textwrap.dedent(f"""
+        from openshelf.settings import Settings
+        from openshelf.supervisor import Part, Supervisor
+        part = Part("sleeper", {SLEEPER!r})
+        supervisor = Supervisor(Settings(home={str(settings.home)!r}, database_url={server_url!r}), [part])
+        supervisor.start()
+        print(part.process.pid, flush=True)
+        supervisor.watch()
+    """)
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    child = psutil.Process(int(process.stdout.readline()))
+    assert child.is_running()
+
+    process.kill()
+    process.wait()
+
+    assert eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_second_instance_is_told_who_runs(settings: Settings) -> None:
+    with only_instance(settings):
+        script = f"""
+from openshelf.settings import Settings
+from openshelf.supervisor import only_instance
+with only_instance(Settings(home={str(settings.home)!r})):
+    pass
+"""
+        second = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+        assert is_running(settings)
+        assert f"pid {os.getpid()}" in second.stderr
+        assert second.returncode == 1
+    assert not is_running(settings)
+    with only_instance(settings):
+        pass
+
+
+def test_a_taken_port_is_said_with_the_setting_to_change(settings: Settings) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        busy = settings.model_copy(update={"port": taken.getsockname()[1]})
+
+        with pytest.raises(UsageError, match="OPENSHELF_PORT"):
+            check_port_free(busy)
