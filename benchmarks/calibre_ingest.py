@@ -1,0 +1,105 @@
+"""Seconds to build the demo library, to ingest a Calibre library, to ingest it unchanged, and after one edit.
+
+python benchmarks/calibre_ingest.py [--quick] [--json]     (`--quick`: 10,000 books; else 100,000)
+
+The large library is the demo catalogue over and over with a number in each title, written with Calibre's own schema
+but without covers and files. Embedding is left out. A Postgres of its own, thrown away afterwards.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from ingest import demo_calibre
+from ingest.demo_catalogue import load_catalogue
+from ingest.load import ingest_calibre
+from openshelf.database import embedded, migrate, pool
+from openshelf.settings import get_settings
+
+
+def large_library(folder: Path, books: int) -> None:
+    """A library of this many books, database only."""
+    originals = load_catalogue()
+    works = [
+        replace(
+            originals[n % len(originals)],
+            title=f"{originals[n % len(originals)].title} {n // len(originals)}",
+            isbn=None,
+        )
+        for n in range(books)
+    ]
+    placed = demo_calibre.place(works, datetime(2026, 1, 1, tzinfo=UTC).date(), neighbours=False)
+    folder.mkdir(parents=True)
+    demo_calibre.write_database(folder / "metadata.db", placed, [0] * books, "")
+
+
+def edit_one(library: Path) -> None:
+    with contextlib.closing(sqlite3.connect(library / "metadata.db")) as db, db:
+        db.execute("update comments set text = '<p>Another text.</p>' where book = 1")
+        db.create_function("title_sort", 1, lambda title: title)
+        db.execute("update books set last_modified = '2026-06-01 00:00:00+00:00' where id = 1")
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    begun = time.perf_counter()
+    result = work()
+    return round(time.perf_counter() - begun, 2), result
+
+
+def measure(conn: psycopg.Connection, home: Path, books: int) -> dict[str, float | int]:
+    demo = home / "demo"
+    build_s, _ = timed(lambda: demo_calibre.build(demo))
+    demo_s, first = timed(lambda: ingest_calibre(conn, demo))
+    demo_again_s, _ = timed(lambda: ingest_calibre(conn, demo))
+    large = home / "large"
+    large_library(large, books)
+    large_s, _ = timed(lambda: ingest_calibre(conn, large))
+    unchanged_s, unchanged = timed(lambda: ingest_calibre(conn, large))
+    edit_one(large)
+    edited_s, edited = timed(lambda: ingest_calibre(conn, large))
+    if unchanged.catalogue_version is not None or edited.updated != 1:
+        raise SystemExit(f"the runs did not do what is measured: {unchanged}, {edited}")
+    return {
+        "demo_books": first.editions,
+        "demo_build_s": build_s,
+        "demo_ingest_s": demo_s,
+        "demo_unchanged_s": demo_again_s,
+        "books": books,
+        "ingest_s": large_s,
+        "unchanged_s": unchanged_s,
+        "one_edit_s": edited_s,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="openshelf-bench-"))
+    os.environ["OPENSHELF_HOME"] = str(home)
+    os.environ.pop("OPENSHELF_DATABASE_URL", None)
+    try:
+        with pool.connect(get_settings(), unlimited=True) as conn:
+            migrate.migrate(conn)
+            found = measure(conn, home, 10_000 if options.quick else 100_000)
+    finally:
+        embedded.stop(home)
+        shutil.rmtree(home, ignore_errors=True)
+    print(json.dumps(found) if options.json else "\n".join(f"{key}: {value}" for key, value in found.items()))
+
+
+if __name__ == "__main__":
+    main()

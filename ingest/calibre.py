@@ -1,0 +1,221 @@
+"""Reads a Calibre library: a consistent copy of its `metadata.db`, checked, then every field of every book.
+
+The library itself is only ever read. Base tables are used, never Calibre's views, which call functions that
+only Calibre defines.
+"""
+
+import contextlib
+import sqlite3
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from openshelf.errors import IngestError
+
+DATABASE = "metadata.db"
+# How long to wait for Calibre to finish a write before giving up.
+PATIENCE_S = 15.0
+_POLL_S = 0.25
+_MAGIC = b"SQLite format 3\0"
+_LINKED = ("authors", "tags", "publishers", "ratings", "series", "languages")
+_TABLES = (
+    "books",
+    "comments",
+    "data",
+    "identifiers",
+    "library_id",
+    *_LINKED,
+    *(f"books_{name}_link" for name in _LINKED),
+)
+
+
+@dataclass(frozen=True)
+class CalibreFile:
+    format: str
+    name: str  # of the file in the book's folder, with its ending
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class CalibreBook:
+    """One row of `books` with all that hangs on it, as Calibre stores it."""
+
+    calibre_id: int
+    uuid: str | None
+    title: str
+    title_sort: str | None
+    added_at: str | None
+    published_at: str | None
+    modified_at: str
+    folder: str
+    has_cover: bool
+    series_index: float
+    authors: tuple[tuple[str, str | None], ...]  # name and sort, in order; commas in names are still '|'
+    languages: tuple[str, ...]
+    publisher: str | None
+    rating: int | None  # 0 to 10
+    series: str | None
+    subjects: tuple[str, ...]
+    comments: str | None  # HTML
+    files: tuple[CalibreFile, ...]
+    identifiers: tuple[tuple[str, str], ...]
+
+
+def database_of(library: Path) -> Path:
+    """Where the database of a library is; the folder or the file itself may be named.
+
+    Raises:
+        IngestError: there is none, or it cannot be one.
+    """
+    path = library / DATABASE if library.is_dir() else library
+    if not path.is_file():
+        raise IngestError(f"{path} is not there; name the folder of a Calibre library (it holds {DATABASE}).")
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_MAGIC))
+    except OSError as error:
+        raise IngestError(f"{path} cannot be read: {error.strerror}; give this user the right to read it.") from error
+    if not head:
+        raise IngestError(f"{path} is empty; restore it from a backup, or name another library.")
+    if head != _MAGIC:
+        raise IngestError(f"{path} is not a Calibre database; restore it from a backup, or name another library.")
+    return path
+
+
+@contextlib.contextmanager
+def open_snapshot(library: Path, patience_s: float = PATIENCE_S) -> Iterator[sqlite3.Connection]:
+    """A checked private copy of the library's database, thrown away afterwards.
+
+    Raises:
+        IngestError: it is missing, damaged, no Calibre library, or locked for longer than `patience_s`.
+    """
+    path = database_of(library)
+    with tempfile.TemporaryDirectory(prefix="openshelf-calibre-") as folder:
+        copy = sqlite3.connect(Path(folder) / DATABASE)
+        try:
+            _copy(path, copy, patience_s)
+            _check(path, copy)
+            # One row that is not UTF-8 would otherwise end the whole reading.
+            copy.text_factory = lambda raw: raw.decode("utf-8", "replace")
+            yield copy
+        finally:
+            copy.close()
+
+
+def _copy(path: Path, copy: sqlite3.Connection, patience_s: float) -> None:
+    deadline = time.monotonic() + patience_s
+
+    def give_up_when_late(_status: int, _remaining: int, _total: int) -> None:
+        # backup() itself would retry a locked database for ever.
+        if time.monotonic() > deadline:
+            raise TimeoutError
+
+    try:
+        uri = f"{path.resolve().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_POLL_S)) as source:
+            source.backup(copy, progress=give_up_when_late, sleep=_POLL_S)
+    except TimeoutError as error:
+        raise _locked(path, patience_s) from error
+    except sqlite3.Error as error:
+        if "locked" in str(error) or "busy" in str(error):
+            raise _locked(path, patience_s) from error
+        raise _damaged(path, str(error)) from error
+
+
+def _locked(path: Path, patience_s: float) -> IngestError:
+    return IngestError(f"{path} stayed locked for {patience_s:g} s; let Calibre finish or close it, then run again.")
+
+
+def _damaged(path: Path, what: str) -> IngestError:
+    return IngestError(
+        f"{path} is damaged ({what.splitlines()[0][:120]}); restore a backup or run `calibredb restore_database`."
+    )
+
+
+def _check(path: Path, copy: sqlite3.Connection) -> None:
+    try:
+        # A damaged page can still answer counts; only this reads them all.
+        (verdict,) = copy.execute("pragma quick_check(1)").fetchone()
+        tables = {name for (name,) in copy.execute("select name from sqlite_master where type = 'table'")}
+    except sqlite3.Error as error:
+        raise _damaged(path, str(error)) from error
+    if verdict != "ok":
+        raise _damaged(path, verdict)
+    if missing := [table for table in _TABLES if table not in tables]:
+        raise IngestError(f"{path} is no Calibre library: it has no table {missing[0]}; name another library.")
+
+
+def library_uuid(db: sqlite3.Connection) -> str:
+    row = db.execute("select uuid from library_id").fetchone()
+    if not row or not row[0]:
+        raise IngestError("the library has no id of its own; open it once in Calibre, then run again.")
+    return row[0]
+
+
+def modified_times(db: sqlite3.Connection) -> dict[int, str]:
+    """Id -> last change of every book: what decides whether anything is to be read at all."""
+    return dict(db.execute("select id, last_modified from books").fetchall())
+
+
+def read_books(db: sqlite3.Connection, ids: Iterable[int]) -> list[CalibreBook]:
+    """These books with all their fields, by id."""
+    db.execute("create temp table if not exists wanted (book integer primary key)")
+    db.execute("delete from wanted")
+    db.executemany("insert or ignore into wanted values (?)", [(key,) for key in ids])
+    authors = _many(db, "books_authors_link l join authors a on a.id = l.author", "a.name, a.sort", "l.id")
+    languages = _many(
+        db, "books_languages_link l join languages a on a.id = l.lang_code", "a.lang_code", "l.item_order, l.id"
+    )
+    subjects = _many(db, "books_tags_link l join tags a on a.id = l.tag", "a.name", "l.id")
+    publishers = _many(db, "books_publishers_link l join publishers a on a.id = l.publisher", "a.name", "l.id")
+    ratings = _many(db, "books_ratings_link l join ratings a on a.id = l.rating", "a.rating", "l.id")
+    series = _many(db, "books_series_link l join series a on a.id = l.series", "a.name", "l.id")
+    comments = _many(db, "comments l", "l.text", "l.id")
+    files = _many(db, "data l", "l.format, l.name, l.uncompressed_size", "l.format")
+    identifiers = _many(db, "identifiers l", "l.type, l.val", "l.type")
+    rows = db.execute(
+        """select id, uuid, title, sort, timestamp, pubdate, last_modified, path, has_cover, series_index
+           from books join wanted on wanted.book = books.id order by id"""
+    )
+    return [
+        CalibreBook(
+            calibre_id=key,
+            uuid=uuid,
+            title=title or "",
+            title_sort=sort,
+            added_at=added,
+            published_at=published,
+            modified_at=modified,
+            folder=folder or "",
+            has_cover=bool(has_cover),
+            series_index=float(index if index is not None else 1.0),
+            authors=tuple(authors[key]),
+            languages=tuple(code for (code,) in languages[key]),
+            publisher=_first(publishers[key]),
+            rating=_first(ratings[key]),
+            series=_first(series[key]),
+            subjects=tuple(name for (name,) in subjects[key]),
+            comments=_first(comments[key]),
+            files=tuple(
+                CalibreFile(kind.upper(), f"{name}.{kind.lower()}", int(size or 0)) for kind, name, size in files[key]
+            ),
+            identifiers=tuple(identifiers[key]),
+        )
+        for key, uuid, title, sort, added, published, modified, folder, has_cover, index in rows
+    ]
+
+
+def _many(db: sqlite3.Connection, tables: str, columns: str, order: str) -> defaultdict[int, list[tuple]]:
+    """Book -> rows of what hangs on it."""
+    found: defaultdict[int, list[tuple]] = defaultdict(list)
+    query = f"select l.book, {columns} from {tables} join wanted w on w.book = l.book order by l.book, {order}"
+    for book, *values in db.execute(query):
+        found[book].append(tuple(values))
+    return found
+
+
+def _first(rows: list[tuple]):  # -> the one value of the first row, or None
+    return rows[0][0] if rows else None

@@ -1,0 +1,238 @@
+"""Calibre's fields into ours: plain text without mark-up, real dates, known languages. Pure but for `find_files`.
+
+Nothing is made up: what is absent stays None, and a record that cannot be used is rejected with its reason.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from html import unescape
+from pathlib import Path, PurePosixPath
+
+import ftfy
+import langcodes
+import nh3
+from langcodes.tag_parser import LanguageTagError
+from PIL import Image
+
+from ingest.calibre import CalibreBook
+from openshelf.folding import fold_words
+
+# A change of the cleaning is a new recipe: every record is read and compared again.
+RECIPE = 1
+LONGEST_TEXT = 500  # characters of a title, name or subject
+LONGEST_SUMMARY = 20_000
+MOST_PIXELS = 40_000_000  # a cover of more is no cover but an attack on whoever shows it
+_FIRST_YEAR = 102  # Calibre writes 0101-01-01 for "undefined"
+_TAG = re.compile(r"</?[a-zA-Z!][^<>]*>")
+_BLOCK_END = re.compile(r"</(?:p|div|li|h[1-6]|blockquote|tr)\s*>|<br\s*/?>", re.IGNORECASE)
+_SPACES = re.compile(r"[^\S\n]+")
+_REFUSED = re.compile("[\x00\ud800-\udfff]")
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_NOTHING = frozenset({"", "nan", "none", "null", "n a", "unknown"})
+_NO_AUTHOR = frozenset(
+    {"unknown", "unknown author", "неизвестныи", "неизвестен", "unbekannt", "inconnu", "desconocido", "khong ro"}
+)
+_CHILDREN = re.compile(r"\b(children|picture books?|juvenile|kids|kinder|jeunesse|thieu nhi|детям|детск\w*)\b")
+_YOUNG_ADULT = re.compile(r"\b(young adult|teens?|teenage|подростк\w*)\b")
+
+
+@dataclass(frozen=True)
+class Author:
+    name: str
+    sort: str
+
+
+@dataclass(frozen=True)
+class BookFile:
+    format: str
+    path: str  # relative to the library
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What Calibre says of one book, cleaned."""
+
+    calibre_id: int
+    calibre_uuid: str | None
+    title: str
+    title_sort: str
+    authors: tuple[Author, ...]
+    languages: tuple[str, ...]  # ISO 639-3
+    published_on: date | None
+    publisher: str | None
+    series_name: str | None
+    series_index: float | None
+    rating: float | None  # stars, 0.5 to 5
+    summary: str | None
+    subjects: tuple[str, ...]
+    folder: str
+    cover_path: str | None
+    files: tuple[BookFile, ...]
+    identifiers: tuple[tuple[str, str], ...]
+    added_at: datetime | None
+    modified_at: datetime
+
+    @property
+    def authors_text(self) -> str:
+        return ", ".join(author.name for author in self.authors)
+
+    @property
+    def content_hash(self) -> str:
+        """Equal when nothing that matters differs; the time of the last change does not."""
+        fields = asdict(replace(self, modified_at=datetime(2000, 1, 1, tzinfo=UTC)))
+        packed = json.dumps([RECIPE, fields], default=str, ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(packed.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    calibre_id: int
+    reason: str
+
+
+@lru_cache(maxsize=8192)  # names and subjects come again and again
+def line(text: str | None) -> str:
+    """One line of plain text: mended letters, no mark-up, no control characters, single spaces."""
+    return " ".join(_TAG.sub("", _mended(text)).split())[:LONGEST_TEXT].strip() if text else ""
+
+
+def summary(html: str | None) -> str | None:
+    """Plain text of a description, its paragraphs apart by an empty line; None when it says nothing."""
+    if not html:
+        return None
+    broken = _BLOCK_END.sub("\n", _mended(html))
+    plain = _UNSEEN.sub("", unescape(nh3.clean(broken, tags=set(), clean_content_tags={"script", "style"})))
+    paragraphs = [_SPACES.sub(" ", paragraph).strip() for paragraph in plain.split("\n")]
+    text = "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+    return None if fold_words(text[:40]) in _NOTHING else text[:LONGEST_SUMMARY].rstrip()
+
+
+def _mended(text: str) -> str:
+    """Wrongly decoded letters put right; without what Postgres refuses (NUL, lone surrogates) and cannot be seen."""
+    # ftfy needs the controls of \x80-\x9f to recognise what was decoded wrongly: they go afterwards.
+    fixed = ftfy.fix_text(_REFUSED.sub("", text), unescape_html=False, uncurl_quotes=False)
+    return _UNSEEN.sub("", fixed)
+
+
+def published(text: str | None) -> date | None:
+    """The day of a Calibre date; None for its 'undefined' and for nonsense."""
+    moment = instant(text)
+    return moment.date() if moment and moment.year >= _FIRST_YEAR else None
+
+
+def instant(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment and moment.tzinfo else moment.replace(tzinfo=UTC) if moment else None
+
+
+@lru_cache(maxsize=1024)
+def language(code: str) -> str | None:
+    """ISO 639-3 of any language code: 'vi' and 'vie' -> 'vie'; None for what is no language."""
+    try:
+        found = langcodes.Language.get(code.strip()).to_alpha3()
+    except (LanguageTagError, LookupError):
+        return None
+    return None if found in {"und", "mis", "mul", "zxx"} else found
+
+
+def audience(subjects: Iterable[str]) -> str:
+    """'children', 'young adult' or 'adult', from the subjects."""
+    # Folded text has и for й: the patterns above are written that way too.
+    folded = " ; ".join(fold_words(subject) for subject in subjects)
+    if _YOUNG_ADULT.search(folded):
+        return "young adult"
+    return "children" if _CHILDREN.search(folded) else "adult"
+
+
+def _authors(book: CalibreBook) -> tuple[Author, ...]:
+    found: dict[str, Author] = {}
+    for raw_name, raw_sort in book.authors:
+        name = line(raw_name.replace("|", ","))
+        if name and fold_words(name) not in _NO_AUTHOR:
+            found.setdefault(name, Author(name, line((raw_sort or "").replace("|", ",")) or name))
+    return tuple(found.values())
+
+
+def inside(folder: str) -> PurePosixPath | None:
+    """A book's folder relative to its library, or None if it would lead out of it."""
+    path = PurePosixPath(folder.replace("\\", "/"))
+    safe = (
+        folder and not path.is_absolute() and ".." not in path.parts and "\0" not in folder and ":" not in path.parts[0]
+    )
+    return path if safe else None
+
+
+def clean(book: CalibreBook) -> Edition | Rejected:
+    """The record of a book as we keep it; its files are not looked for yet."""
+    title = line(book.title)
+    if not title:
+        return Rejected(book.calibre_id, "it has no title")
+    folder = inside(book.folder)
+    if folder is None:
+        return Rejected(book.calibre_id, "its folder lies outside the library")
+    modified = instant(book.modified_at)
+    if modified is None:
+        return Rejected(book.calibre_id, "its time of last change cannot be read")
+    series = line(book.series) or None
+    return Edition(
+        calibre_id=book.calibre_id,
+        calibre_uuid=book.uuid,
+        title=title,
+        title_sort=line(book.title_sort) or title,
+        authors=_authors(book),
+        languages=tuple(dict.fromkeys(filter(None, map(language, book.languages)))),
+        published_on=published(book.published_at),
+        publisher=line(book.publisher) or None,
+        series_name=series,
+        series_index=book.series_index if series else None,
+        rating=min(book.rating, 10) / 2 if book.rating and book.rating > 0 else None,
+        summary=summary(book.comments),
+        subjects=tuple(dict.fromkeys(filter(None, map(line, book.subjects)))),
+        folder=str(folder),
+        cover_path=str(folder / "cover.jpg") if book.has_cover else None,
+        files=tuple(
+            BookFile(file.format, str(folder / file.name), file.size_bytes)
+            for file in book.files
+            if inside(file.name) is not None
+        ),
+        identifiers=tuple(
+            (line(kind).lower(), line(value)) for kind, value in book.identifiers if line(kind) and line(value)
+        ),
+        added_at=instant(book.added_at),
+        modified_at=modified,
+    )
+
+
+def find_files(edition: Edition, library: Path) -> Edition:
+    """The edition with only those files, and that cover, which are really in the library's folder."""
+    root = library.resolve()
+
+    def is_there(path: str) -> bool:
+        target = (root / path).resolve()  # follows links: one that leads out of the library counts as absent
+        return target.is_relative_to(root) and target.is_file()
+
+    return replace(
+        edition,
+        files=tuple(file for file in edition.files if is_there(file.path)),
+        cover_path=edition.cover_path
+        if edition.cover_path and is_there(edition.cover_path) and _is_picture(root / edition.cover_path)
+        else None,
+    )
+
+
+def _is_picture(path: Path) -> bool:
+    """By its head only: the picture itself is not decoded."""
+    try:
+        with Image.open(path) as image:
+            return image.width * image.height <= MOST_PIXELS
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return False

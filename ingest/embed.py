@@ -1,0 +1,75 @@
+"""Embeds the texts of works, only those whose text has changed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import psycopg
+
+from models.embedding import MODEL_NAME, TextEncoder
+from models.work_text import text_hash, work_text
+from openshelf.database import embeddings, ingestion
+from openshelf.errors import IngestError
+
+# Stored and committed together: what a stop half-way through wastes.
+BATCH = 1_024
+_LENGTH_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class EmbedReport:
+    works: int  # active works
+    embedded: int  # of them now
+    catalogue_version: int | None  # None: nothing changed
+
+
+def embed_changed(
+    conn: psycopg.Connection,
+    load_encoder: Callable[[], TextEncoder],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> EmbedReport:
+    """Embed every active work whose text is not embedded yet; commits batch by batch.
+
+    The encoder is loaded only if there is something to embed.
+
+    Raises:
+        IngestError: the encoder gave back too few vectors, or one that is no direction.
+    """
+    sources = embeddings.text_sources(conn)
+    waiting: list[tuple[int, str, str]] = []
+    for source in sources:
+        text = work_text(source.title, source.authors_text, source.series_name, source.subjects_text, source.summary)
+        digest = text_hash(text)
+        if digest != source.text_hash or source.model != MODEL_NAME:
+            waiting.append((source.book_id, digest, text))
+    conn.commit()
+    if not waiting:
+        return EmbedReport(len(sources), 0, None)
+    encoder = load_encoder()
+    version = 0
+    for start in range(0, len(waiting), BATCH):
+        batch = waiting[start : start + BATCH]
+
+        def show(done: int, start: int = start) -> None:
+            if on_progress:
+                on_progress(start + done, len(waiting))
+
+        vectors = encoder.encode_documents([text for _, _, text in batch], show)
+        check_vectors(vectors, len(batch))
+        embeddings.store(
+            conn, MODEL_NAME, [(book, digest, vector) for (book, digest, _), vector in zip(batch, vectors, strict=True)]
+        )
+        version = ingestion.bump_version(conn)
+        conn.commit()
+    return EmbedReport(len(sources), len(waiting), version)
+
+
+def check_vectors(vectors: np.ndarray, count: int) -> None:
+    """Refuse vectors that are too few, not finite, or not of length 1: they would spoil every search."""
+    if len(vectors) != count:
+        raise IngestError(f"the encoder gave {len(vectors)} vectors for {count} texts; nothing of them was stored.")
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not np.isfinite(lengths).all() or (abs(lengths - 1) > _LENGTH_TOLERANCE).any():
+        raise IngestError(
+            "the encoder gave vectors that are not finite or not of length 1; nothing of them was stored."
+        )
