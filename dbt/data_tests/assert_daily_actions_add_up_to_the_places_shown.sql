@@ -1,0 +1,31 @@
+with
+
+by_action as (
+
+    select
+        slate_date,
+        sum(count_places) as count_places
+    from {{ ref('mart_actions_daily') }}
+    group by slate_date
+
+),
+
+by_place as (
+
+    select
+        slate_date,
+        count(*) as count_places
+    from {{ ref('fct_slate_places') }}
+    where is_shown
+    group by slate_date
+
+)
+
+select
+    by_action.count_places as count_by_action,
+    by_place.count_places as count_by_place,
+    coalesce(by_action.slate_date, by_place.slate_date) as slate_date
+from by_action
+full outer join by_place
+    on by_action.slate_date = by_place.slate_date
+where by_action.count_places is distinct from by_place.count_places

@@ -1,0 +1,6 @@
+{% test expression_holds(model, expression) %}
+
+    select * from {{ model }}
+    where not coalesce({{ expression }}, false)
+
+{% endtest %}

@@ -1,0 +1,7 @@
+select
+    action,
+    label,
+    description,
+    strength,
+    is_answer
+from {{ ref('actions') }}

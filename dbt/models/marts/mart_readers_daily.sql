@@ -1,0 +1,1 @@
+{{ acts_by_period('day') }}

@@ -1,0 +1,29 @@
+with
+
+source as (
+
+    select * from {{ source('stream', 'slates') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- identifiers
+        slate_id,
+        event_id,
+        reader_key,
+        session_id,
+        ---------- how it was drawn
+        policy_version,
+        arm,
+        surface,
+        ---------- timestamps
+        created_at,
+        event_received_at,
+        stored_at
+    from source
+
+)
+
+select * from renamed
