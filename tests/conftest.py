@@ -24,7 +24,11 @@ for name in [name for name in os.environ if name.startswith("OPENSHELF_") and na
 def server_home() -> Iterator[Path]:
     """Home folder whose embedded Postgres serves the whole test run; short, for the socket's path."""
     home = Path(tempfile.mkdtemp(prefix="openshelf-tests-"))
-    embedded.start(home)
+    with psycopg.connect(embedded.start(home), autocommit=True) as conn:
+        # Its databases end with the run; faults are tested on servers of their own, which sync.
+        conn.execute("alter system set fsync = off")
+        conn.execute("alter system set synchronous_commit = off")
+        conn.execute("select pg_reload_conf()")
     yield home
     embedded.stop(home)
     shutil.rmtree(home, ignore_errors=True)

@@ -1,0 +1,73 @@
+"""From raw log entries to acts with their reward; what is bad becomes a dead letter. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from models.rewards import Rewards
+from openshelf.contracts import BadEvent, Interaction, parse_interaction
+from openshelf.database.stream import DeadLetterRow, InteractionRow
+
+
+@dataclass(frozen=True, slots=True)
+class RawAct:
+    """One entry as its source gave it.
+
+    `source`, `partition`, `offset` say where it was read. `log_partition` and `log_offset` are its place in
+    the log table: the same numbers when read from there, the relay's headers when read from a broker, and
+    None when someone else wrote to the topic.
+    """
+
+    source: str
+    partition: int
+    offset: int
+    payload: bytes
+    received_at: datetime
+    log_partition: int | None
+    log_offset: int | None
+    reader_key: str = ""  # as the log's writer named it; what counts is the one in the payload
+
+
+@dataclass(frozen=True, slots=True)
+class TakenAct:
+    event: Interaction
+    reward: float
+    rewards_version: str
+    raw: RawAct
+
+    def row(self) -> InteractionRow:
+        event = self.event
+        return InteractionRow(
+            event_id=event.event_id,
+            version=event.version,
+            occurred_at=event.occurred_at,
+            reader_key=event.reader_key,
+            session_id=event.session_id,
+            action=event.action,
+            book_id=event.book_id,
+            slate_id=event.slate_id,
+            position=event.position,
+            surface=event.surface,
+            value=event.value,
+            reward=self.reward,
+            rewards_version=self.rewards_version,
+            inferred=event.inferred,
+            partition=self.raw.log_partition,
+            log_offset=self.raw.log_offset,
+            received_at=self.raw.received_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BadAct:
+    reason: str
+    raw: RawAct
+
+    def row(self) -> DeadLetterRow:
+        return DeadLetterRow(self.raw.source, self.raw.partition, self.raw.offset, self.reason, self.raw.payload)
+
+
+def take(raw: RawAct, rewards: Rewards) -> TakenAct | BadAct:
+    event = parse_interaction(raw.payload, raw.received_at)
+    if isinstance(event, BadEvent):
+        return BadAct(event.reason, raw)
+    return TakenAct(event, rewards.of(event), rewards.version, raw)

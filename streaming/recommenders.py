@@ -1,0 +1,74 @@
+"""Which recommender serves: loaded at the start, replaced while the dataflow runs when champion or catalogue change."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextvars import copy_context
+
+import psycopg
+import structlog
+
+from models import serving
+from models.serving import Recommender
+from streaming import stopping
+from streaming.patience import PatientConnection
+
+CHECK_EVERY_S = 1.0
+# A champion or catalogue that did not load is tried again, in case the fault has passed.
+RETRY_EVERY_S = 30.0
+
+_log = structlog.get_logger(__name__)
+
+Stamp = tuple[str | None, int]
+
+
+class RecommenderKeeper:
+    """Holds what serves; `refresh` loads what is newer and keeps the old one if that fails."""
+
+    def __init__(
+        self,
+        stamp: Callable[[psycopg.Connection], Stamp] = serving.stamp,
+        load: Callable[[psycopg.Connection], Recommender] = serving.load_recommender,
+    ) -> None:
+        self._stamp, self._load = stamp, load
+        self._current: Recommender | None = None
+        self._seen: Stamp | None = None
+        self._retry_at = float("inf")
+
+    def current(self) -> Recommender | None:
+        return self._current
+
+    def refresh(self, conn: psycopg.Connection) -> bool:
+        """Load champion and catalogue if they are not those seen last; whether something new serves now."""
+        newest = self._stamp(conn)
+        if newest == self._seen and time.monotonic() < self._retry_at:
+            return False
+        self._seen = newest
+        try:
+            loaded = self._load(conn)
+        except psycopg.OperationalError:
+            self._seen = None
+            raise
+        except Exception:  # noqa: BLE001 - whatever is wrong with the new one, the old one must go on serving
+            self._retry_at = time.monotonic() + RETRY_EVERY_S
+            _log.exception("recommender_refused", champion=newest[0], catalogue_version=newest[1], serving=self._name())
+            return False
+        # One assignment: a batch that is being drawn keeps the one it took.
+        self._current, self._retry_at = loaded, float("inf")
+        _log.info("recommender_serves", policy=loaded.version, catalogue_version=loaded.catalogue_version)
+        return True
+
+    def watch(self, connection: PatientConnection) -> threading.Thread:
+        """Refresh in a thread of its own until the process is asked to stop."""
+
+        def look() -> None:
+            while not stopping.wait(CHECK_EVERY_S):
+                connection.try_once(self.refresh)
+            connection.close()
+
+        thread = threading.Thread(target=copy_context().run, args=[look], name="recommenders", daemon=True)
+        thread.start()
+        return thread
+
+    def _name(self) -> str | None:
+        return self._current.version if self._current else None

@@ -1,0 +1,77 @@
+"""The relay dataflow: every entry of the log table to the interactions topic, in order, confirmed before it counts."""
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import Source
+from bytewax.outputs import DynamicSink, StatelessSinkPartition
+
+from openshelf import topics
+from openshelf.database import stream
+from openshelf.database.stream import Batch, DeadLetterRow
+from streaming.acts import RawAct
+from streaming.broker_source import OFFSET_HEADER, PARTITION_HEADER, RECEIVED_HEADER
+from streaming.patience import PatientConnection
+from streaming.publishing import ConfirmedSender, OutMessage
+
+CONSUMER = "relay"
+FLOW_ID = "relay"
+# Brokers refuse messages of a megabyte; no act is anywhere near it.
+MAX_PAYLOAD_BYTES = 500_000
+
+
+def message_of(raw: RawAct, reader_key: str) -> OutMessage:
+    return OutMessage(
+        topics.INTERACTIONS,
+        reader_key,
+        raw.payload,
+        (
+            (PARTITION_HEADER, str(raw.partition).encode()),
+            (OFFSET_HEADER, str(raw.offset).encode()),
+            (RECEIVED_HEADER, raw.received_at.isoformat().encode()),
+        ),
+    )
+
+
+class RelayPart(StatelessSinkPartition[RawAct]):
+    def __init__(self, connection: PatientConnection, sender: ConfirmedSender) -> None:
+        self._connection, self._sender = connection, sender
+
+    def write_batch(self, items: list[RawAct]) -> None:
+        fit = [raw for raw in items if len(raw.payload) <= MAX_PAYLOAD_BYTES]
+        self._sender.send([message_of(raw, raw.reader_key) for raw in fit])
+        too_large = [
+            DeadLetterRow(
+                raw.source,
+                raw.partition,
+                raw.offset,
+                f"event of {len(raw.payload)} bytes is too large for the broker",
+                raw.payload,
+            )
+            for raw in items
+            if len(raw.payload) > MAX_PAYLOAD_BYTES
+        ]
+        progress: dict[int, int] = {}
+        for raw in items:
+            progress[raw.partition] = max(progress.get(raw.partition, 0), raw.offset + 1)
+        batch = Batch(dead_letters=too_large, progress=progress)
+        self._connection.run(lambda conn: stream.store_batch(conn, CONSUMER, batch))
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class RelaySink(DynamicSink[RawAct]):
+    def __init__(self, connection: PatientConnection, sender: ConfirmedSender) -> None:
+        self._connection, self._sender = connection, sender
+
+    def build(self, step_id: str, worker_index: int, worker_count: int) -> RelayPart:
+        return RelayPart(self._connection, self._sender)
+
+
+def build_flow(source: Source[RawAct], sink: RelaySink) -> Dataflow:
+    """One worker only: what is behind the progress of a partition must have been sent."""
+    flow = Dataflow(FLOW_ID)
+    raws = op.input("read_acts", flow, source)
+    # RawAct
+    op.output("send_acts", raws, sink)
+    return flow

@@ -1,0 +1,68 @@
+"""The session dataflow: acts in; interactions, sessions, slates and dead letters out. Wiring only."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeGuard, cast
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow, Stream
+from bytewax.inputs import Source
+from bytewax.outputs import Sink
+
+from models.rewards import Rewards
+from streaming.acts import BadAct, RawAct, TakenAct, take
+from streaming.batch_sink import Outcome
+from streaming.session_logic import History, SessionLogic
+from streaming.slates import CurrentRecommender, draw_slates
+
+# The recovery store hangs on these names.
+FLOW_ID = "sessions"
+STEP_IDS = (
+    "read_acts",
+    "take_acts",
+    "part_dead_letters",
+    "key_by_reader",
+    "move_sessions",
+    "draw_slates",
+    "join_dead_letters",
+    "store_batch",
+)
+
+
+def build_flow(
+    source: Source[RawAct],
+    sink: Sink[Outcome],
+    *,
+    rewards: Rewards,
+    recommender: CurrentRecommender,
+    history: History,
+    clock: Callable[[], datetime],
+    silence: timedelta,
+) -> Dataflow:
+    """`recommender` gives what serves now, or None; `history` a reader's stored acts; `silence` ends a session."""
+
+    def take_all(raws: list[RawAct]) -> list[TakenAct | BadAct]:
+        return [take(raw, rewards) for raw in raws]
+
+    flow = Dataflow(FLOW_ID)
+    raws = op.input("read_acts", flow, source)
+    # RawAct
+    taken = op.flat_map_batch("take_acts", raws, take_all)
+    # TakenAct | BadAct
+    parted = op.branch("part_dead_letters", taken, _is_taken)
+    # trues TakenAct, falses BadAct
+    keyed = op.key_on("key_by_reader", parted.trues, lambda act: act.event.reader_key)
+    # reader_key and TakenAct
+    moved = op.stateful_batch("move_sessions", keyed, lambda snapshot: SessionLogic(snapshot, history, clock, silence))
+    # reader_key and MovedAct | EndedSessions
+    drawn = op.flat_map_batch("draw_slates", moved, partial(draw_slates, recommender))
+    # DrawnAct | EndedSessions
+    outcomes = op.merge("join_dead_letters", drawn, cast("Stream[BadAct]", parted.falses))
+    # DrawnAct | EndedSessions | BadAct
+    op.output("store_batch", outcomes, sink)
+    return flow
+
+
+def _is_taken(act: TakenAct | BadAct) -> TypeGuard[TakenAct]:
+    return isinstance(act, TakenAct)

@@ -1,0 +1,80 @@
+import psycopg
+import pytest
+from stream_acts import SmallRecommender
+
+from streaming.recommenders import RecommenderKeeper, Stamp
+
+
+class Shop:
+    """What is on offer: a stamp and what loading gives."""
+
+    def __init__(self) -> None:
+        self.stamp: Stamp = ("policy-1", 1)
+        self.fault: Exception | None = None
+        self.count_loads = 0
+
+    def load(self, _conn: psycopg.Connection) -> SmallRecommender:
+        self.count_loads += 1
+        if self.fault:
+            raise self.fault
+        loaded = SmallRecommender()
+        loaded.version = str(self.stamp[0])
+        return loaded
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@pytest.fixture
+def keeper(shop: Shop) -> RecommenderKeeper:
+    return RecommenderKeeper(stamp=lambda _: shop.stamp, load=shop.load)  # pyright: ignore[reportArgumentType]
+
+
+def serving(keeper: RecommenderKeeper) -> str | None:
+    current = keeper.current()
+    return current.version if current else None
+
+
+def test_a_new_champion_or_catalogue_is_loaded_and_nothing_else_is(
+    keeper: RecommenderKeeper, shop: Shop, conn: psycopg.Connection
+) -> None:
+    keeper.refresh(conn)
+    keeper.refresh(conn)
+    assert (serving(keeper), shop.count_loads) == ("policy-1", 1)
+
+    shop.stamp = ("policy-2", 1)
+    assert keeper.refresh(conn)
+    assert serving(keeper) == "policy-2"
+
+    shop.stamp = ("policy-2", 2)
+    assert keeper.refresh(conn)
+    assert shop.count_loads == 3
+
+
+def test_one_that_does_not_load_is_refused_aloud_and_the_old_one_stays(
+    keeper: RecommenderKeeper, shop: Shop, conn: psycopg.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keeper.refresh(conn)
+    shop.stamp, shop.fault = ("policy-2", 1), ValueError("truncated")
+
+    assert not keeper.refresh(conn)
+    assert not keeper.refresh(conn)
+
+    assert serving(keeper) == "policy-1"
+    assert shop.count_loads == 2
+    written = capsys.readouterr()
+    assert "recommender_refused" in written.out + written.err
+
+
+def test_a_lost_connection_while_loading_is_no_refusal(
+    keeper: RecommenderKeeper, shop: Shop, conn: psycopg.Connection
+) -> None:
+    shop.fault = psycopg.OperationalError("gone")
+    with pytest.raises(psycopg.OperationalError):
+        keeper.refresh(conn)
+
+    shop.fault = None
+
+    assert keeper.refresh(conn)
