@@ -1,0 +1,262 @@
+"""Search as every surface uses it: hybrid of words and meaning, blind to accents, mending one-letter typos.
+
+Shells out to `openshelf.database.search` for the one statement and to the encoder for the query's vector.
+Without the encoder the words alone answer, and the log says so.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import psycopg
+import structlog
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from models import embedding
+from openshelf.contracts import clean_text
+from openshelf.database import learning
+from openshelf.database import search as statements
+from openshelf.errors import ModelError
+from openshelf.folding import fold, fold_words
+
+Mode = Literal["all", "title", "author", "subject", "meaning"]
+
+MAX_QUERY = 200
+# A cosine below this is no likeness: MiniLM gives unrelated texts up to about 0.2.
+MEANING_FLOOR = 0.25
+# A work that holds all the words is surer than one that is merely near.
+WORDS_WEIGHT = 2.0
+# Words at least this long may differ by one letter; twice as long, by two.
+MIN_MENDED = 4
+
+# Weights of the tsvector each mode looks at.
+_LABELS: dict[Mode, list[str] | None] = {
+    "all": None,
+    "title": ["A"],
+    "author": ["B"],
+    "subject": ["C"],
+    "meaning": None,
+}
+_LAST_WORD = re.compile(r"(\w{2,})$")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What every hit must be. `language` is ISO 639-3; years are of first publication, both ends included."""
+
+    language: str | None = None
+    subject: str | None = None
+    format: str | None = None
+    year_from: int | None = None
+    year_to: int | None = None
+    audience: str | None = None
+    series: str | None = None
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One work found. `matched`: words, meaning, both, spelling (a typo was mended), author or popular.
+
+    `cosine` of query and work, where meaning was compared and near enough.
+    """
+
+    book_id: int
+    score: float
+    matched: str
+    cosine: float | None = None
+
+
+NO_FILTERS = Filters()
+
+
+def search(
+    conn: psycopg.Connection, text: str, mode: Mode = "all", filters: Filters = NO_FILTERS, limit: int = 30
+) -> list[Hit]:
+    """Best works for a query, best first; an empty query finds nothing.
+
+    Quoted phrases, `or` and a leading minus work as in web search engines; the last word may be unfinished.
+    """
+    asked = tidy(text)
+    if not fold_words(asked):
+        return []
+    found = _find(conn, asked, mode, filters, limit)
+    if mode == "meaning" or any(row.words_place for row in found):
+        return [_hit(row) for row in found]
+    mended = mend(conn, asked)
+    if mended is None:
+        return [_hit(row) for row in found]
+    again = _find(conn, mended, mode, filters, limit)
+    return [_hit(row, mended=True) for row in again] or [_hit(row) for row in found]
+
+
+def search_any_word(
+    conn: psycopg.Connection, text: str, words: Sequence[str], filters: Filters = NO_FILTERS, limit: int = 30
+) -> list[Hit]:
+    """For questions in sentences: works near in meaning to `text`, or holding a word that begins as one of `words`."""
+    folded = [word for part in words for word in fold_words(tidy(part)).split()]
+    query = _query(filters, limit, any_word=" | ".join(f"'{word}':*" for word in folded), words_weight=1.0)
+    return [_hit(row) for row in statements.find(conn, _with_meaning(query, tidy(text)))]
+
+
+def similar(conn: psycopg.Connection, book_id: int, limit: int = 12) -> list[Hit]:
+    """Works like this one: near in meaning, else of the same authors, else popular; never empty in a filled library."""
+    near = [Hit(n.book_id, n.score, "meaning", n.score) for n in statements.neighbours(conn, book_id, limit)]
+    if near:
+        return near
+    ladder = [
+        ("author", statements.of_same_authors(conn, book_id, limit)),
+        ("popular", learning.popular(conn, 2 * limit + 1)),
+    ]
+    chosen: dict[int, str] = {}
+    for matched, book_ids in ladder:
+        for other in book_ids:
+            if other != book_id:
+                chosen.setdefault(other, matched)
+    return [Hit(other, 1 / (1 + place), matched) for place, (other, matched) in enumerate(chosen.items())][:limit]
+
+
+def did_you_mean(conn: psycopg.Connection, text: str) -> str | None:
+    """The query with its unknown words mended, or None where there is nothing to mend."""
+    asked = tidy(text)
+    return mend(conn, asked) if fold_words(asked) else None
+
+
+def tidy(text: str) -> str:
+    """A query as Postgres can take it: clean, one line, at most 200 characters."""
+    return " ".join(clean_text(text[: 4 * MAX_QUERY]).split())[:MAX_QUERY]
+
+
+def mend(conn: psycopg.Connection, asked: str) -> str | None:
+    """Replace words that stand nowhere in the catalogue by near ones, those of the work that then fits best."""
+    words = fold_words(asked).split()
+    unknown = set(words) - statements.known_words(conn, words)
+    names = _names_of_works(conn)
+    near = {word: found for word in unknown if (found := near_words(word, names.vocabulary))}
+    if not near:
+        return None
+    best = max(names.of_works, key=lambda own: _fit(own, words, near))
+    changes = {word: _nearest(found, best) or _nearest(found, found.keys()) for word, found in near.items()}
+    return " ".join(changes.get(word) or word for word in words)
+
+
+def near_words(word: str, vocabulary: Sequence[str]) -> dict[str, int]:
+    """Words a slip of the hand away, with the number of slips. Swapped neighbours count as one."""
+    if len(word) < MIN_MENDED:
+        return {}
+    slips = 2 if len(word) >= 2 * MIN_MENDED else 1
+    found = process.extract(word, vocabulary, scorer=OSA.distance, score_cutoff=slips, limit=50)
+    return {other: int(distance) for other, distance, _ in found}
+
+
+def _fit(own: frozenset[str], words: Sequence[str], near: dict[str, dict[str, int]]) -> tuple[int, int]:
+    """How many of the words a work's names hold, mended or not, and how few slips that takes."""
+    slips = [min((d for other, d in near[w].items() if other in own), default=None) for w in words if w in near]
+    mended = [each for each in slips if each is not None]
+    return len(mended) + sum(word in own for word in words), -sum(mended)
+
+
+def _nearest(found: dict[str, int], among: Collection[str]) -> str | None:
+    return min((word for word in found if word in among), key=lambda word: (found[word], word), default=None)
+
+
+def _find(conn: psycopg.Connection, asked: str, mode: Mode, filters: Filters, limit: int) -> list[statements.Found]:
+    if mode == "meaning":
+        query = _with_meaning(_query(filters, limit), asked)
+        if query.vector:
+            return statements.find(conn, query)
+    folded = fold(asked)
+    last = _LAST_WORD.search(folded)
+    query = _query(
+        filters,
+        max(4 * limit, 20),  # more than asked for: whole titles rise and series fall out below
+        words=folded,
+        head=folded[: last.start()] if last else "",
+        prefix=f"'{last[1]}':*" if last and '"' not in folded else "",
+        folded=fold_words(asked),
+        labels=_LABELS[mode],
+    )
+    found = statements.find(conn, _with_meaning(query, asked) if mode == "all" else query)
+    if mode == "author":  # series share the authors' weight in the index
+        return [row for row in found if _names(row.authors_text, asked)][:limit]
+    # Who types a whole title means that work, whatever else is near.
+    title = fold_words(asked)
+    return sorted(found, key=lambda row: fold_words(row.title) != title)[:limit]
+
+
+def _names(authors_text: str, asked: str) -> bool:
+    names = fold_words(authors_text).split()
+    return all(any(name.startswith(word) for name in names) for word in fold_words(asked).split())
+
+
+def _query(filters: Filters, limit: int, *, words_weight: float = WORDS_WEIGHT, **asked: object) -> statements.Query:
+    return statements.Query(
+        **asked,  # pyright: ignore[reportArgumentType]
+        **asdict(filters),
+        words_weight=words_weight,
+        floor=MEANING_FLOOR,
+        pool=max(100, 2 * limit),
+        limit=limit,
+    )
+
+
+def _with_meaning(query: statements.Query, text: str) -> statements.Query:
+    vector = _vector(text)
+    if vector is None:
+        return query
+    return statements.Query(**{**vars(query), "vector": vector, "model": embedding.MODEL_NAME})
+
+
+@lru_cache(maxsize=2_048)
+def _encoded(text: str) -> str | None:
+    vector = embedding.load_encoder().encode_query(text)
+    # A zero vector has no cosine, and NaN sorts anywhere.
+    if not np.isfinite(vector).all() or not vector.any():
+        return None
+    return "[" + ",".join(f"{x:.6g}" for x in vector) + "]"
+
+
+def _vector(text: str) -> str | None:
+    """The query's embedding as pgvector reads it; None without an encoder."""
+    try:
+        return _encoded(text)
+    except (ModelError, OSError, ImportError) as error:
+        log.warning("no encoder: searching by words alone", error=str(error))
+        return None
+
+
+def _hit(row: statements.Found, *, mended: bool = False) -> Hit:
+    if row.words_place is None:
+        matched = "meaning"
+    elif mended:
+        matched = "spelling"
+    else:
+        matched = "words" if row.cosine is None else "both"
+    return Hit(row.book_id, row.score, matched, row.cosine)
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The words of titles, authors and series: of each work, and all of them long enough to be mended to."""
+
+    of_works: list[frozenset[str]]
+    vocabulary: tuple[str, ...]
+
+
+def _names_of_works(conn: psycopg.Connection) -> _Names:
+    version = (conn.info.dsn, statements.catalogue_version(conn))
+    if version not in _known_names:
+        _known_names.clear()
+        of_works = [frozenset(text.split()) for text in statements.folded_texts(conn)]
+        words = {word for own in of_works for word in own if len(word) >= MIN_MENDED - 1}
+        _known_names[version] = _Names(of_works, tuple(sorted(words)))
+    return _known_names[version]
+
+
+# One entry: the catalogue as it stands.
+_known_names: dict[tuple[str, int], _Names] = {}

@@ -1,0 +1,216 @@
+"""compose.yaml without an engine: the schema, and that every reference in it leads somewhere."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from openshelf.cli import COMMANDS
+from openshelf.settings import PREFIX, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "compose.yaml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+JOBS = {name for name, service in SERVICES.items() if service.get("restart") == "no"}
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+each_service = pytest.mark.parametrize("name", SERVICES)
+
+
+def test_the_file_fits_the_compose_specification() -> None:
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("check-jsonschema")),
+            "--builtin-schema",
+            "vendor.compose-spec",
+            str(ROOT / "compose.yaml"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_part_of_the_installation_is_there() -> None:
+    airflow = {f"airflow-{part}" for part in ("init", "api-server", "scheduler", "dag-processor", "triggerer")}
+
+    assert set(SERVICES) >= {"postgres", "redpanda", "migrate", "app", "dataflow", "relay", "ollama"} | airflow
+    assert {"migrate", "airflow-init", "ollama-model"} == JOBS
+
+
+@each_service
+def test_what_a_service_waits_for_exists_and_can_come_true(name: str) -> None:
+    for other, how in SERVICES[name].get("depends_on", {}).items():
+        assert other in SERVICES
+        if how["condition"] == "service_healthy":
+            assert "healthcheck" in SERVICES[other]
+        if how["condition"] == "service_completed_successfully":
+            assert other in JOBS
+        # A service that always runs must not wait for one that may be off.
+        assert set(SERVICES[other].get("profiles", [])) <= set(SERVICES[name].get("profiles", []))
+
+
+@each_service
+def test_volumes_and_networks_are_declared_and_files_exist(name: str) -> None:
+    service = SERVICES[name]
+    assert set(service["networks"]) <= set(COMPOSE["networks"])
+    for volume in service.get("volumes", []):
+        if isinstance(volume, dict):
+            assert volume["type"] == "bind"
+            assert volume["read_only"] is True
+            continue
+        source, target = volume.split(":")[:2]
+        assert target.startswith("/")
+        if source.startswith("."):
+            assert (ROOT / source).exists()
+            assert volume.endswith(":ro")
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+def test_every_declared_volume_and_network_is_used() -> None:
+    sources = {
+        volume.split(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+        if isinstance(volume, str)
+    }
+
+    assert set(COMPOSE["volumes"]) == {source for source in sources if not source.startswith(".")}
+    assert set(COMPOSE["networks"]) == {network for service in SERVICES.values() for network in service["networks"]}
+
+
+@each_service
+def test_images_are_pinned(name: str) -> None:
+    image = SERVICES[name]["image"]
+
+    assert re.search(r":v?\d+\.\d+\.\d+", image), image
+    assert "latest" not in image
+
+
+@each_service
+def test_what_we_build_has_its_target(name: str) -> None:
+    build = SERVICES[name].get("build")
+    if build is None:
+        assert not SERVICES[name]["image"].startswith("openshelf")
+        return
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert SERVICES[name]["image"] == f"openshelf:{version}"
+    assert (ROOT / build["context"] / "Dockerfile").exists()
+    assert re.search(rf"^FROM \S+ AS {build['target']}$", DOCKERFILE, re.MULTILINE)
+
+
+@each_service
+def test_services_are_limited_unprivileged_and_watched(name: str) -> None:
+    service = SERVICES[name]
+    limits = service["deploy"]["resources"]["limits"]
+
+    assert float(limits["cpus"]) > 0
+    assert re.fullmatch(r"\d+[MG]", limits["memory"])
+    assert int(service["user"].split(":")[0]) > 0
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert not service.get("privileged")
+    if name not in JOBS:
+        assert service["healthcheck"]["test"]
+        assert service["restart"] == "unless-stopped"
+
+
+@each_service
+def test_ports_are_published_on_loopback_only(name: str) -> None:
+    for port in SERVICES[name].get("ports", []):
+        assert port.startswith("127.0.0.1:")
+    if name in {"postgres", "redpanda", "ollama"}:
+        assert not SERVICES[name].get("ports")
+
+
+def test_the_broker_runs_as_in_production() -> None:
+    words = " ".join(SERVICES["redpanda"]["command"])
+
+    assert "dev-container" not in TEXT
+    assert "--mode" not in words
+    assert "unsafe" not in words
+
+
+def test_postgres_keeps_its_data_where_version_18_puts_it() -> None:
+    assert "postgres:/var/lib/postgresql" in SERVICES["postgres"]["volumes"]
+
+
+@each_service
+def test_our_settings_are_known_ones(name: str) -> None:
+    given = {key for key in SERVICES[name].get("environment", {}) if key.startswith(PREFIX)}
+
+    assert given <= {PREFIX + field.upper() for field in Settings.model_fields}
+
+
+@each_service
+def test_our_commands_exist(name: str) -> None:
+    checks = SERVICES[name].get("healthcheck", {}).get("test", [])
+    for words in (SERVICES[name].get("command", []), checks[1:]):
+        if words and words[0] == "openshelf":
+            assert words[1] in COMMANDS
+        if words and words[0] == "streamlit":
+            assert (ROOT / words[2]).exists()
+
+
+def test_every_variable_has_a_default_or_says_that_it_is_missing_and_is_documented() -> None:
+    used = re.findall(r"(?<!\$)\$\{(\w+)(:[-?][^}]+)?\}", TEXT)
+    documented = (ROOT / "compose.env.example").read_text()
+
+    assert len(used) > 10
+    for variable, otherwise in used:
+        assert otherwise, variable
+        assert re.search(rf"^#?{variable}=", documented, re.MULTILINE), variable
+    assert not re.search(r"\$\w", TEXT)
+
+
+def test_every_secret_must_be_set_and_none_is_written_down() -> None:
+    required = set(re.findall(r"\$\{(\w+):\?", TEXT))
+
+    assert required == {
+        "POSTGRES_PASSWORD",
+        "OPENSHELF_SECRET",
+        "AIRFLOW_FERNET_KEY",
+        "AIRFLOW_JWT_SECRET",
+        "AIRFLOW_API_SECRET",
+    }
+    for line in (ROOT / "compose.env.example").read_text().splitlines():
+        if line.split("=")[0] in required:
+            assert line.endswith("=")
+
+
+def test_the_parts_of_airflow_share_one_configuration() -> None:
+    parts = [service["environment"] for name, service in SERVICES.items() if name.startswith("airflow-")]
+
+    assert all(part == parts[0] for part in parts)
+    assert parts[0]["AIRFLOW__CORE__DAGS_FOLDER"] == "/opt/openshelf/dags"
+    assert parts[0]["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"].startswith("http://airflow-api-server:8080/")
+
+
+def test_hosts_named_in_addresses_are_services() -> None:
+    values = [str(value) for service in SERVICES.values() for value in service.get("environment", {}).values()]
+    hosts = {host for value in values for host in re.findall(r"(?:@|http://|^)([a-z][a-z\-]+):\d{4,5}\b", value)}
+
+    assert hosts == {"postgres", "redpanda", "ollama", "airflow-api-server"}
+
+
+def test_the_image_holds_what_it_copies_and_runs_as_nobody_special() -> None:
+    copied = [
+        source
+        for line in DOCKERFILE.splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+        for source in line.split()[1:-1]
+    ]
+    allowed = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] == "!"}
+
+    assert copied
+    assert [source for source in copied if not (ROOT / source).exists()] == []
+    assert set(copied) == allowed
+    assert re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE)[-1] == "openshelf"
+    assert all(":" in line.split()[1] for line in DOCKERFILE.splitlines() if line.startswith("FROM "))

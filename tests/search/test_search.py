@@ -1,0 +1,247 @@
+"""Search over a small real catalogue: words, meaning, accents, typos, filters, hostile input."""
+
+import json
+import unicodedata
+from collections.abc import Callable
+
+import psycopg
+import pytest
+import small_catalogue
+from typer.testing import CliRunner
+
+from models import embedding
+from models.search import Filters, did_you_mean, near_words, search, search_any_word, similar
+from models.search_cli import parse_filters, search_app, similar_app
+from openshelf.errors import ModelError, UsageError
+
+
+@pytest.fixture(scope="session")
+def migrated_template(make_database: Callable[..., str], migrated_template: str) -> str:
+    """These tests start from a filled catalogue instead of an empty one."""
+    return small_catalogue.template(make_database, migrated_template)
+
+
+@pytest.fixture
+def keys(conn: psycopg.Connection) -> dict[str, int]:
+    return small_catalogue.keys_of(conn)
+
+
+def titles(keys: dict[str, int], hits: list) -> list[str]:
+    by_key = {book_id: title for title, book_id in keys.items()}
+    return [by_key[hit.book_id] for hit in hits]
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ("dune", "Dune"),
+        ("DUNE frank", "Dune"),
+        ("truyen kieu", "Truyện Kiều"),
+        (unicodedata.normalize("NFD", "Truyện Kiều"), "Truyện Kiều"),
+        ("мертвые души", "Мёртвые души"),
+        ("Мёртвые", "Мёртвые души"),
+        ("de men phieu luu", "Dế Mèn phiêu lưu ký"),
+        ("truye", "Truyện Kiều"),  # an unfinished word
+        ("charlottes web", "Charlotte's Web"),
+        ("brief hist", "A Brief History of Time"),
+        ("space emperor on a desert world", "Dune Messiah"),
+        ('"left hand"', "The Left Hand of Darkness"),
+    ],
+)
+def test_the_best_hit_is_the_work_meant(
+    conn: psycopg.Connection, keys: dict[str, int], asked: str, wanted: str
+) -> None:
+    hits = search(conn, asked)
+
+    assert titles(keys, hits)[0] == wanted
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ("truyen kieuu", "Truyện Kiều"),
+        ("truyn kieu", "Truyện Kiều"),
+        ("hawkin brief", "A Brief History of Time"),
+        ("hwaking", "A Brief History of Time"),
+        ("маргорита", "Мастер и Маргарита"),
+        ("herbart", "Dune"),
+    ],
+)
+@pytest.mark.parametrize("with_encoder", [True, False])
+def test_a_one_letter_typo_still_finds(
+    conn: psycopg.Connection,
+    keys: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+    asked: str,
+    wanted: str,
+    with_encoder: bool,
+) -> None:
+    if not with_encoder:
+        break_encoder(monkeypatch)
+
+    hits = search(conn, asked)
+
+    assert wanted in titles(keys, hits)[:2]
+    assert hits[0].matched == "spelling"
+    assert did_you_mean(conn, asked) is not None
+
+
+def break_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> None:
+        raise ModelError("the encoder's files are missing: install again")
+
+    monkeypatch.setattr(embedding, "load_encoder", absent)
+    from models import search as module
+
+    module._encoded.cache_clear()
+
+
+def test_without_the_encoder_words_still_find(
+    conn: psycopg.Connection, keys: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_encoder(monkeypatch)
+
+    assert titles(keys, search(conn, "sandworms")) == ["Dune"]
+    assert titles(keys, search(conn, "sandworms", "meaning")) == ["Dune"]
+
+
+def test_withdrawn_works_are_never_found(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    hidden = keys["Withdrawn Secrets of Dune"]
+
+    everything = [*search(conn, "dune secrets desert planet", "meaning"), *search(conn, "withdrawn secrets")]
+    everything += search(conn, "dune") + similar(conn, keys["Dune"])
+
+    assert everything
+    assert hidden not in {hit.book_id for hit in everything}
+
+
+@pytest.mark.parametrize(
+    ("mode", "asked", "wanted"),
+    [
+        ("title", "dune", {"Dune", "Dune Messiah"}),
+        ("author", "herbert", {"Dune", "Dune Messiah"}),
+        ("author", "dune", set()),  # a series is no author
+        ("subject", "children", {"Dế Mèn phiêu lưu ký", "Charlotte's Web"}),
+        ("subject", "dune", set()),
+        ("title", "desert", set()),
+    ],
+)
+def test_a_mode_looks_only_where_it_says(
+    conn: psycopg.Connection, keys: dict[str, int], mode: str, asked: str, wanted: set[str]
+) -> None:
+    assert set(titles(keys, search(conn, asked, mode))) == wanted  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("filters", "wanted"),
+    [
+        (Filters(language="vie"), {"Truyện Kiều", "Dế Mèn phiêu lưu ký"}),
+        (Filters(audience="children", language="eng"), {"Charlotte's Web"}),
+        (Filters(year_from=1966, year_to=1969, language="eng"), {"Dune Messiah", "The Left Hand of Darkness"}),
+        (Filters(format="pdf", subject="Science Fiction"), {"Dune Messiah"}),
+        (Filters(series="dune chronicles"), {"Dune", "Dune Messiah"}),
+    ],
+)
+def test_filters_bind_words_and_meaning_alike(
+    conn: psycopg.Connection, keys: dict[str, int], filters: Filters, wanted: set[str]
+) -> None:
+    words = " ".join(word for work in small_catalogue.WORKS for word in [work.title.split()[0], *work.subjects])
+    found = titles(keys, search_any_word(conn, "stories of the world", [words], filters))
+    near = titles(keys, search(conn, "a story", "meaning", filters))
+
+    assert set(found) == wanted
+    assert set(near) <= wanted
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["", "   ", "!", "%", "\\", "-", '" & |', "'; drop table library.works; --", "a", "\x00dune\x00", "😀",
+     "\u202edune", "x" * 1_000_000, "dune " * 50_000, "\ud800", "___", "2" * 300, "a:* & (", "²³", "'", "or", "-dune"],
+)  # fmt: skip
+def test_hostile_input_is_answered_not_raised(conn: psycopg.Connection, keys: dict[str, int], asked: str) -> None:
+    for mode in ("all", "title", "author", "subject", "meaning"):
+        assert isinstance(search(conn, asked, mode), list)
+    assert search_any_word(conn, asked, [asked]) is not None
+    assert conn.execute("select count(*) from library.works").fetchone() == (len(small_catalogue.WORKS),)
+
+
+def test_an_empty_query_finds_nothing(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    assert search(conn, " \x00 ") == []
+
+
+def test_similar_works_are_near_in_meaning(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    hits = similar(conn, keys["Dune"], 3)
+
+    assert titles(keys, hits)[0] == "Dune Messiah"
+    assert {hit.matched for hit in hits} == {"meaning"}
+
+
+def test_a_work_without_embedding_gets_its_author_then_the_popular(
+    conn: psycopg.Connection, keys: dict[str, int]
+) -> None:
+    conn.execute(
+        "delete from library.text_embeddings where book_id = any(%s)", [[keys["Dune"], keys["The Silent Ledger"]]]
+    )
+
+    by_author = similar(conn, keys["Dune"], 4)
+    alone = similar(conn, keys["The Silent Ledger"], 4)
+
+    assert titles(keys, by_author)[0] == "Dune Messiah"
+    assert by_author[0].matched == "author"
+    assert len(by_author) == 4
+    assert len(alone) == 4
+    assert {hit.matched for hit in alone} == {"popular"}
+    assert keys["The Silent Ledger"] not in {hit.book_id for hit in alone}
+
+
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [
+        ("kieuu", {"kieu": 1}),
+        ("keiu", {"kieu": 1}),
+        ("kie", {}),
+        ("xyzzy", {}),
+        ("herbrt", {"herbert": 1}),
+        ("hawkings", {"hawking": 1}),
+    ],
+)
+def test_near_words_are_a_slip_away(word: str, wanted: dict[str, int]) -> None:
+    assert near_words(word, ("hawking", "herbert", "kieu", "truyen")) == wanted
+
+
+def test_of_several_near_words_the_one_that_fits_the_rest_is_meant(
+    conn: psycopg.Connection, keys: dict[str, int]
+) -> None:
+    small_catalogue.add_work(conn, small_catalogue.Work("Harry's Potters", ["Ann Clay"], ["crafts"], None))
+    small_catalogue.add_work(conn, small_catalogue.Work("Mary Power", ["Gary Carter"], ["history"], None))
+    conn.execute("update library.catalogue_version set version = version + 1")
+
+    assert did_you_mean(conn, "hary poters") == "harry potters"
+    assert did_you_mean(conn, "mery powr carter") == "mary power carter"
+
+
+def test_new_works_join_the_vocabulary_of_typos(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    assert did_you_mean(conn, "zarathustre") is None
+
+    small_catalogue.add_work(conn, small_catalogue.Work("Zarathustra", ["F. Nietzsche"], ["philosophy"], None))
+    conn.execute("update library.catalogue_version set version = version + 1")
+
+    assert did_you_mean(conn, "zarathustre") == "zarathustra"
+
+
+@pytest.mark.parametrize("pair", ["colour=red", "language", "year_from=soon"])
+def test_a_wrong_filter_is_refused_in_one_line(pair: str) -> None:
+    with pytest.raises(UsageError, match="--filter"):
+        parse_filters([pair])
+
+
+def test_the_commands_print_json(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    runner = CliRunner()
+
+    found = runner.invoke(search_app, ["dune", "--mode", "title", "--filter", "year_from=1966", "--json"])
+    near = runner.invoke(similar_app, [str(keys["Dune"]), "--json"])
+    absent = runner.invoke(similar_app, ["999999"])
+
+    assert [row["title"] for row in json.loads(found.stdout)] == ["Dune Messiah"]
+    assert json.loads(near.stdout)[0]["title"] == "Dune Messiah"
+    assert isinstance(absent.exception, UsageError)
