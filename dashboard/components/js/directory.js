@@ -1,0 +1,14 @@
+// Names and how many books stand under each.
+import { el, link } from "./dom.js"
+
+export default function ({ parentElement, data }) {
+  const signature = JSON.stringify(data)
+  if (parentElement.dataset.signature === signature) return
+  parentElement.dataset.signature = signature
+  parentElement.querySelector(".os-directory-block")?.remove()
+  parentElement.append(
+    el("section", { class: "os-directory-block" }, el("h2", { text: data.heading }),
+      el("ul", { class: "os-directory" }, data.entries.map(entry =>
+        el("li", {}, link(entry.href, {}, null, el("span", { text: entry.label }), el("small", { class: "os-quiet", text: entry.count })))))),
+  )
+}

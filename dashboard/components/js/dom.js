@@ -1,0 +1,115 @@
+// Building blocks of the components. Text reaches the page only as text nodes: no markup is ever parsed from data.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+const ICONS = {
+  like: "M12 20.2s-7.6-4.6-7.6-10.1A4.3 4.3 0 0 1 12 7.4a4.3 4.3 0 0 1 7.6 2.7c0 5.5-7.6 10.1-7.6 10.1z",
+  want: "M6.5 4h11v16l-5.5-4-5.5 4z",
+  skip: "M6.5 6.5l11 11M17.5 6.5l-11 11",
+  search: "M10.8 4.5a6.3 6.3 0 1 0 0 12.6 6.3 6.3 0 0 0 0-12.6zM15.6 15.6L20 20",
+  back: "M14.5 5.5L8 12l6.5 6.5",
+  forward: "M9.5 5.5L16 12l-6.5 6.5",
+  star: "M12 4.2l2.4 5 5.4.7-4 3.8 1 5.4-4.8-2.7-4.8 2.7 1-5.4-4-3.8 5.4-.7z",
+  check: "M5 12.5l4.5 4.5L19 7.5",
+  person: "M12 12a3.8 3.8 0 1 0 0-7.6 3.8 3.8 0 0 0 0 7.6zM4.8 20c.6-3.6 3.5-5.6 7.2-5.6s6.6 2 7.2 5.6",
+}
+
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag)
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue
+    if (name === "text") node.textContent = value
+    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value)
+    else node.setAttribute(name, value === true ? "" : String(value))
+  }
+  for (const child of children.flat()) if (child !== null && child !== undefined && child !== false) node.append(child)
+  return node
+}
+
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg")
+  svg.setAttribute("viewBox", "0 0 24 24")
+  svg.setAttribute("aria-hidden", "true")
+  svg.setAttribute("class", "os-icon")
+  const path = document.createElementNS(SVG, "path")
+  path.setAttribute("d", ICONS[name])
+  svg.append(path)
+  return svg
+}
+
+// Go to a page inside the running app, as the browser's own back and forward do.
+export function navigate(href) {
+  if (href !== location.pathname + location.search) history.pushState({}, "", href)
+  dispatchEvent(new PopStateEvent("popstate"))
+  document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0)
+}
+
+// A link that works everywhere (new tab, no script) and stays in the running app on a plain click.
+// `before` is done first: what it sends must leave before the page does.
+export function link(href, attributes, before, ...children) {
+  return el(
+    "a",
+    {
+      href,
+      ...attributes,
+      onclick: event => {
+        if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+        event.preventDefault()
+        before?.()
+        setTimeout(() => navigate(href), before ? 20 : 0)
+      },
+    },
+    ...children,
+  )
+}
+
+// A cover, or the title set in type where there is none.
+export function cover(card, width, eager) {
+  const frame = el("span", { class: "os-cover" })
+  const typeset = () =>
+    frame.replaceChildren(
+      el("span", { class: "os-cover-typeset", lang: card.lang, "aria-hidden": "true" }, el("b", { text: card.title }), el("i", { text: card.author })),
+    )
+  if (!card.cover) {
+    typeset()
+    return frame
+  }
+  const source = w => `${card.cover}&w=${w}`
+  frame.append(
+    el("img", {
+      src: source(width),
+      srcset: `${source(width)} 1x, ${source(width * 2)} 2x`,
+      width,
+      height: width * 1.5,
+      alt: "",
+      decoding: "async",
+      loading: eager ? "eager" : "lazy",
+      onerror: typeset,
+    }),
+  )
+  return frame
+}
+
+// What a component keeps between two calls of its function, by the element it lives in.
+export function memory(initial) {
+  const kept = new WeakMap()
+  return parent => {
+    if (!kept.has(parent)) kept.set(parent, initial(parent))
+    return kept.get(parent)
+  }
+}
+
+// Triggers of one element overwrite one another within a run: send what gathered as one list.
+export function batch(send, wait) {
+  let waiting = []
+  let timer = null
+  return value => {
+    waiting.push(value)
+    timer ??= setTimeout(() => {
+      const values = waiting
+      waiting = []
+      timer = null
+      send(values)
+    }, wait)
+  }
+}

@@ -1,0 +1,85 @@
+"""Shelves of covers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+from dashboard import handlers
+from dashboard.components.registration import renderer
+from dashboard.state import Marks
+from dashboard.words import address, language_tag
+from openshelf.contracts import Surface
+from openshelf.database.catalogue import WorkCard
+
+CardData = dict[str, Any]
+
+
+def cover_address(book_id: int, version: int | None) -> str | None:
+    """Where the cover is, without the width; changes with the cover, so that browsers may keep it for good."""
+    return None if version is None else f"/covers/{book_id}.jpg?v={version}"
+
+
+def card(
+    work: WorkCard,
+    position: int,
+    marks: Marks,
+    surface: Surface,
+    *,
+    reason: Mapping[str, str] | None = None,
+    note: str = "",
+) -> CardData:
+    """One card. `reason`: why it is there, `text` and perhaps a `title`; `note` stands after the author."""
+    return {
+        "id": work.book_id,
+        "position": position,
+        "href": address("book", id=work.book_id, **{"from": surface.value}),
+        "title": work.title,
+        "author": work.authors_text,
+        "lang": language_tag(work.language),
+        "cover": cover_address(work.book_id, work.cover_version),
+        "reason": dict(reason) if reason else None,
+        "note": "Film" if work.kind == "film" and not note else note,
+        "liked": marks.opinions.get(work.book_id) == "like",
+        "wanted": marks.shelves.get(work.book_id) == "want",
+    }
+
+
+def shelf(
+    key: str,
+    cards: Sequence[CardData],
+    surface: Surface,
+    *,
+    heading: str = "",
+    level: Literal["h1", "h2"] = "h2",
+    caption: str = "",
+    layout: Literal["row", "grid", "slate"] = "row",
+    slate_id: UUID | None = None,
+    more: tuple[str, str] | None = None,
+    actions: bool = True,
+    button: tuple[str, str] | None = None,
+    empty: str = "",
+    eager: bool = False,
+) -> None:
+    """Draw a shelf.
+
+    `more`: label and address of all there is. `button`: an action and its label, instead of the usual three.
+    """
+    renderer("shelf")(
+        key=key,
+        data={
+            "heading": heading,
+            "level": level,
+            "caption": caption,
+            "live": slate_id is not None,
+            "layout": layout,
+            "slate_id": str(slate_id) if slate_id else None,
+            "more": {"label": more[0], "href": more[1]} if more else None,
+            "actions": actions and button is None,
+            "button": {"action": button[0], "label": button[1]} if button else None,
+            "cards": list(cards),
+            "empty": empty,
+            "eager": eager,
+        },
+        on_acts_change=handlers.shelf_acts(key, surface),
+        on_seen_change=handlers.shelf_seen(key, surface),
+    )

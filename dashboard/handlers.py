@@ -1,0 +1,140 @@
+"""What happens when a reader does something on a page: from a component's trigger to the recorded act."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import streamlit as st
+
+from dashboard import resources, state
+from dashboard.acts import Deed, Reader, record
+from openshelf.contracts import Action, Surface, utc_now
+from openshelf.database import accounts
+
+NOT_SAVED = "The library is restarting, and that was not saved. Please try again in a moment."
+# What a component may ask for; anything else a browser sends is ignored.
+_CARD_ACTIONS = {Action.OPEN, Action.LIKE, Action.WANT, Action.SKIP, Action.UNHIDE}
+_BOOK_ACTIONS = _CARD_ACTIONS | {Action.DISLIKE, Action.RATE, Action.FINISH, Action.HIDE}
+
+
+def do(*deeds: Deed) -> bool:
+    """Record acts of the current visitor; False (and a word to them) if Postgres is away."""
+    try:
+        visitor = state.current_visitor()
+        if visitor.begins and not any(deed.action is Action.VISIT for deed in deeds):
+            deeds = (Deed(Action.VISIT, Surface.FOR_YOU), *deeds)
+        now = utc_now()
+        with resources.connection() as conn:
+            reader = Reader(visitor.reader_key, visitor.session_id, visitor.account_id)
+            events = record(conn, reader, deeds, now)
+        resources.sessions().acted(visitor.visit, visitor.account_id, now)
+        for event in events:
+            state.note_act(visitor, event)
+    except state.OFFLINE:
+        st.toast(NOT_SAVED)
+        return False
+    return True
+
+
+def begin() -> state.Visitor:
+    """The visitor of a run of the whole script; a session that begins is a visit and gets its first slate."""
+    visitor = state.current_visitor()
+    if visitor.begins:
+        do(Deed(Action.VISIT, Surface.FOR_YOU))
+    return visitor
+
+
+def shelf_acts(key: str, surface: Surface) -> Callable[[], None]:
+    """Callback of a shelf's `acts`: a list of `{action, id, position, slate}`."""
+
+    def handle() -> None:
+        for answer in _triggered(key, "acts"):
+            deed = _deed(answer, surface, _CARD_ACTIONS)
+            if deed and deed.book_id:
+                _card_act(deed)
+
+    return handle
+
+
+def shelf_seen(key: str, surface: Surface) -> Callable[[], None]:
+    """Callback of a shelf's `seen`: places of a slate that were on screen."""
+
+    def handle() -> None:
+        shown = [{**answer, "action": Action.SHOW.value} for answer in _triggered(key, "seen")]
+        deeds = [deed for answer in shown if (deed := _deed(answer, surface, {Action.SHOW}))]
+        deeds = [deed for deed in deeds if deed.slate_id and deed.book_id]
+        if deeds:
+            do(*deeds)
+
+    return handle
+
+
+def book_acts(key: str, book_id: int, surface: Surface) -> Callable[[], None]:
+    """Callback of a book page's `acts`: a list of `{action, value}`."""
+
+    def handle() -> None:
+        for answer in _triggered(key, "acts"):
+            deed = _deed({**answer, "id": book_id}, surface, _BOOK_ACTIONS)
+            if deed is None or (deed.action is Action.RATE and not (deed.value and 1 <= deed.value <= 5)):
+                continue
+            if deed.action is Action.WANT and state.marks(state.current_visitor()).shelves.get(book_id) == "want":
+                take_off(book_id)
+            else:
+                do(deed)
+
+    return handle
+
+
+def take_off(book_id: int) -> None:
+    """Take a book off the want-to-read shelf: kept nowhere as an act, since it says nothing of taste."""
+    try:
+        visitor = state.current_visitor()
+        if visitor.account_id is not None:
+            with resources.connection() as conn:
+                accounts.take_off_shelf(conn, visitor.account_id, book_id)
+        state.marks(visitor).shelves.pop(book_id, None)
+    except state.OFFLINE:
+        st.toast(NOT_SAVED)
+
+
+def _card_act(deed: Deed) -> None:
+    assert deed.book_id is not None
+    kept = state.marks(state.current_visitor())
+    if deed.action is Action.OPEN:
+        do(deed)
+        state.enters(f"book {deed.book_id}")
+    elif deed.action is Action.LIKE and kept.opinions.get(deed.book_id) == "like":
+        return  # said already; there is no act that unsays it, only 'I do not like this' on the book's page
+    elif deed.action is Action.WANT and kept.shelves.get(deed.book_id) == "want":
+        take_off(deed.book_id)
+    else:
+        do(deed)
+
+
+def _deed(answer: dict[str, Any], surface: Surface, allowed: set[Action]) -> Deed | None:
+    """An answer of a component as a deed; None for what no component of ours sends."""
+    try:
+        action = Action(answer.get("action", ""))
+        slate = answer.get("slate")
+        value = answer.get("value")
+        position = answer.get("position")
+        deed = Deed(
+            action=action,
+            surface=surface,
+            book_id=int(answer["id"]),
+            value=None if value is None else float(value),
+            slate_id=UUID(slate) if slate else None,
+            position=None if position is None else int(position),
+        )
+    except (ValueError, TypeError, KeyError):
+        return None
+    return deed if action in allowed else None
+
+
+def _value(key: str, name: str) -> object:
+    return getattr(st.session_state.get(key), name, None)
+
+
+def _triggered(key: str, name: str) -> Sequence[dict[str, Any]]:
+    value = _value(key, name)
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

@@ -1,0 +1,31 @@
+"""The one door for text we did not write: titles, authors, descriptions, answers of a language model, books."""
+
+import html
+import re
+
+import nh3
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>:$~&@^=])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+_BLOCK_END = re.compile(r"</(?:p|div|li|h[1-6]|blockquote)>|<br\s*/?>", re.IGNORECASE)
+_BOOK_TAGS = {
+    "p", "h1", "h2", "h3", "h4", "em", "strong", "i", "b", "ul", "ol", "li", "blockquote", "br", "hr", "sup", "sub",
+}  # fmt: skip
+
+
+def safe_md(text: str | None) -> str:
+    """Untrusted text as Markdown that shows exactly the text: no links, images, HTML, colours, icons or formulas."""
+    plain = " ".join(_CONTROL.sub("", text or "").split())
+    return _MARKDOWN.sub(r"\\\1", plain)
+
+
+def plain_paragraphs(text: str | None) -> list[str]:
+    """A cleaned description (text or simple HTML) as paragraphs of plain text."""
+    broken = _BLOCK_END.sub("\n\n", text or "")
+    stripped = html.unescape(nh3.clean(broken, tags=set(), clean_content_tags={"script", "style"}))
+    return [" ".join(part.split()) for part in re.split(r"\n\s*\n", _CONTROL.sub("", stripped)) if part.strip()]
+
+
+def book_html(markup: str) -> str:
+    """The text of a book as HTML of a few harmless tags without attributes: no links, images, styles or scripts."""
+    return nh3.clean(_CONTROL.sub("", markup), tags=_BOOK_TAGS, attributes={}, clean_content_tags={"script", "style"})

@@ -1,0 +1,82 @@
+"""The storefront as one ASGI application: `streamlit run dashboard/server.py`."""
+
+import hashlib
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import streamlit as st
+import structlog
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from streamlit import get_option
+from streamlit.starlette import App
+
+from dashboard import routes
+from dashboard.headers import SecurityHeaders
+from openshelf.database import pool
+from openshelf.errors import OpenshelfError
+from openshelf.log import configure
+from openshelf.settings import get_settings
+
+log = structlog.get_logger(__name__)
+
+_FONTS = ("literata-latin-400-normal", "literata-latin-600-normal")
+
+
+def page_head() -> str:
+    """What our page has in its head before Streamlit draws: styles, fonts, icon, title."""
+    style = routes.STATIC / "openshelf.css"
+    version = hashlib.sha256(style.read_bytes()).hexdigest()[:12]
+    fonts = "\n".join(
+        f'<link rel="preload" href="/assets/fonts/{name}.woff2" as="font" type="font/woff2" crossorigin>'
+        for name in _FONTS
+    )
+    return f"""<title>Openshelf</title>
+<link rel="icon" href="/assets/mark.svg" type="image/svg+xml">
+{fonts}
+<link rel="stylesheet" href="/assets/openshelf.css?v={version}">
+<meta name="color-scheme" content="light dark">
+"""
+
+
+def tell_of_error(error: Exception) -> bool:
+    """Log an error of a page and show words instead of a traceback."""
+    log.error("page failed", exc_info=error)
+    st.html(
+        '<div class="os-notice" role="alert"><h2>This page could not be drawn</h2>'
+        "<p>It is written down for the library. Please go back, or try again in a moment.</p></div>"
+    )
+    return True
+
+
+def warm_up() -> None:
+    """Load what the first visitor would else wait for: the pages' parts, the pool, the encoder of searches."""
+    from dashboard import data  # noqa: F401
+    from models import embedding
+
+    try:
+        pool.get_pool()
+        embedding.load_encoder().encode_query("warm")
+    except (OpenshelfError, OSError) as error:
+        log.warning("warm-up failed; the first visitor waits", error=str(error))
+
+
+@asynccontextmanager
+async def lifespan(_app: App) -> AsyncIterator[None]:
+    configure(get_settings(), part="storefront")
+    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+    yield
+
+
+app = App(
+    "app.py",
+    lifespan=lifespan,
+    routes=routes.routes(),
+    middleware=[
+        # Streamlit asks this of its WebSocket only; a page that answers to any name can be reached by DNS rebinding.
+        Middleware(TrustedHostMiddleware, allowed_hosts=get_option("server.allowedHosts") or ["*"]),
+        Middleware(SecurityHeaders, head=page_head()),
+    ],
+    on_script_error=tell_of_error,
+)

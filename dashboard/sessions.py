@@ -1,0 +1,73 @@
+"""Which session an act belongs to: one goes on until half an hour passes without an act. Pure but for its lock."""
+
+import threading
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from openshelf.contracts import new_event_id
+
+# More visits than one process serves in a day; the longest idle are forgotten first.
+MAX_KEPT = 20_000
+_VISIT_LIFE = timedelta(hours=12)
+
+
+@dataclass
+class _Kept:
+    session_id: UUID
+    last_act_at: datetime
+
+
+class Sessions:
+    """The running sessions of this process, by visit (the browser's cookie) and account.
+
+    An anonymous visit begins with the session its cookie names, so a restart of the storefront or a reload of
+    the page does not end it. Signing in or out begins another session: the two are never tied together.
+    """
+
+    def __init__(self, idle: timedelta) -> None:
+        self._idle = idle
+        self._kept: dict[tuple[UUID, int | None], _Kept] = {}
+        self._lock = threading.Lock()
+
+    def current(self, visit: UUID, account_id: int | None, now: datetime) -> tuple[UUID, bool]:
+        """The session of a visit, and whether it begins with this call."""
+        with self._lock:
+            kept = self._kept.get((visit, account_id))
+            if kept and now - kept.last_act_at < self._idle:
+                return kept.session_id, False
+            session_id = visit if kept is None and account_id is None and _is_fresh(visit, now) else new_event_id()
+            self._keep((visit, account_id), _Kept(session_id, now))
+            return session_id, True
+
+    def acted(self, visit: UUID, account_id: int | None, now: datetime) -> None:
+        with self._lock:
+            kept = self._kept.get((visit, account_id))
+            if kept:
+                kept.last_act_at = max(kept.last_act_at, now)
+
+    def _keep(self, key: tuple[UUID, int | None], kept: _Kept) -> None:
+        self._kept.pop(key, None)
+        self._kept[key] = kept
+        while len(self._kept) > MAX_KEPT:
+            oldest = min(self._kept, key=lambda each: self._kept[each].last_act_at)
+            del self._kept[oldest]
+
+
+def new_visit() -> UUID:
+    return new_event_id()
+
+
+def parse_visit(text: str | None) -> UUID | None:
+    """The visit a cookie names, if it is one that we made."""
+    try:
+        visit = uuid.UUID(text or "")
+    except ValueError:
+        return None
+    return visit if visit.version == 7 else None
+
+
+def _is_fresh(visit: UUID, now: datetime) -> bool:
+    made_at_ms = visit.int >> 80
+    return abs(now.timestamp() * 1000 - made_at_ms) < _VISIT_LIFE.total_seconds() * 1000

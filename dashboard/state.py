@@ -1,0 +1,183 @@
+"""Who is here, and what a tab keeps between two runs of its script."""
+
+import hashlib
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import psycopg
+import streamlit as st
+
+from dashboard import resources, sessions
+from openshelf import readers
+from openshelf.contracts import Action, Interaction, utc_now
+from openshelf.database import accounts, opinions
+from openshelf.database.accounts import Account
+from openshelf.errors import DatabaseError
+from openshelf.settings import get_settings
+
+ACCOUNT_COOKIE = "openshelf_account"
+VISIT_COOKIE = "openshelf_visit"
+# What means that Postgres is away for the moment.
+OFFLINE = (psycopg.OperationalError, psycopg.InterfaceError, DatabaseError)
+
+_SHELF_OF = {Action.WANT: "want", Action.READ: "reading", Action.FINISH: "read"}
+
+# Keys of st.session_state, prefixed by who keeps them.
+_VISIT = "state.visit"
+_VISITOR = "state.visitor"
+_MARKS = "acts.marks"
+_OWNER = "acts.owner"
+_LAST_ACT = "acts.last"
+_ENTERED = "acts.entered"
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who acts: an account or nobody, and under which reader_key and session the stream knows them."""
+
+    account: Account | None
+    visit: UUID
+    session_id: UUID
+    reader_key: str
+    begins: bool  # the session begins with this run
+
+    @property
+    def account_id(self) -> int | None:
+        return self.account.account_id if self.account else None
+
+
+@dataclass
+class Marks:
+    """What this reader has said of books, so that a page answers before the stream has."""
+
+    opinions: dict[int, str] = field(default_factory=dict)  # 'like' or 'dislike'
+    shelves: dict[int, str] = field(default_factory=dict)
+    stars: dict[int, float] = field(default_factory=dict)
+    hidden: set[int] = field(default_factory=set)
+    skipped: set[int] = field(default_factory=set)
+
+    @property
+    def away(self) -> set[int]:
+        """What stays off the shelves for now."""
+        return self.hidden | self.skipped
+
+    def follow(self, action: Action, book_id: int, value: float | None) -> None:
+        """Let one act about a book leave its mark."""
+        if action in (Action.LIKE, Action.DISLIKE):
+            self.opinions[book_id] = action.value
+        elif action in _SHELF_OF:
+            if not (action is Action.READ and self.shelves.get(book_id) == "read"):
+                self.shelves[book_id] = _SHELF_OF[action]
+        elif action is Action.RATE:
+            self.stars[book_id] = value or 0
+        elif action is Action.SKIP:
+            self.skipped.add(book_id)
+        elif action is Action.HIDE:
+            self.hidden.add(book_id)
+        elif action is Action.UNHIDE:
+            self.hidden.discard(book_id)
+            self.skipped.discard(book_id)
+
+
+def token_hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def cookie(name: str) -> str | None:
+    """A cookie of the page this tab was opened with."""
+    return st.context.cookies.get(name)
+
+
+def current_account() -> Account | None:
+    """Whose valid sign-in the cookie of this visit is; asked of the database each time."""
+    token = cookie(ACCOUNT_COOKIE)
+    if not token:
+        return None
+    with resources.connection() as conn:
+        return accounts.signed_in(conn, token_hash(token))
+
+
+def current_visitor() -> Visitor:
+    """The visitor as of now; a new session begins after half an hour without an act."""
+    account = current_account()
+    visit = sessions.parse_visit(cookie(VISIT_COOKIE))
+    if visit is None:  # cookies are off: the session ends with this tab
+        visit = st.session_state.setdefault(_VISIT, sessions.new_visit())
+    account_id = account.account_id if account else None
+    session_id, begins = resources.sessions().current(visit, account_id, utc_now())
+    reader_key = readers.session_key(session_id)
+    if account and account.history_enabled:
+        reader_key = account.reader_key or _new_pseudonym(account)
+    visitor = Visitor(account, visit, session_id, reader_key, begins)
+    st.session_state[_VISITOR] = visitor
+    return visitor
+
+
+def shown_visitor() -> Visitor:
+    """The visitor of the last run or act: for what is drawn again by itself, which must not begin a session."""
+    return st.session_state.get(_VISITOR) or current_visitor()
+
+
+def _new_pseudonym(account: Account) -> str:
+    reader_key = readers.account_key(get_settings().reader_secret(), account.account_id)
+    with resources.connection() as conn:
+        accounts.set_pseudonym(conn, account.account_id, reader_key)
+    return reader_key
+
+
+def marks(visitor: Visitor) -> Marks:
+    """This visitor's marks; another reader or session in the same tab gets their own."""
+    owner = (visitor.account_id, visitor.reader_key)
+    if st.session_state.get(_OWNER) != owner:
+        forget_marks()
+        st.session_state[_MARKS] = _stored_marks(visitor)
+        st.session_state[_OWNER] = owner
+    return st.session_state[_MARKS]
+
+
+def _stored_marks(visitor: Visitor) -> Marks:
+    with resources.connection() as conn:
+        said = opinions.opinions(conn, visitor.reader_key)
+        if visitor.account_id is None:
+            return Marks(opinions=said)
+        return Marks(
+            opinions=said,
+            shelves=accounts.shelves(conn, visitor.account_id),
+            stars=accounts.ratings(conn, visitor.account_id),
+            hidden=set(accounts.hidden(conn, visitor.account_id)),
+        )
+
+
+def forget_marks() -> None:
+    """Read them again from what is stored."""
+    for key in (_OWNER, _MARKS, _LAST_ACT, _ENTERED):
+        st.session_state.pop(key, None)
+
+
+def note_act(visitor: Visitor, event: Interaction) -> None:
+    """Let the marks follow an act that was recorded."""
+    kept = marks(visitor)
+    if event.action not in (Action.SHOW, Action.VISIT):
+        st.session_state[_LAST_ACT] = event
+    if event.action is Action.RESET:
+        kept.opinions.clear()
+        kept.skipped.clear()
+    if event.book_id is not None:
+        kept.follow(event.action, event.book_id, event.value)
+
+
+def last_act() -> Interaction | None:
+    return st.session_state.get(_LAST_ACT)
+
+
+def leave() -> None:
+    """Another page is on screen: coming back to the same place is coming to it again."""
+    st.session_state.pop(_ENTERED, None)
+
+
+def enters(place: str) -> bool:
+    """Whether this run comes to a place (a book's page, a search) rather than draws it again."""
+    if st.session_state.get(_ENTERED) == place:
+        return False
+    st.session_state[_ENTERED] = place
+    return True

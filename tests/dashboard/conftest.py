@@ -1,0 +1,100 @@
+"""A small library on disk and in the catalogue, and pages drawn from it without a browser."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+import streamlit as st
+from dashboard_pages import epub_bytes
+from PIL import Image
+from small_catalogue import WORKS, add_work
+from streamlit.runtime.context import ContextProxy
+from streamlit.testing.v1 import AppTest
+
+import dashboard
+from dashboard import sessions, state
+from openshelf.database import accounts
+
+APP = Path(dashboard.__file__).parent / "app.py"
+
+
+@pytest.fixture
+def shelves(conn: psycopg.Connection, tmp_path: Path) -> dict[str, int]:
+    """The small catalogue with one readable book and one cover; title -> book_id."""
+    ids = {work.title: add_work(conn, work) for work in WORKS}
+    root = tmp_path / "library"
+    (root / "Dune").mkdir(parents=True)
+    (root / "Dune" / "dune.epub").write_bytes(
+        epub_bytes("<h1>The desert</h1><p>Sand everywhere.</p>", "<h1>The worm</h1><p>It comes.</p>")
+    )
+    Image.new("RGB", (600, 900), "#1e5945").save(root / "Dune" / "cover.jpg")
+    conn.execute("update library.libraries set path = %s", [str(root)])
+    conn.execute(
+        "update library.editions set cover_path = 'Dune/cover.jpg' where book_id = %s returning edition_id",
+        [ids["Dune"]],
+    )
+    conn.execute(
+        "update library.works set cover_edition_id = (select edition_id from library.editions"
+        " where editions.book_id = works.book_id)"
+    )
+    conn.execute(
+        "update library.files set path = 'Dune/dune.epub' where format = 'EPUB' and edition_id in"
+        " (select edition_id from library.editions where book_id = %s)",
+        [ids["Dune"]],
+    )
+    conn.commit()
+    return ids
+
+
+@pytest.fixture(autouse=True)
+def fresh_caches() -> Iterator[None]:
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def cookies(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The browser's cookies: AppTest has no browser. A test adds to them as signing in would."""
+    jar = {state.VISIT_COOKIE: str(sessions.new_visit())}
+    monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: jar))
+    return jar
+
+
+@pytest.fixture
+def sign_in(conn: psycopg.Connection, cookies: dict[str, str]) -> Callable[..., accounts.Account]:
+    """Sign the browser in as a new demo account."""
+
+    def signed_in(username: str = "lan", *, role: str = "reader", history: bool = False) -> accounts.Account:
+        account = accounts.create_demo(conn, username, username.title(), role=role, history_enabled=history)
+        token = f"token of {username}"
+        until = datetime.now(UTC) + timedelta(hours=1)
+        accounts.sign_in(conn, account.account_id, hashlib.sha256(token.encode()).digest(), until)
+        conn.commit()
+        cookies[state.ACCOUNT_COOKIE] = token
+        return account
+
+    return signed_in
+
+
+@pytest.fixture
+def visit(cookies: dict[str, str]) -> Callable[..., AppTest]:
+    """Open a page of the storefront; several calls with one `tab` stay in the same tab."""
+
+    def opened(page: str = "", /, tab: AppTest | None = None, **query: str) -> AppTest:
+        app = tab or AppTest.from_file(str(APP), default_timeout=60)
+        app.query_params.clear()
+        for name, value in query.items():
+            app.query_params[name] = value
+        if page:
+            if tab is None:
+                app.run()
+            app.switch_page(f"app_pages/{page}.py")
+        return app.run()
+
+    return opened

@@ -1,0 +1,309 @@
+"""Pages of the storefront, drawn by Streamlit itself on a real Postgres."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import psycopg
+import pytest
+from dashboard_pages import drawn, shelf_titles, words_of
+from small_catalogue import WORKS
+from streamlit.testing.v1 import AppTest
+
+from dashboard import handlers
+from dashboard.acts import Deed
+from openshelf import readers
+from openshelf.contracts import Action, Surface, new_event_id, slate_id_of, utc_now
+from openshelf.database import pool
+from openshelf.settings import get_settings
+
+Visit = Callable[..., AppTest]
+
+
+def acts_of(conn: psycopg.Connection) -> list[dict]:
+    conn.rollback()
+    rows = conn.execute(
+        "select convert_from(payload, 'UTF8')::jsonb from stream.event_log order by appended_at, log_offset"
+    )
+    return [payload for (payload,) in rows]
+
+
+def store_slate(
+    conn: psycopg.Connection, reader_key: str, session_id: UUID, places: list[tuple[int, str, int | None]]
+) -> None:
+    """A slate as the dataflow writes it: (book_id, reason, reason_book_id) in order."""
+    event_id = new_event_id()
+    now = utc_now()
+    conn.execute(
+        """insert into stream.slates (slate_id, event_id, reader_key, session_id, created_at, policy_version, arm,
+               surface, event_received_at) values (%s, %s, %s, %s, %s, 'policy-0001', 'champion', 'for_you', %s)""",
+        [slate_id_of(event_id), event_id, reader_key, session_id, now, now],
+    )
+    for position, (book_id, reason, reason_book_id) in enumerate(places):
+        conn.execute(
+            "insert into stream.slate_places values (%s, %s, %s, 0.1, 'policy', %s, %s)",
+            [slate_id_of(event_id), position, book_id, reason, reason_book_id],
+        )
+    conn.commit()
+
+
+def test_a_first_visit_sees_popular_and_new_books_and_is_recorded_once(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection
+) -> None:
+    page = visit()
+    visit(tab=page)
+
+    assert not page.exception
+    titles = shelf_titles(page)
+    assert {"For you", "Popular in the library", "New on the shelves"} <= titles.keys()
+    assert "Dune" in titles["Popular in the library"]
+    assert [act["action"] for act in acts_of(conn)] == ["visit"]
+
+
+def test_an_empty_catalogue_says_so(database: str, visit: Visit) -> None:
+    page = visit()
+
+    assert not page.exception
+    assert "The shelves are still empty" in words_of(page)
+
+
+def test_the_slate_of_the_reader_stands_on_top_with_its_reasons(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection
+) -> None:
+    page = visit()
+    act = acts_of(conn)[0]
+    dune, messiah, web = shelves["Dune"], shelves["Dune Messiah"], shelves["Charlotte's Web"]
+    store_slate(
+        conn, act["reader_key"], UUID(act["session_id"]), [(messiah, "because_like", dune), (web, "explore", None)]
+    )
+
+    visit(tab=page)
+
+    first = drawn(page, "shelf")[0]
+    assert first["layout"] == "slate"
+    assert [card["title"] for card in first["cards"]] == ["Dune Messiah", "Charlotte's Web"]
+    assert first["cards"][0]["reason"] == {"text": "Because you liked", "title": "Dune"}
+    assert first["cards"][1]["reason"] == {"text": "Something different"}
+
+
+def test_opening_a_book_is_one_act_however_often_the_page_is_drawn(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection
+) -> None:
+    page = visit("book", id=str(shelves["Dune"]), **{"from": "chat"})
+    page.run()
+
+    opened = [act for act in acts_of(conn) if act["action"] == "open"]
+    assert [(act["book_id"], act["surface"]) for act in opened] == [(shelves["Dune"], "chat")]
+    book = drawn(page, "book")[0]
+    assert book["title"] == "Dune"
+    assert book["read_href"] == f"/read?id={shelves['Dune']}"
+    assert shelf_titles(page)["In the same series"] == ["Dune Messiah"]
+
+
+def test_a_bare_record_is_drawn_without_cover_summary_or_text(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection
+) -> None:
+    conn.execute("update library.works set summary = null, year = null, language = null")
+    conn.commit()
+
+    page = visit("book", id=str(shelves["Salt, Fat, Acid, Heat"]))
+
+    book = drawn(page, "book")[0]
+    assert not page.exception
+    assert (book["cover"], book["summary"], book["read_href"], book["lang"]) == (None, [], None, "")
+
+
+@pytest.mark.parametrize("asked", ["", "0", "999999", "-1", "1; drop table", "٣", "9" * 40])
+def test_a_book_that_is_not_there_gets_a_calm_word(asked: str, shelves: dict[str, int], visit: Visit) -> None:
+    page = visit("book", id=asked)
+
+    assert not page.exception
+    assert "not on our shelves" in words_of(page)
+
+
+def test_a_withdrawn_book_is_on_no_page(shelves: dict[str, int], visit: Visit, conn: psycopg.Connection) -> None:
+    conn.execute("update library.works set active = false where book_id = %s", [shelves["Dune"]])
+    conn.commit()
+
+    assert all("Dune" not in titles for titles in shelf_titles(visit()).values())
+    assert "not on our shelves" in words_of(visit("book", id=str(shelves["Dune"])))
+
+
+def test_browsing_is_narrowed_by_the_address(shelves: dict[str, int], visit: Visit) -> None:
+    page = visit("browse", language="vie", year_to="1900")
+
+    assert shelf_titles(page)[""] == ["Truyện Kiều"]
+    assert drawn(page, "filters")[0]["clear"] == "/browse"
+
+
+@pytest.mark.parametrize("query", [{"year_from": "abc"}, {"page": "99"}, {"sort": "'; --"}, {"page": "-3"}])
+def test_a_mangled_address_still_browses(query: dict[str, str], shelves: dict[str, int], visit: Visit) -> None:
+    page = visit("browse", **query)
+
+    assert not page.exception
+    assert len(shelf_titles(page)[""]) > 5
+
+
+def test_every_subject_and_author_with_a_book_leads_to_its_books(shelves: dict[str, int], visit: Visit) -> None:
+    subjects, authors = drawn(visit("directory"), "directory")
+
+    counts = {entry["label"]: (entry["count"], entry["href"]) for entry in subjects["entries"]}
+    many = sum("science fiction" in work.subjects for work in WORKS if work.active)
+    assert counts["Science fiction"] == (str(many), "/browse?subject=science+fiction")
+    assert "Frank Herbert" in [entry["label"] for entry in authors["entries"]]
+    assert set(shelf_titles(visit("browse", author="Frank Herbert"))[""]) == {"Dune", "Dune Messiah"}
+
+
+def test_filters_that_leave_nothing_say_so(shelves: dict[str, int], visit: Visit) -> None:
+    page = visit("browse", subject="cooking", language="rus")
+
+    assert shelf_titles(page)[""] == []
+    assert "Nothing stands here" in drawn(page, "shelf")[0]["empty"]
+
+
+def test_search_finds_without_accents_and_records_that_it_was_asked(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection
+) -> None:
+    page = visit("find", q="truyen kieu", mode="title")
+
+    assert shelf_titles(page)[""][0] == "Truyện Kiều"
+    assert "search" in [act["action"] for act in acts_of(conn)]
+
+
+def test_search_results_have_no_recommendations_and_their_own_heading(shelves: dict[str, int], visit: Visit) -> None:
+    page = visit("find", q="dune", mode="title")
+
+    assert "Search results" in words_of(page)
+    assert "For you" not in shelf_titles(page)
+
+
+def test_the_text_of_a_book_is_read_in_the_page(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection
+) -> None:
+    page = visit("read", id=str(shelves["Dune"]), chapter="2")
+
+    assert "It comes." in words_of(page)
+    assert drawn(page, "pager")[1]["finish"]["label"] == "I have read it"
+    assert "read" in [act["action"] for act in acts_of(conn)]
+
+
+def test_a_book_without_text_is_not_recorded_as_read(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection
+) -> None:
+    page = visit("read", id=str(shelves["Charlotte's Web"]))
+
+    assert "There is no text to open here" in words_of(page)
+    assert "read" not in [act["action"] for act in acts_of(conn)]
+
+
+def test_my_books_show_what_a_reader_keeps(
+    shelves: dict[str, int], visit: Visit, sign_in: Callable, conn: psycopg.Connection
+) -> None:
+    account = sign_in("lan")
+    dune, web = shelves["Dune"], shelves["Charlotte's Web"]
+    conn.execute(
+        "insert into reading.shelf_entries (account_id, book_id, shelf) values (%s, %s, 'want')",
+        [account.account_id, dune],
+    )
+    conn.execute("insert into reading.hidden_books (account_id, book_id) values (%s, %s)", [account.account_id, web])
+    conn.commit()
+
+    page = visit("mine")
+
+    titles = shelf_titles(page)
+    assert titles["Want to read"] == ["Dune"]
+    assert titles["Not interested"] == ["Charlotte's Web"]
+
+
+def test_a_hidden_book_is_on_no_shelf_but_is_still_found(
+    shelves: dict[str, int], visit: Visit, sign_in: Callable, conn: psycopg.Connection
+) -> None:
+    account = sign_in("lan")
+    conn.execute(
+        "insert into reading.hidden_books (account_id, book_id) values (%s, %s)",
+        [account.account_id, shelves["Dune"]],
+    )
+    conn.commit()
+
+    assert all("Dune" not in titles for titles in shelf_titles(visit()).values())
+    assert "Dune" in shelf_titles(visit("find", q="dune", mode="title"))[""]
+
+
+def test_turning_the_history_on_changes_under_which_key_acts_are_recorded(
+    shelves: dict[str, int], visit: Visit, sign_in: Callable, conn: psycopg.Connection
+) -> None:
+    account = sign_in("lan", history=False)
+    page = visit("mine")
+
+    page.toggle(key="mine.history").set_value(True).run()
+    visit("book", tab=page, id=str(shelves["Dune"]))
+
+    keys = [act["reader_key"] for act in acts_of(conn)]
+    assert readers.is_session_key(keys[0])
+    assert keys[-1].startswith("r_")
+    stored = conn.execute(
+        "select reader_key from reading.pseudonyms where account_id = %s", [account.account_id]
+    ).fetchone()
+    assert stored == (keys[-1],)
+    assert conn.execute("select granted from reading.consents").fetchall() == [(True,)]
+
+
+def test_forgetting_the_taste_is_an_act(
+    shelves: dict[str, int], visit: Visit, sign_in: Callable, conn: psycopg.Connection
+) -> None:
+    sign_in("lan", history=True)
+    page = visit("mine")
+
+    page.button(key="mine.reset").click().run()
+
+    assert acts_of(conn)[-1]["action"] == "reset"
+
+
+def test_only_staff_are_led_to_the_staff_page(shelves: dict[str, int], visit: Visit, sign_in: Callable) -> None:
+    anonymous = [room["label"] for room in drawn(visit(), "topbar")[0]["links"]]
+    sign_in("lan")
+    reader = [room["label"] for room in drawn(visit(), "topbar")[0]["links"]]
+    sign_in("edith", role="staff")
+    staff = [room["label"] for room in drawn(visit(), "topbar")[0]["links"]]
+
+    assert "Is it good?" not in anonymous + reader
+    assert "Is it good?" in staff
+
+
+def test_demo_readers_are_offered_only_on_this_machine(
+    shelves: dict[str, int], visit: Visit, sign_in: Callable, cookies: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in("lan")
+
+    offered = visit("sign_in")
+    monkeypatch.setenv("OPENSHELF_HOST", "0.0.0.0")
+    get_settings.cache_clear()
+    refused = visit("sign_in")
+
+    assert [reader["name"] for reader in drawn(offered, "sign_in")[0]["readers"]] == ["Lan"]
+    assert not drawn(refused, "sign_in")
+    assert "not set up here" in words_of(refused)
+
+
+def test_without_postgres_a_calm_page_is_shown(database: str, visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENSHELF_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setattr("openshelf.database.pool.CONNECT_TIMEOUT_S", 1)
+    get_settings.cache_clear()
+    pool.get_pool.cache_clear()
+
+    page = visit()
+
+    assert not page.exception
+    assert "The catalogue is restarting" in words_of(page)
+
+
+def test_deeds_are_the_only_way_in(conn: psycopg.Connection) -> None:
+    """What a browser sends that no component of ours does is dropped."""
+    allowed = {Action.LIKE}
+
+    assert handlers._deed({"action": "like", "id": 3}, Surface.NEW, allowed) == Deed(Action.LIKE, Surface.NEW, 3)
+    for answer in [
+        {}, {"action": "explode", "id": 1}, {"action": "hide", "id": 1}, {"action": "like"},
+        {"action": "like", "id": "x"}, {"action": "like", "id": 1, "slate": "no uuid"},
+        {"action": "like", "id": 1, "position": []},
+    ]:  # fmt: skip
+        assert handlers._deed(answer, Surface.NEW, allowed) is None

@@ -1,0 +1,203 @@
+"""The routes of the storefront and what every answer carries, from a real server."""
+
+import hashlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from PIL import Image
+from small_catalogue import WORKS, add_work
+
+import dashboard
+from dashboard import state
+from openshelf.database import accounts
+
+SERVER = Path(dashboard.__file__).parent / "server.py"
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture(scope="module")
+def served(
+    make_database: Callable[..., str], migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str, Path]]:
+    """A running storefront: its address, its database, its library folder."""
+    url, root = make_database(migrated_template), tmp_path_factory.mktemp("served")
+    with psycopg.connect(url) as conn:
+        add_work(conn, WORKS[0])
+        Image.new("RGB", (600, 900), "#1e5945").save(root / "cover.jpg")
+        (root / "broken.jpg").write_bytes(b"no picture")
+        conn.execute("update library.libraries set path = %s", [str(root)])
+        conn.execute("update library.editions set cover_path = 'cover.jpg'")
+        conn.execute("update library.works set cover_edition_id = (select edition_id from library.editions)")
+        accounts.create_demo(conn, "lan", "Lan", role="reader", history_enabled=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OPENSHELF_")} | {
+        "OPENSHELF_DATABASE_URL": url,
+        "OPENSHELF_HOME": str(root / "home"),
+        "STREAMLIT_SERVER_PORT": str(port),
+    }
+    # Started elsewhere on purpose: nothing may depend on the folder one stands in.
+    process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", str(SERVER)], env=env, cwd=root)
+    address = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            if httpx.get(f"{address}/healthz", timeout=2).status_code == 200:
+                break
+        except httpx.TransportError:
+            pass
+        assert process.poll() is None, "the storefront did not start"
+        assert time.monotonic() < deadline, "the storefront does not answer"
+        time.sleep(0.1)
+    yield address, url, root
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture
+def browser(served: tuple[str, str, Path]) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served[0], timeout=20, headers={"Accept": "text/html"}) as client:
+        yield client
+
+
+@pytest.fixture
+def database_of_server(served: tuple[str, str, Path]) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(served[1], autocommit=True) as conn:
+        yield conn
+
+
+def test_health_and_readiness_answer(browser: httpx.Client) -> None:
+    assert browser.get("/healthz").text == "ok\n"
+    assert browser.get("/readyz").json() == {"ready": True, "postgres": "answers"}
+
+
+@pytest.mark.parametrize("path", ["/", "/browse", "/healthz", "/covers/1.jpg", "/assets/openshelf.css", "/nothing.txt"])
+def test_every_answer_carries_the_strict_policy(path: str, browser: httpx.Client) -> None:
+    headers = browser.get(path).headers
+
+    policy = headers["content-security-policy"]
+    assert "script-src 'self';" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "object-src 'none'" in policy
+    assert f"ws://{browser.base_url.netloc.decode()}" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_the_page_is_ours_before_streamlit_draws_and_holds_no_inline_script(browser: httpx.Client) -> None:
+    page = browser.get("/").text
+
+    assert "<title>Openshelf</title>" in page
+    assert "Streamlit</title>" not in page
+    assert re.search(r"<script>|<script(?![^>]*src=)", page) is None
+    style = re.search(r'href="(/assets/openshelf\.css\?v=\w+)"', page)
+    assert style
+    assert "immutable" in browser.get(style[1]).headers["cache-control"]
+    assert browser.get("/assets/fonts/literata-latin-600-normal.woff2").status_code == 200
+
+
+def test_a_visit_is_given_once_and_no_script_can_read_it(browser: httpx.Client) -> None:
+    first, second = browser.get("/"), browser.get("/")
+
+    given = first.headers["set-cookie"]
+    assert given.startswith(f"{state.VISIT_COOKIE}=")
+    assert {"HttpOnly", "SameSite=Lax"} <= {part.strip() for part in given.split(";")}
+    assert "set-cookie" not in second.headers
+
+
+@pytest.mark.parametrize("path", ["/", "/covers/1.jpg", "/_stcore/host-config"])
+def test_a_foreign_name_for_this_host_is_refused(path: str, browser: httpx.Client) -> None:
+    assert browser.get(path, headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_covers_come_small_and_may_be_kept_for_good(browser: httpx.Client, served: tuple[str, str, Path]) -> None:
+    answer = browser.get("/covers/1.jpg?v=1&w=176")
+
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert "immutable" in answer.headers["cache-control"]
+    kept = list((served[2] / "home" / "covers-cache" / "176").iterdir())
+    assert [Image.open(file).size for file in kept] == [(176, 264)]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/covers/999.jpg", 404),
+        ("/covers/99999999999.jpg", 404),
+        ("/covers/1.jpg?w=177", 400),
+        ("/covers/1.jpg?w=abc", 400),
+    ],
+)
+def test_what_is_no_cover_of_ours_is_refused(path: str, status: int, browser: httpx.Client) -> None:
+    answer = browser.get(path, headers={"Accept": "image/*"})
+
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("path", ["/assets/../app.py", "/assets/%2e%2e/app.py", "/covers/%2e%2e%2fapp.py", "/app.py"])
+def test_no_address_leads_to_our_own_files(path: str, browser: httpx.Client) -> None:
+    assert "import streamlit" not in browser.get(path).text
+
+
+@pytest.mark.parametrize("cover_path", ["broken.jpg", "../../../etc/passwd", "/etc/passwd", "missing.jpg"])
+def test_a_cover_that_is_no_picture_or_leads_out_of_the_library_is_not_sent(
+    cover_path: str, browser: httpx.Client, database_of_server: psycopg.Connection
+) -> None:
+    database_of_server.execute("update library.editions set cover_path = %s", [cover_path])
+    try:
+        assert browser.get("/covers/1.jpg?w=320").status_code == 404
+    finally:
+        database_of_server.execute("update library.editions set cover_path = 'cover.jpg'")
+
+
+def test_signing_in_and_out_as_a_demo_reader(browser: httpx.Client, database_of_server: psycopg.Connection) -> None:
+    answer = browser.post("/auth/demo", data={"username": "lan"}, headers=SAME_ORIGIN)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    given = next(value for value in answer.headers.get_list("set-cookie") if state.ACCOUNT_COOKIE in value)
+    assert "HttpOnly" in given
+    assert "samesite=lax" in given.lower()
+    hashed = hashlib.sha256(browser.cookies[state.ACCOUNT_COOKIE].encode()).digest()
+    account = accounts.signed_in(database_of_server, hashed)
+    assert account
+    assert account.username == "lan"
+
+    browser.post("/auth/sign-out", headers=SAME_ORIGIN)
+    assert accounts.signed_in(database_of_server, hashed) is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "http://evil.example"}, {}],
+)
+@pytest.mark.parametrize("path", ["/auth/demo", "/auth/sign-out"])
+def test_a_form_of_another_site_is_refused(path: str, headers: dict[str, str], browser: httpx.Client) -> None:
+    answer = browser.post(path, data={"username": "lan"}, headers=headers)
+
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(("username", "status"), [("nobody", 404), ("", 404), ("\x00", 404), ("x" * 5000, 413)])
+def test_nobody_signs_in_as_someone_unknown(username: str, status: int, browser: httpx.Client) -> None:
+    assert browser.post("/auth/demo", data={"username": username}, headers=SAME_ORIGIN).status_code == status
+
+
+def test_an_account_that_is_no_demo_account_cannot_be_taken(
+    browser: httpx.Client, database_of_server: psycopg.Connection
+) -> None:
+    database_of_server.execute(
+        "insert into reading.accounts (username, display_name, role, kind) values ('boss', 'Boss', 'admin', 'local')"
+    )
+
+    assert browser.post("/auth/demo", data={"username": "boss"}, headers=SAME_ORIGIN).status_code == 404

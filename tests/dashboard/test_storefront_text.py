@@ -1,0 +1,180 @@
+"""Text we did not write, and words we make of data."""
+
+import io
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from dashboard_pages import epub_bytes
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import epub_text, words
+from dashboard.safe import book_html, plain_paragraphs, safe_md
+from dashboard.sessions import Sessions, new_visit, parse_visit
+from openshelf.contracts import Action, Place, Source
+
+ATTACKS = [
+    "![x](http://evil.example/x.png)",
+    "[click](javascript:alert(1))",
+    "<script>alert(1)</script>",
+    "<iframe srcdoc='<script>1</script>'></iframe>",
+    "**bold** _it_ `code` ~~no~~",
+    "# heading",
+    ":red[text] :material/home: $x^2$",
+    "http://evil.example and www.evil.example",
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_markdown_specials_of_untrusted_text_are_escaped(attack: str) -> None:
+    shown = safe_md(attack)
+
+    specials = set("\\`*_{}[]()#!|<>:$~")
+    bare = [c for before, c in zip(" " + shown, shown, strict=False) if c in specials and before != "\\"]
+    assert [c for c in bare if c != "\\"] == []
+
+
+@given(st.text())
+def test_escaped_text_loses_only_its_escapes(text: str) -> None:
+    assert "\n" not in safe_md(text)
+    assert safe_md("plain words") == "plain words"
+
+
+def test_descriptions_become_plain_paragraphs() -> None:
+    assert plain_paragraphs("<p>One <b>two</b></p><p>Three&amp;four<script>x()</script></p>") == [
+        "One two",
+        "Three&four",
+    ]
+    assert plain_paragraphs(None) == []
+    assert plain_paragraphs("A\u202eB\n\nC") == ["AB", "C"]
+
+
+def test_the_text_of_a_book_keeps_no_way_out() -> None:
+    cleaned = book_html(
+        '<h1 onclick="x()">T</h1><p style="x">a<img src="http://e/x"><a href="http://e">b</a></p><script>c</script>'
+        '<iframe src="x"></iframe><form action="/x"><input></form>'
+    )
+
+    assert cleaned == "<h1>T</h1><p>ab</p>"
+
+
+def write(folder: Path, content: bytes) -> Path:
+    path = folder / "book.epub"
+    path.write_bytes(content)
+    return path
+
+
+def test_chapters_come_in_reading_order_without_the_contents(tmp_path: Path) -> None:
+    path = write(tmp_path, epub_bytes("<h1>One</h1><p>a</p>", "<p></p>", "<h2>Three</h2><p>c</p>", "<p>no title</p>"))
+
+    chapters = epub_text.read(path)
+
+    assert [chapter.title for chapter in chapters] == ["One", "Three", "t"]
+    assert chapters[0].html.strip() == "<h1>One</h1><p>a</p>"
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", epub_bytes("<p>x</p>")[:200]])
+def test_what_is_no_epub_is_refused(content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(epub_text.UnreadableEpubError):
+        epub_text.read(write(tmp_path, content))
+
+
+def test_entities_and_oversized_parts_are_refused(tmp_path: Path) -> None:
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]><package xmlns="http://www.idpf.org/2007/opf">&a;</package>'
+    with pytest.raises(epub_text.UnreadableEpubError, match="entities"):
+        epub_text.read(write(tmp_path, epub_bytes("<p>x</p>", package=bomb)))
+
+    with pytest.raises(epub_text.UnreadableEpubError, match="larger"):
+        epub_text.read(write(tmp_path, epub_bytes("<p>" + "x" * (epub_text.MAX_PART_BYTES + 1) + "</p>")))
+
+
+def test_a_part_outside_the_archive_is_refused(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(
+            "META-INF/container.xml",
+            '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
+            '<rootfile full-path="../../etc/passwd"/></rootfiles></container>',
+        )
+
+    with pytest.raises(epub_text.UnreadableEpubError):
+        epub_text.read(write(tmp_path, packed.getvalue()))
+
+
+def place(reason: str, book_id: int | None = None) -> Place:
+    return Place(book_id=1, position=0, propensity=0.5, source=Source.POLICY, reason=reason, reason_book_id=book_id)
+
+
+def test_reasons_name_the_readers_own_book() -> None:
+    assert words.reason(place("because_like", 7), {7: "Dune"}) == {"text": "Because you liked", "title": "Dune"}
+    assert words.reason(place("because_like", 8), {7: "Dune"}) == {"text": "Close to your taste"}
+    assert words.reason(place("popular"), {}) == {"text": "Popular in the library"}
+    assert words.reason(place("a reason of later"), {}) is None
+
+
+def test_the_caption_says_what_moved_the_shelf() -> None:
+    assert words.moved_by(Action.LIKE, "Dune") == "Moved just now, because you liked Dune"
+    assert words.moved_by(Action.LIKE, None) == ""
+    assert words.moved_by(None, "Dune") == ""
+
+
+def test_addresses_leave_out_what_is_empty() -> None:
+    assert words.address("browse", subject="a & b", page=None, author="") == "/browse?subject=a+%26+b"
+    assert words.address("browse", page=2) == "/browse?page=2"
+
+
+def test_languages_and_years_as_people_say_them() -> None:
+    assert words.language_tag("vie") == "vi"
+    assert words.language_tag("no language at all") == ""
+    assert words.language_name("vie") == "Vietnamese"
+    assert words.year_name(-375) == "375 BC"
+
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def fresh_visit(now: datetime) -> UUID:
+    """A visit whose cookie was made at this time."""
+    made = (int(now.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62) | 12345
+    return UUID(int=made)
+
+
+def test_a_session_ends_after_half_an_hour_without_an_act() -> None:
+    sessions = Sessions(timedelta(minutes=30))
+    visit = fresh_visit(NOW)
+
+    first, begins = sessions.current(visit, None, NOW)
+    assert begins
+    sessions.acted(visit, None, NOW + timedelta(minutes=20))
+    assert sessions.current(visit, None, NOW + timedelta(minutes=49)) == (first, False)
+    later, begins_again = sessions.current(visit, None, NOW + timedelta(minutes=50))
+    assert begins_again
+    assert later != first
+
+
+def test_an_anonymous_session_survives_a_restart_of_the_storefront() -> None:
+    visit = fresh_visit(NOW)
+
+    before, _ = Sessions(timedelta(minutes=30)).current(visit, None, NOW)
+    after, _ = Sessions(timedelta(minutes=30)).current(visit, None, NOW + timedelta(minutes=5))
+
+    assert before == after == visit
+
+
+def test_signing_in_begins_a_session_that_nothing_ties_to_the_anonymous_one() -> None:
+    sessions = Sessions(timedelta(minutes=30))
+    visit = fresh_visit(NOW)
+
+    anonymous, _ = sessions.current(visit, None, NOW)
+    signed_in, begins = sessions.current(visit, 7, NOW)
+
+    assert begins
+    assert signed_in not in {anonymous, visit}
+
+
+def test_only_a_visit_that_we_made_is_taken_from_a_cookie() -> None:
+    assert parse_visit(str(made := new_visit())) == made
+    assert [parse_visit(text) for text in (None, "", "x", str(uuid4()))] == [None] * 4
