@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Literal, LiteralString
 
@@ -296,9 +295,3 @@ def file_of(conn: psycopg.Connection, book_id: int, file_format: str) -> Library
                order by editions.published_on desc nulls last, editions.edition_id limit 1""",
             [book_id, file_format],
         ).fetchone()
-
-
-def ingested_at(conn: psycopg.Connection) -> datetime | None:
-    """When the catalogue last took something in."""
-    row = conn.execute("select max(last_ingested_at) from library.libraries").fetchone()
-    return row[0] if row else None

@@ -66,7 +66,12 @@ def test_imports_point_down_only() -> None:
 
 def test_sql_lives_in_the_database_package() -> None:
     """One door to Postgres. What is left reads or writes SQLite files: Calibre's and the recovery store's."""
-    sqlite_modules = {"ingest/calibre.py", "ingest/calibre_schema.py", "ingest/demo_calibre.py", "streaming/recovery_store.py"}
+    sqlite_modules = {
+        "ingest/calibre.py",
+        "ingest/calibre_schema.py",
+        "ingest/demo_calibre.py",
+        "streaming/recovery_store.py",
+    }
     outside = {
         str(path.relative_to(ROOT))
         for path in SOURCES

@@ -1,0 +1,81 @@
+"""One whole installation for the end-to-end tests: built, proven and opened by the commands a person runs."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+BUILD_PATIENCE_S = 400
+SIMULATED_READERS = "40"
+
+
+@dataclass
+class Installation:
+    home: Path
+    port: int
+    summary: dict = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def env(self) -> dict[str, str]:
+        return os.environ | {"OPENSHELF_HOME": str(self.home), "OPENSHELF_PORT": str(self.port)}
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """An `openshelf` command on this installation."""
+        return subprocess.run(
+            [sys.executable, "-m", "openshelf", *words],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=BUILD_PATIENCE_S,
+        )
+
+    def is_open(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as reply:
+                return reply.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+@pytest.fixture(scope="session")
+def built() -> Iterator[Installation]:
+    """A demo built and checked by `openshelf demo --check`, closed."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    installation = Installation(Path(tempfile.mkdtemp(prefix="openshelf-e2e-")), port)
+    done = installation.run("demo", "--check", "--json", "--readers", SIMULATED_READERS)
+    assert done.returncode == 0, done.stderr[-3000:]
+    installation.summary = json.loads(done.stdout)
+    yield installation
+    shutil.rmtree(installation.home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def storefront(built: Installation) -> Iterator[Installation]:
+    """The built demo, open, as `openshelf up` opens it."""
+    process = subprocess.Popen([sys.executable, "-m", "openshelf", "up"], env=built.env)
+    deadline = time.monotonic() + 90
+    while not built.is_open():
+        assert process.poll() is None, "the storefront did not start"
+        assert time.monotonic() < deadline, "the storefront does not answer"
+        time.sleep(0.2)
+    yield built
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0

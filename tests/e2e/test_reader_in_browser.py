@@ -1,0 +1,172 @@
+"""What a reader does in a real browser: sign in, open a book, like it, see the row move; staff then see the act."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from openshelf.database import embedded
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+SLATE = "[...document.querySelectorAll('section.os-slate li.os-card')].map(card => card.dataset.book)"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PATIENCE_MS = 30_000
+# An act's answer is to be seen within a second; a busy test machine gets more.
+MOVED_MS = 10_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        assert "CI" not in os.environ, "CI must have chromium: see the Makefile's target `browser`"
+        pytest.skip("no chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--disable-background-networking",
+                "--disable-sync",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, storefront) -> Iterator[Page]:
+    context = browser.new_context(base_url=storefront.url, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.foreign = []  # type: ignore[attr-defined]
+    page.on("request", lambda r: page.foreign.append(r.url) if _is_foreign(r.url, storefront.url) else None)  # type: ignore[attr-defined]
+    yield page
+    assert page.foreign == [], "a page fetched something from elsewhere"  # type: ignore[attr-defined]
+    context.close()
+
+
+def _is_foreign(url: str, own: str) -> bool:
+    own_host = own.split("//")[1]
+    return not re.match(rf"(https?|wss?)://{re.escape(own_host)}(/|$)|data:|blob:", url)
+
+
+def sign_in(page: Page, name: str) -> None:
+    page.goto("/sign_in")
+    page.get_by_role("button", name=name).click()
+    page.wait_for_url(re.compile(r"/$"))
+    for_you(page).first.wait_for()
+
+
+def for_you(page: Page):
+    """The cards of the For-you row."""
+    return page.locator("section.os-slate li.os-card")
+
+
+def books_of(page: Page) -> list[str]:
+    return for_you(page).evaluate_all("cards => cards.map(card => card.dataset.book)")
+
+
+def test_a_click_moves_the_recommendations_and_staff_see_the_act(page: Page, browser: Browser, storefront) -> None:
+    sign_in(page, "Mai Trần")
+    before = books_of(page)
+    assert len(before) == 12
+    liked = page.locator("section.os-row li.os-card").first
+    book_id = int(liked.get_attribute("data-book") or 0)
+
+    liked.get_by_role("link").click()
+    page.get_by_role("button", name="Like", exact=True).click()
+    expect(page.get_by_role("button", name="Like", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("link", name="For you").click()
+
+    page.wait_for_function(
+        f"before => {SLATE}.length >= 10 && {SLATE}.join() !== before",
+        arg=",".join(before),
+        timeout=MOVED_MS,
+    )
+    assert str(book_id) not in books_of(page), "what was met is not recommended again"
+    reasons = page.locator("section.os-slate .os-reason").all_inner_texts()
+    assert len(reasons) == len(books_of(page)), "every book says why it is there"
+
+    built = storefront.run("warehouse", "build")
+    assert built.returncode == 0, built.stderr
+    with psycopg.connect(embedded.start(storefront.home)) as conn:
+        acts = conn.execute(
+            "select action from marts.fct_interactions where book_id = %s and action in ('open', 'like') "
+            "and occurred_at > now() - interval '10 minutes'",
+            [book_id],
+        ).fetchall()
+    assert {action for (action,) in acts} == {"open", "like"}
+
+    staff = browser.new_context(base_url=storefront.url).new_page()
+    staff.set_default_timeout(PATIENCE_MS)
+    sign_in(staff, "Lena Hart")
+    staff.get_by_role("link", name="Is it good?").click()
+    expect(staff.get_by_role("heading", name="Is it good?")).to_be_visible()
+    expect(staff.locator("[data-testid=stVegaLiteChart]").first).to_be_visible()
+    expect(staff.get_by_text("Traceback")).to_have_count(0)
+
+
+def test_a_like_on_a_card_moves_the_row_by_itself(page: Page) -> None:
+    sign_in(page, "Tom Okafor")
+    before = books_of(page)
+
+    for_you(page).get_by_role("button", name=re.compile("^Like")).first.click()
+
+    page.wait_for_function(
+        f"before => {SLATE}.join() !== before",
+        arg=",".join(before),
+        timeout=MOVED_MS,
+    )
+
+
+def test_someone_without_an_account_has_a_living_row_and_leaves_no_person(page: Page, storefront) -> None:
+    page.goto("/")
+    for_you(page).first.wait_for()
+    skipped = for_you(page).first.get_attribute("data-book")
+
+    for_you(page).first.get_by_role("button", name=re.compile("^Not now")).click()
+
+    page.wait_for_function(
+        "skipped => !document.querySelector(`section.os-slate li.os-card[data-book='${skipped}']`)",
+        arg=skipped,
+        timeout=MOVED_MS,
+    )
+    with psycopg.connect(embedded.start(storefront.home)) as conn:
+        row = conn.execute(
+            "select reader_key from stream.interactions where action = 'skip' and book_id = %s "
+            "order by stored_at desc limit 1",
+            [int(skipped or 0)],
+        ).fetchone()
+    assert row
+    assert row[0].startswith("s_"), "the session's own key, tied to nobody"
+
+
+def test_a_reader_is_not_let_onto_the_staff_page(page: Page) -> None:
+    sign_in(page, "Mai Trần")
+
+    page.goto("/quality")
+
+    expect(page.locator("[data-testid=stVegaLiteChart]")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Is it good?")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("path", ["/", "/browse?subject=poetry", "/book?id=1", "/find?q=truyen%20kieu", "/librarian"])
+def test_no_page_scrolls_sideways_or_shows_an_error(page: Page, width: int, path: str, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+
+    page.goto(path)
+    page.locator("h1, h2").first.wait_for()
+    page.wait_for_timeout(700)
+
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)

@@ -1,0 +1,57 @@
+"""From an empty folder to a reader whose recommendations move, with nothing faked."""
+
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+
+def test_the_demo_proves_its_loop(built) -> None:
+    summary = built.summary
+
+    assert summary["works"] >= 600
+    assert summary["acts"] > 1000
+    assert summary["slates"] > 200
+    assert summary["mart_rows"] > 1000
+    assert summary["act_to_slate_ms"] > 0
+    assert summary["champion"].startswith("policy-")
+
+
+def test_a_built_demo_is_not_built_again(built) -> None:
+    before = (built.home / "demo.json").read_text()
+
+    done = built.run("demo", "--check", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert "] " not in done.stderr, "no step may run a second time"
+    assert (built.home / "demo.json").read_text() == before
+
+
+def test_doctor_and_status_find_the_open_installation_well(storefront) -> None:
+    doctor, status = storefront.run("doctor"), storefront.run("status", "--json")
+
+    assert doctor.returncode == 0, doctor.stdout
+    assert "MISSING" not in doctor.stdout
+    assert status.returncode == 0, status.stdout
+
+
+def test_a_second_instance_is_refused_and_the_first_stays_open(storefront) -> None:
+    second = storefront.run("up")
+
+    assert second.returncode == 1
+    assert "already runs" in second.stderr
+    assert storefront.is_open()
+
+
+def test_a_killed_dataflow_comes_back_and_loses_no_act(storefront) -> None:
+    flow = next(
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if (process.info["cmdline"] or [])[-2:] == ["stream", "run"]
+        and process.environ().get("OPENSHELF_HOME") == str(storefront.home)
+    )
+    flow.kill()
+
+    summary = storefront.run("demo", "--check", "--json")
+
+    assert summary.returncode == 0, summary.stderr

@@ -1,0 +1,174 @@
+"""The ladder: policy, popular, random; with sources, reasons and propensities that can be trusted."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+import torch
+from toy_world import START, act, catalogue_of, newborn
+
+from models.catalogue import Ranking
+from models.policy import Items, Policy
+from models.serving import Recommender, SlateRequest
+from models.states import Act, Catalogue, StateBatch
+from openshelf.contracts import Action, Source
+
+
+def recommender(
+    policy: Policy | None = None,
+    catalogue: Catalogue | None = None,
+    popular: list[int] | None = None,
+    explore: float = 0.0,
+) -> Recommender:
+    catalogue = catalogue or catalogue_of()
+    ranked = list(range(60, 0, -1)) if popular is None else popular
+    return Recommender(
+        policy, "policy-0001", Ranking(catalogue, ranked, 3), slate_size=12, explore_share=explore, cold_pool=20
+    )
+
+
+def request(*acts: Act, excluded: frozenset[int] = frozenset(), seed: int = 1) -> SlateRequest:
+    return SlateRequest("r_test", acts, excluded, START, seed)
+
+
+class Broken(Policy):
+    def encode(self, items: Items, batch: StateBatch) -> torch.Tensor:
+        raise RuntimeError("a fault in the network")
+
+
+class NotFinite(Policy):
+    def logits(self, states: torch.Tensor, items: Items) -> torch.Tensor:
+        return super().logits(states, items) * torch.nan
+
+
+def of_class(kind: type[Policy]) -> Policy:
+    healthy = newborn()
+    return kind(healthy.config, healthy.adapter, healthy.known_ids)
+
+
+def test_a_reader_with_acts_is_served_by_the_policy_with_exact_places() -> None:
+    slate = recommender(newborn()).draw([request(act(10))])[0]
+
+    assert slate.policy_version == "policy-0001"
+    assert [place.position for place in slate.places] == list(range(12))
+    assert len({place.book_id for place in slate.places}) == 12
+    assert {place.source for place in slate.places} == {Source.POLICY}
+    assert all(0 < place.propensity <= 1 for place in slate.places)
+
+
+def test_a_cold_reader_sees_a_random_draw_of_the_twenty_most_popular() -> None:
+    slates = recommender(newborn()).draw([request(seed=seed) for seed in range(100)])
+
+    seen = {place.book_id for slate in slates for place in slate.places}
+    assert seen == set(range(41, 61))
+    assert len({tuple(place.book_id for place in slate.places) for slate in slates}) > 90
+    for slate in slates:
+        assert [place.propensity for place in slate.places] == pytest.approx([1 / (20 - i) for i in range(12)])
+        assert {(place.source, place.reason) for place in slate.places} == {(Source.POPULAR, "popular")}
+
+
+def test_searching_and_visiting_leave_a_reader_cold() -> None:
+    slate = recommender(newborn()).draw([request(act(None, Action.SEARCH, 0.0), act(None, Action.VISIT, 0.0))])[0]
+
+    assert {place.source for place in slate.places} == {Source.POPULAR}
+
+
+def test_excluded_and_met_works_never_come_back() -> None:
+    met, excluded = tuple(act(book) for book in range(1, 30)), frozenset(range(30, 46))
+
+    slates = recommender(newborn(), explore=0.5).draw([request(*met, excluded=excluded, seed=s) for s in range(30)])
+
+    assert all(place.book_id > 45 for slate in slates for place in slate.places)
+    assert all(len(slate.places) == 12 for slate in slates)
+
+
+@pytest.mark.parametrize("kind", [Broken, NotFinite])
+def test_when_the_policy_cannot_answer_popularity_does_and_says_so(kind: type[Policy]) -> None:
+    slate = recommender(of_class(kind)).draw([request(act(10))])[0]
+
+    assert {place.source for place in slate.places} == {Source.POPULAR}
+    assert {place.book_id for place in slate.places} <= set(range(41, 61))
+
+
+def test_without_a_policy_popularity_serves_everyone() -> None:
+    slate = recommender(None).draw([request(act(10))])[0]
+
+    assert {place.source for place in slate.places} == {Source.POPULAR}
+
+
+def test_a_system_that_knows_nothing_serves_at_random() -> None:
+    slates = recommender(None, popular=[]).draw([request(seed=seed) for seed in range(60)])
+
+    assert {place.source for slate in slates for place in slate.places} == {Source.RANDOM}
+    assert {place.book_id for slate in slates for place in slate.places} == set(range(1, 61))
+    assert slates[0].places[0].propensity == pytest.approx(1 / 60)
+
+
+def test_a_short_personal_slate_is_filled_from_popular_then_at_random() -> None:
+    catalogue = catalogue_of()
+    catalogue.texts[5:] = 0  # the policy can rank works 1..5 only
+
+    slate = recommender(newborn(), catalogue, popular=[20, 21, 22]).draw([request(act(1))])[0]
+
+    assert [place.source for place in slate.places] == [Source.POLICY] * 4 + [Source.POPULAR] * 3 + [Source.RANDOM] * 5
+    assert [place.propensity for place in slate.places[4:7]] == pytest.approx([1 / 3, 1 / 2, 1])
+
+
+def test_a_library_smaller_than_a_slate_gives_a_shorter_one() -> None:
+    assert len(recommender(newborn(), catalogue_of(5)).draw([request(act(1))])[0].places) == 4
+    empty = Catalogue(np.empty(0, np.int64), np.empty((0, 384), np.float32), np.empty(0, np.float32))
+    assert recommender(newborn(), empty, popular=[]).draw([request(act(1))])[0].places == ()
+
+
+def test_the_share_of_random_places_is_the_one_set_and_is_marked() -> None:
+    slates = recommender(newborn(), explore=0.05).draw([request(act(10), seed=seed) for seed in range(1000)])
+
+    places = [place for slate in slates for place in slate.places]
+    random = [place for place in places if place.source is Source.RANDOM]
+    assert len(random) / len(places) == pytest.approx(0.05, abs=0.008)
+    assert {place.reason for place in random} == {"explore"}
+    # Whatever is drawn, its logged probability is at least what exploring gives it.
+    assert all(place.propensity >= 0.05 / (59 - place.position) for place in places)
+
+
+def test_the_same_request_gets_the_same_slate_alone_or_among_others() -> None:
+    server = recommender(newborn(), explore=0.2)
+    asked = request(act(10), act(20), seed=99)
+
+    alone = server.draw([asked])[0]
+    among = server.draw([request(act(3), seed=5), asked, request(seed=7)])[1]
+
+    assert [place.book_id for place in alone.places] == [place.book_id for place in among.places]
+    assert [place.propensity for place in alone.places] == pytest.approx([p.propensity for p in among.places], rel=1e-4)
+
+
+def test_a_place_names_the_reader_s_own_act_it_is_nearest_to_or_none() -> None:
+    catalogue = catalogue_of()
+    catalogue.texts[30] = catalogue.texts[9]  # work 31 reads like work 10
+    acts = (act(10, Action.OPEN, 1.0), act(10, Action.LIKE), act(20, Action.WANT, 1.5), act(40, Action.DISLIKE, -2.0))
+
+    places = recommender(newborn(), catalogue).draw([request(*acts, seed=s) for s in range(20)])
+    reasons = {place.book_id: (place.reason, place.reason_book_id) for slate in places for place in slate.places}
+
+    assert reasons[31] == ("because_like", 10)
+    assert {reason for reason, _ in reasons.values()} <= {"because_like", "because_want", "new_to_you"}
+    assert all(anchor in {10, 20, None} for _, anchor in reasons.values())
+    assert ("new_to_you", None) in reasons.values()
+
+
+def test_impressions_among_the_acts_do_not_shift_reasons_to_other_works() -> None:
+    catalogue = catalogue_of()
+    catalogue.texts[30] = catalogue.texts[9]
+    shows = tuple(act(book, Action.SHOW, 0.0) for book in range(41, 61))
+
+    slate = recommender(newborn(), catalogue).draw([request(act(10), *shows, seed=2)])[0]
+
+    assert ("because_like", 10) in {
+        (place.reason, place.reason_book_id) for place in slate.places if place.book_id == 31
+    }
+
+
+def test_time_passing_and_unknown_works_do_no_harm() -> None:
+    asked = SlateRequest("r", (act(999), act(10)), frozenset({12345}), START + timedelta(days=900), 2**63 - 1)
+
+    assert len(recommender(newborn()).draw([asked])[0].places) == 12
