@@ -1,0 +1,44 @@
+"""The works as the policy ranks them, read from Postgres: vectors, popularity prior, popular order."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import psycopg
+
+from models.states import TEXT_DIM, Catalogue
+from openshelf.database import learning
+
+# How much of the popularity prior the house's own rating can make up where no reader has acted.
+RATING_SHARE = 0.2
+NEUTRAL_RATING = 3.0
+
+
+@dataclass(frozen=True)
+class Ranking:
+    catalogue: Catalogue
+    popular: list[int]  # works that readers or the house gave a reason to call popular, most popular first
+    version: int
+
+
+def popularity_prior(works: list[learning.RankedWork]) -> np.ndarray:
+    """(n,) float32 in 0..1: how warmly readers took each work, log-scaled, and a share for the house's rating."""
+    warmth = np.log1p(np.array([max(work.warmth, 0.0) for work in works]))
+    rating = np.array([NEUTRAL_RATING if work.rating is None else work.rating for work in works]) / 5
+    by_readers = warmth / max(warmth.max(initial=0.0), 1.0)
+    return ((1 - RATING_SHARE) * by_readers + RATING_SHARE * rating).astype(np.float32)
+
+
+def load_ranking(conn: psycopg.Connection, now: datetime | None = None) -> Ranking:
+    """Popularity is that of the 30 days before `now` (unset: the present)."""
+    version = learning.catalogue_version(conn)
+    works = learning.ranked_works(conn, now=now)
+    book_ids = np.array([work.book_id for work in works], dtype=np.int64)
+    texts = np.zeros((len(works), TEXT_DIM), dtype=np.float32)
+    catalogue = Catalogue(book_ids, texts, popularity_prior(works))
+    embedded, vectors = learning.text_embeddings(conn)
+    rows = catalogue.rows(embedded)
+    # Between the two reads a work may have been withdrawn.
+    texts[rows[rows >= 0]] = vectors[rows >= 0]
+    known = [work for work in works if work.warmth > 0 or work.rating is not None]
+    return Ranking(catalogue, learning.by_popularity(known), version)

@@ -1,0 +1,174 @@
+"""Models in Postgres: weights as safetensors with a hash, one champion of each kind, promoted and rolled back.
+
+A broken artefact never replaces a working one: what does not load is refused before anything changes.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import datetime
+from importlib import metadata
+from typing import Any
+
+import psycopg
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from models import rewards
+from models.policy import Policy, PolicyConfig
+from models.states import TEXT_DIM
+from openshelf.database import learning
+from openshelf.errors import ModelError, UsageError
+
+WEIGHT_PREFIX = "weight."
+OPTIMISER_PREFIX = "optimiser."
+
+Tensors = Mapping[str, Tensor]
+
+
+def policy_tensors(policy: Policy, optimiser: Tensors) -> dict[str, Tensor]:
+    weights = {WEIGHT_PREFIX + name: tensor.contiguous() for name, tensor in policy.state_dict().items()}
+    return weights | {OPTIMISER_PREFIX + name: tensor.contiguous() for name, tensor in optimiser.items()}
+
+
+def adapter_tensors(weight: Tensor) -> dict[str, Tensor]:
+    return {WEIGHT_PREFIX + "adapter": weight.contiguous()}
+
+
+def register(
+    conn: psycopg.Connection,
+    kind: str,
+    tensors: Tensors,
+    *,
+    config: dict[str, Any],
+    manifest: dict[str, Any],
+    metrics: dict[str, Any],
+    parent: str | None,
+    now: datetime,
+) -> str:
+    """Store a candidate and return its version, `policy-0003`. In the caller's transaction."""
+    raw = save_tensors(dict(tensors))
+    learning.lock_registry(conn)
+    version = learning.next_version(conn, kind)
+    row = learning.ModelRow(
+        version=version,
+        kind=kind,
+        parent_version=parent,
+        status="candidate",
+        status_reason=None,
+        config=config,
+        manifest={"package": metadata.version("openshelf"), "rewards": rewards.load().version, **manifest},
+        metrics=metrics,
+        sha256=hashlib.sha256(raw).hexdigest(),
+        created_at=now,
+    )
+    learning.insert_model(conn, row, raw)
+    return version
+
+
+def load_policy(conn: psycopg.Connection, version: str) -> Policy:
+    """The policy, ready to serve.
+
+    Raises:
+        ModelError: it is not there, was altered, or does not fit this program.
+    """
+    return load_policy_and_optimiser(conn, version)[0]
+
+
+def load_policy_and_optimiser(conn: psycopg.Connection, version: str) -> tuple[Policy, dict[str, Tensor]]:
+    row, tensors = _verified(conn, version, "policy")
+    weights = {name.removeprefix(WEIGHT_PREFIX): t for name, t in tensors.items() if name.startswith(WEIGHT_PREFIX)}
+    try:
+        config = PolicyConfig(**{field.name: row.config[field.name] for field in fields(PolicyConfig)})
+        policy = Policy(config, weights["adapter"], weights["known_ids"])
+        policy.load_state_dict(weights)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ModelError(
+            f"{version} does not fit this program: {str(error).splitlines()[0]}. Train a new policy or roll back."
+        ) from error
+    optimiser = {n.removeprefix(OPTIMISER_PREFIX): t for n, t in tensors.items() if n.startswith(OPTIMISER_PREFIX)}
+    return policy.eval(), optimiser
+
+
+def load_adapter(conn: psycopg.Connection, version: str) -> Tensor:
+    """(dim, 384). Raises ModelError as `load_policy` does."""
+    _, tensors = _verified(conn, version, "adapter")
+    weight = tensors.get(WEIGHT_PREFIX + "adapter")
+    if weight is None or weight.ndim != 2 or weight.shape[1] != TEXT_DIM:
+        raise ModelError(f"{version} holds no adapter of {TEXT_DIM} columns. Train a new adapter or roll back.")
+    return weight
+
+
+def promote(conn: psycopg.Connection, version: str, reason: str, now: datetime) -> None:
+    """Make it the champion of its kind; the old one retires. One transaction, after proving that it loads.
+
+    Raises:
+        UsageError: there is no such model. ModelError: it does not load; nothing was changed.
+    """
+    with conn.transaction():
+        learning.lock_registry(conn)
+        row = _row(conn, version)
+        _prove(conn, row)
+        old = learning.champion(conn, row.kind)
+        if old and old.version == version:
+            return
+        if old:
+            learning.set_status(conn, old.version, "retired", f"replaced by {version}")
+        learning.set_status(conn, version, "champion", reason)
+        learning.insert_promotion(conn, row.kind, version, now, reason)
+
+
+def refuse(conn: psycopg.Connection, version: str, reason: str) -> None:
+    learning.set_status(conn, version, "refused", reason)
+
+
+def rollback(conn: psycopg.Connection, kind: str, now: datetime) -> str:
+    """Promote the champion before the present one and return its version."""
+    champion = learning.champion(conn, kind)
+    if champion is None:
+        raise UsageError(f"there is no champion of kind {kind} to roll back")
+    order = [promotion.version for promotion in learning.promotions(conn, kind)]
+    # Its first promotion, not its last: rolling back twice goes two steps back, not to and fro.
+    before = order[: order.index(champion.version)]
+    if not before:
+        raise UsageError(f"{champion.version} is the first {kind}: there is nothing to roll back to")
+    promote(conn, before[-1], f"rolled back from {champion.version}", now)
+    return before[-1]
+
+
+def settings_of(config: object) -> dict[str, Any]:
+    return asdict(config)  # pyright: ignore[reportArgumentType]
+
+
+def _row(conn: psycopg.Connection, version: str) -> learning.ModelRow:
+    row = learning.model(conn, version)
+    if row is None:
+        raise UsageError(f"there is no model {version!r}; `openshelf models list` names them")
+    return row
+
+
+def _prove(conn: psycopg.Connection, row: learning.ModelRow) -> None:
+    if row.kind == "policy":
+        load_policy(conn, row.version)
+    else:
+        load_adapter(conn, row.version)
+
+
+def _verified(conn: psycopg.Connection, version: str, kind: str) -> tuple[learning.ModelRow, dict[str, Tensor]]:
+    row, raw = learning.model(conn, version), learning.weights(conn, version)
+    if row is None or raw is None:
+        raise ModelError(f"there is no model {version!r} in the registry; `openshelf models list` names them")
+    if row.kind != kind:
+        raise ModelError(f"{version} is of kind {row.kind}, not {kind}")
+    if hashlib.sha256(raw).hexdigest() != row.sha256:
+        raise ModelError(f"{version} was altered since it was trained (its hash differs). Roll back or train again.")
+    try:
+        tensors = load_tensors(raw)
+    except SafetensorError as error:
+        raise ModelError(f"{version} cannot be read: {error}. Roll back or train again.") from error
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise ModelError(f"{version} holds numbers that are not finite. Roll back or train again.")
+    return row, tensors
