@@ -10,12 +10,15 @@ import structlog
 
 from models import serving
 from models.serving import Recommender
+from openshelf.errors import ModelError
 from streaming import stopping
 from streaming.patience import PatientConnection
 
 CHECK_EVERY_S = 1.0
 # A champion or catalogue that did not load is tried again, in case the fault has passed.
 RETRY_EVERY_S = 30.0
+# What is popular is read when a recommender is loaded: it is loaded again this often though nothing changed.
+RENEW_EVERY_S = 600.0
 
 _log = structlog.get_logger(__name__)
 
@@ -33,7 +36,7 @@ class RecommenderKeeper:
         self._stamp, self._load = stamp, load
         self._current: Recommender | None = None
         self._seen: Stamp | None = None
-        self._retry_at = float("inf")
+        self._load_again_at = float("inf")
 
     def current(self) -> Recommender | None:
         return self._current
@@ -41,20 +44,22 @@ class RecommenderKeeper:
     def refresh(self, conn: psycopg.Connection) -> bool:
         """Load champion and catalogue if they are not those seen last; whether something new serves now."""
         newest = self._stamp(conn)
-        if newest == self._seen and time.monotonic() < self._retry_at:
+        if newest == self._seen and time.monotonic() < self._load_again_at:
             return False
         self._seen = newest
         try:
             loaded = self._load(conn)
+            if loaded.version == serving.POPULAR_VERSION and newest[0] is not None and self._current is not None:
+                raise ModelError(f"champion {newest[0]} does not load; see champion_refused above")
         except psycopg.OperationalError:
             self._seen = None
             raise
         except Exception:  # noqa: BLE001 - whatever is wrong with the new one, the old one must go on serving
-            self._retry_at = time.monotonic() + RETRY_EVERY_S
+            self._load_again_at = time.monotonic() + RETRY_EVERY_S
             _log.exception("recommender_refused", champion=newest[0], catalogue_version=newest[1], serving=self._name())
             return False
         # One assignment: a batch that is being drawn keeps the one it took.
-        self._current, self._retry_at = loaded, float("inf")
+        self._current, self._load_again_at = loaded, time.monotonic() + RENEW_EVERY_S
         _log.info("recommender_serves", policy=loaded.version, catalogue_version=loaded.catalogue_version)
         return True
 

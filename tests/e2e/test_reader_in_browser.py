@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from openshelf.database import embedded
 
@@ -65,9 +65,15 @@ def sign_in(page: Page, name: str) -> None:
     for_you(page).first.wait_for()
 
 
-def for_you(page: Page):
+def for_you(page: Page) -> Locator:
     """The cards of the For-you row."""
     return page.locator("section.os-slate li.os-card")
+
+
+def press(card: Locator, label: str) -> None:
+    """A card shows its buttons to the pointer that is over it."""
+    card.hover()
+    card.get_by_role("button", name=re.compile(f"^{label}")).click()
 
 
 def books_of(page: Page) -> list[str]:
@@ -118,7 +124,7 @@ def test_a_like_on_a_card_moves_the_row_by_itself(page: Page) -> None:
     sign_in(page, "Tom Okafor")
     before = books_of(page)
 
-    for_you(page).get_by_role("button", name=re.compile("^Like")).first.click()
+    press(for_you(page).nth(2), "Like")
 
     page.wait_for_function(
         f"before => {SLATE}.join() !== before",
@@ -132,7 +138,7 @@ def test_someone_without_an_account_has_a_living_row_and_leaves_no_person(page: 
     for_you(page).first.wait_for()
     skipped = for_you(page).first.get_attribute("data-book")
 
-    for_you(page).first.get_by_role("button", name=re.compile("^Not now")).click()
+    press(for_you(page).first, "Not now")
 
     page.wait_for_function(
         "skipped => !document.querySelector(`section.os-slate li.os-card[data-book='${skipped}']`)",
