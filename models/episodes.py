@@ -92,12 +92,13 @@ class TargetExamples:
     at: Examples
     rows: np.ndarray  # (B,) int64
     weights: np.ndarray  # (B,) float32
+    organic: np.ndarray  # (B,) bool: unasked, the act answered no slate
 
     def __len__(self) -> int:
         return len(self.at)
 
     def take(self, chosen: np.ndarray) -> "TargetExamples":
-        return TargetExamples(self.at.take(chosen), self.rows[chosen], self.weights[chosen])
+        return TargetExamples(self.at.take(chosen), self.rows[chosen], self.weights[chosen], self.organic[chosen])
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,7 @@ def _target_examples(
             key = (act.reader_key, act.session_id, act.book_id)
             worth[key] = worth.get(key, 0.0) + act.reward
     met: set[tuple[str, int]] = set()
-    found: list[tuple[int, int, float, int, int, float]] = []
+    found: list[tuple[int, int, float, int, int, float, bool]] = []
     for i, act in enumerate(acts):
         if act.book_id is None or act.reward <= 0 or (act.reader_key, act.book_id) in met:
             continue
@@ -214,7 +215,10 @@ def _target_examples(
         row = int(histories.rows[i])
         if weight > 0 and row >= 0:
             number, first, _ = readers[act.reader_key]
-            found.append((_since_reset(first, i, resets), i, histories.times[i], number, row, weight))
-    columns = np.array(found, dtype=np.float64).reshape(-1, 6)
+            found.append(
+                (_since_reset(first, i, resets), i, histories.times[i], number, row, weight, act.slate_id is None)
+            )
+    columns = np.array(found, dtype=np.float64).reshape(-1, 7)
     start, end, readers_of, rows = (columns[:, c].astype(np.int64) for c in (0, 1, 3, 4))
-    return TargetExamples(Examples(start, end, columns[:, 2], readers_of), rows, columns[:, 5].astype(np.float32))
+    at = Examples(start, end, columns[:, 2], readers_of)
+    return TargetExamples(at, rows, columns[:, 5].astype(np.float32), columns[:, 6].astype(bool))

@@ -25,6 +25,7 @@ from models.train import TrainConfig, fit, grown_moments
 from openshelf.database import episodes as logged
 from openshelf.database import learning
 from openshelf.errors import ModelError, OpenshelfError
+from openshelf.settings import get_settings
 
 MIN_WORKS = 10
 # With more, sums are added up in another order each time and the same seed gives another model.
@@ -134,7 +135,8 @@ def run_policy(
         curves: list[tuple[int, str, float]] = []
         tell = (lambda epoch, _: on_progress("policy", epoch, config.epochs)) if on_progress else None
         result = fit(student, train, ranking.catalogue, config, seed, moments, tell)
-        verdict = judge(result.policy, champion, later.histories, later.targets, ranking.catalogue, seed)
+        explore = get_settings().explore_share
+        verdict = judge(result.policy, champion, later, ranking.catalogue, seed, explore=explore)
         shown = train.slates.rewards[train.slates.shown]
         metrics = verdict.metrics | {"reward/mean_of_places_shown": float(shown.mean()) if len(shown) else 0.0}
         curves = result.curves + [(0, name, value) for name, value in metrics.items()]
@@ -187,12 +189,13 @@ def related_works(conn: psycopg.Connection) -> RelatedWorks:
 
 
 def split(data: LoggedData, ranking: Ranking, cut: datetime, config: TrainConfig) -> tuple[Episodes, Episodes]:
-    """(what is learned from: nothing after the cut; what judges: targets after the cut)."""
-    slates = sorted((s for s in [*data.old, *data.new] if s.created_at < cut), key=lambda s: (s.created_at, s.slate_id))
-    train = build(slates, [act for act in data.acts if act.occurred_at < cut], ranking.catalogue, config.gamma)
-    everything = build([], data.acts, ranking.catalogue, config.gamma)
-    is_later = np.flatnonzero(everything.targets.at.now >= cut.timestamp())
-    return train, Episodes(everything.histories, everything.slates, everything.targets.take(is_later))
+    """(what is learned from: nothing after the cut; what judges: slates and targets after the cut)."""
+    slates = sorted([*data.old, *data.new], key=lambda s: (s.created_at, s.slate_id))
+    early = [slate for slate in slates if slate.created_at < cut]
+    train = build(early, [act for act in data.acts if act.occurred_at < cut], ranking.catalogue, config.gamma)
+    later = build([slate for slate in slates if slate.created_at >= cut], data.acts, ranking.catalogue, config.gamma)
+    is_later = np.flatnonzero(later.targets.at.now >= cut.timestamp())
+    return train, Episodes(later.histories, later.slates, later.targets.take(is_later))
 
 
 def _read(

@@ -20,7 +20,7 @@ FULL_SOFTMAX_WORKS = 4_096
 
 @dataclass(frozen=True)
 class TrainConfig:
-    epochs: int = 8
+    epochs: int = 3
     """Passes over the larger of slates and targets."""
     batch: int = 256
     """Slates, and targets, per step."""

@@ -103,9 +103,9 @@ def test_a_run_records_counts_curves_parent_and_time(learned: psycopg.Connection
     assert run[:3] == ("policy-0002", "policy-0001", "done")
     assert run[3] == champion.manifest["slates_new"] == 765  # of 900; the latest 15 % judge
     assert run[4:] == (0, LATER)
-    assert {"loss/policy", "loss/supervised", "policy/entropy", "gate/ndcg@10", "gate/ndcg@10_champion"} <= names
+    assert {"loss/policy", "loss/supervised", "policy/entropy", "gate/value", "gate/value_champion"} <= names
     assert champion.version == "policy-0002"
-    assert champion.metrics["gate/ndcg@10"] > champion.metrics["gate/ndcg@10_champion"]
+    assert champion.metrics["gate/value"] > champion.metrics["gate/value_champion"]
     assert learning.promotions(learned, "policy")[-1].promoted_at == LATER
 
 
@@ -146,7 +146,7 @@ def test_new_works_can_be_drawn_after_the_catalogue_grew_and_training_goes_on(le
 
 
 def test_same_seed_and_data_give_the_same_weights(library: psycopg.Connection) -> None:
-    store_history(library, *logged_world(30, seed=3))
+    store_history(library, *logged_world(400, seed=3))
 
     first, again = (run_policy(library, TrainConfig(epochs=2), 7, LATER, promote=False) for _ in range(2))
 
@@ -223,9 +223,9 @@ def test_rolling_back_promotes_the_champion_before_and_twice_goes_two_back(learn
 
 
 def test_a_worse_candidate_is_refused_with_its_reason_and_the_champion_stays(learned: psycopg.Connection) -> None:
-    store_history(learned, *renamed(*logged_world(40, seed=4)), days=1)
+    store_history(learned, *renamed(*logged_world(150, seed=4)), days=1)
     # Learning that pushes off what readers chose.
-    harmful = TrainConfig(epochs=20, batch=128, learning_rate=1e-2, supervised_weight=-0.1, policy_weight=-1.0)
+    harmful = TrainConfig(epochs=2, batch=128, learning_rate=1e-2, supervised_weight=-0.1, policy_weight=-1.0)
 
     report = run_policy(learned, harmful, 42, LATER)
 

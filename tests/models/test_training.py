@@ -1,15 +1,17 @@
 """The loop learns, repeats itself under a seed, and never looks past the cut."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
+import pytest
 import torch
 from toy_world import COUNT_WORKS, GROUPS, START, act, catalogue_of, group_of, logged_world, newborn, unit_rows
 
 from models.adapter import AdapterConfig, RelatedWorks, train_adapter
 from models.catalogue import Ranking
 from models.episodes import attribute, build
-from models.gate import judge, paired_interval
+from models.gate import judge, paired_interval, weigh
 from models.policy import Policy, draw, slate_noise
 from models.runs import LoggedData, split
 from models.states import state_batch
@@ -174,13 +176,50 @@ def test_the_gate_lets_the_better_policy_pass_and_refuses_the_worse() -> None:
     episodes = build(slates, acts, catalogue, 0.0)
     better, worse = learned(), newborn()
 
-    passed = judge(better, worse, episodes.histories, episodes.targets, catalogue, seed=1)
-    refused = judge(worse, better, episodes.histories, episodes.targets, catalogue, seed=1)
+    passed = judge(better, worse, episodes, catalogue, seed=1, explore=0.05)
+    refused = judge(worse, better, episodes, catalogue, seed=1, explore=0.05)
 
     assert passed.may_serve
-    assert passed.metrics["gate/ndcg@10"] > passed.metrics["gate/ndcg@10_champion"]
+    assert passed.metrics["gate/value"] > passed.metrics["gate/value_champion"]
     assert not refused.may_serve
     assert "worse than the champion" in refused.reason
+
+
+def test_the_gate_ranks_by_unasked_acts_alone() -> None:
+    slates, acts = logged_world(60, seed=8)
+    unasked = [replace(a, slate_id=None) for a in acts]
+    catalogue = catalogue_of()
+    better, worse = learned(), newborn()
+
+    asked_for = judge(better, worse, build(slates, acts, catalogue, 0.0), catalogue, seed=1, explore=0.05)
+    organic = judge(better, worse, build([], unasked, catalogue, 0.0), catalogue, seed=1, explore=0.05)
+    refused = judge(worse, better, build([], unasked, catalogue, 0.0), catalogue, seed=1, explore=0.05)
+
+    assert asked_for.metrics["gate/targets"] == 0
+    assert organic.metrics["gate/ndcg@10"] > organic.metrics["gate/ndcg@10_champion"]
+    assert organic.may_serve
+    assert not refused.may_serve
+
+
+def test_the_value_of_the_policy_that_served_is_the_mean_reward_it_earned() -> None:
+    """Slates drawn uniformly are an exploring policy's with a share of 1: every weight is 1."""
+    slates, acts = logged_world(40, seed=3)
+    episodes = build(slates, acts, catalogue_of(), 0.0)
+
+    weighed = weigh(newborn(), episodes.histories, episodes.slates, catalogue_of(), explore=1.0)
+
+    assert weighed.value == pytest.approx(episodes.slates.rewards[episodes.slates.shown].mean(), abs=1e-6)
+    assert weighed.ess == pytest.approx(episodes.slates.shown.sum(), rel=1e-6)
+
+
+def test_the_gate_says_when_it_cannot_tell() -> None:
+    slates, acts = logged_world(2, seed=8)
+    episodes = build(slates, acts, catalogue_of(), 0.0)
+
+    verdict = judge(learned(), newborn(), episodes, catalogue_of(), seed=1, explore=0.05)
+
+    assert not verdict.may_serve
+    assert "cannot tell yet" in verdict.reason
 
 
 def test_an_interval_over_equal_differences_has_no_width() -> None:
