@@ -212,7 +212,8 @@ def test_an_artefact_of_another_shape_does_not_load(learned: psycopg.Connection)
 
 def test_rolling_back_promotes_the_champion_before_and_twice_goes_two_back(learned: psycopg.Connection) -> None:
     store_history(learned, *renamed(*logged_world(20, seed=4)), days=1)
-    run_policy(learned, TrainConfig(epochs=1, learning_rate=1e-5), 42, LATER)
+    report = run_policy(learned, TrainConfig(epochs=1, learning_rate=1e-5), 42, LATER)
+    registry.promote(learned, report.version, "by hand", LATER)
 
     assert registry.rollback(learned, "policy", LATER) == "policy-0002"
     assert registry.rollback(learned, "policy", LATER) == "policy-0001"
