@@ -60,14 +60,19 @@ def train_policy(
     promote: PromoteFlag = True,
     as_json: JsonFlag = False,
 ) -> None:
-    """Learn from the slates since the champion was trained, starting from the champion."""
-    from models.runs import run_policy
+    """Learn from the slates since the champion was trained, starting from the champion; nothing new: nothing done."""
+    from models.runs import NothingToLearnError, run_policy
     from models.train import TrainConfig
 
     config, now = _configured(TrainConfig(), config_file, settings), _time(at)
     with pool.connect(unlimited=True) as conn:
         migrate.check(conn)
-        report(run_policy(conn, config, seed, now, promote=promote, on_progress=_progress()), as_json=as_json)
+        try:
+            done = run_policy(conn, config, seed, now, promote=promote, on_progress=_progress())
+        except NothingToLearnError as error:
+            report({"status": "skipped", "reason": str(error)}, as_json=as_json)
+            return
+        report(done, as_json=as_json)
 
 
 @models_app.command("list")

@@ -31,6 +31,11 @@ MIN_WORKS = 10
 # With more, sums are added up in another order each time and the same seed gives another model.
 THREADS = 1
 
+
+class NothingToLearnError(ModelError):
+    """No reader has seen a slate since the champion was trained: a quiet day, not a fault."""
+
+
 Progress = Callable[[str, int, int], None]  # what, done, of
 
 
@@ -203,12 +208,14 @@ def _read(
 ) -> LoggedData:
     until = logged.slates_until(conn)
     if until is None:
-        raise ModelError("nothing to learn from yet: no slate has been drawn")
+        raise NothingToLearnError("nothing to learn from yet: no slate has been drawn")
     mark = parent.manifest.get("data_until")
     after = datetime.fromisoformat(mark) if mark else None
     new = logged.seen_slates(conn, after, until)
     if not new:
-        raise ModelError(f"nothing to learn from yet: no reader has seen a slate since {parent.version} was trained")
+        raise NothingToLearnError(
+            f"nothing to learn from yet: no reader has seen a slate since {parent.version} was trained"
+        )
     oldest = now - timedelta(days=config.history_days)
     old = logged.seen_slates(conn, None, after, config.old_slates, seed) if after else []
     old = [slate for slate in old if slate.created_at >= oldest]
@@ -271,12 +278,13 @@ def _settle(conn: psycopg.Connection, run_id: int, version: str, verdict: Verdic
 
 @contextmanager
 def _recorded(conn: psycopg.Connection, run_id: int, now: datetime) -> Iterator[None]:
-    """A run that fails says so in its record."""
+    """A run that fails, or finds nothing to do, says so in its record."""
     try:
         yield
     except (OpenshelfError, psycopg.Error, RuntimeError, ValueError) as error:
         conn.rollback()
-        learning.finish_run(conn, run_id, "failed", str(error).splitlines()[0], None, now)
+        status = "skipped" if isinstance(error, NothingToLearnError) else "failed"
+        learning.finish_run(conn, run_id, status, str(error).splitlines()[0], None, now)
         conn.commit()
         raise
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -327,3 +329,15 @@ def test_a_wrong_setting_is_wrong_use(
 
     assert stopped.value.code == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_a_quiet_day_is_no_fault(library: psycopg.Connection) -> None:
+    """The daily training of a library that nobody visited ends well and says why it did nothing."""
+    done = subprocess.run(
+        [sys.executable, "-m", "openshelf", "train", "policy", "--json"], capture_output=True, text=True, timeout=120
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "skipped"
+    row = library.execute("select status from learning.runs where kind = 'policy'").fetchone()
+    assert row == ("skipped",)

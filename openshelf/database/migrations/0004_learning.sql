@@ -29,7 +29,7 @@ create table learning.runs (
     kind text not null check (kind in ('adapter', 'policy')),
     version text references learning.models,
     parent_version text references learning.models,
-    status text not null default 'running' check (status in ('running', 'done', 'refused', 'failed')),
+    status text not null default 'running' check (status in ('running', 'done', 'refused', 'skipped', 'failed')),
     message text,
     config jsonb not null default '{}',
     seed int not null,
