@@ -10,7 +10,8 @@ from models import search
 from openshelf.contracts import Slate
 from openshelf.database import accounts, catalogue, learning, stream
 from openshelf.database.accounts import Account
-from openshelf.database.catalogue import Count, Edition, Filters, Sort, Work, WorkCard, YearSpan
+from openshelf.database.catalogue import Count, Edition, Sort, Work, WorkCard, YearSpan
+from openshelf.database.filters import Filters
 
 TTL_S = 60
 ROW = 14

@@ -6,7 +6,7 @@ Without the encoder the words alone answer, and the log says so.
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -20,6 +20,8 @@ from models import embedding
 from openshelf.contracts import clean_text
 from openshelf.database import learning
 from openshelf.database import search as statements
+from openshelf.database.filters import Filters
+from openshelf.database.search import ANY_WORK
 from openshelf.errors import ModelError
 from openshelf.folding import fold, fold_words
 
@@ -47,19 +49,6 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Filters:
-    """What every hit must be. `language` is ISO 639-3; years are of first publication, both ends included."""
-
-    language: str | None = None
-    subject: str | None = None
-    format: str | None = None
-    year_from: int | None = None
-    year_to: int | None = None
-    audience: str | None = None
-    series: str | None = None
-
-
-@dataclass(frozen=True)
 class Hit:
     """One work found. `matched`: words, meaning, both, spelling (a typo was mended), author or popular.
 
@@ -72,11 +61,8 @@ class Hit:
     cosine: float | None = None
 
 
-NO_FILTERS = Filters()
-
-
 def search(
-    conn: psycopg.Connection, text: str, mode: Mode = "all", filters: Filters = NO_FILTERS, limit: int = 30
+    conn: psycopg.Connection, text: str, mode: Mode = "all", filters: Filters = ANY_WORK, limit: int = 30
 ) -> list[Hit]:
     """Best works for a query, best first; an empty query finds nothing.
 
@@ -96,7 +82,7 @@ def search(
 
 
 def search_any_word(
-    conn: psycopg.Connection, text: str, words: Sequence[str], filters: Filters = NO_FILTERS, limit: int = 30
+    conn: psycopg.Connection, text: str, words: Sequence[str], filters: Filters = ANY_WORK, limit: int = 30
 ) -> list[Hit]:
     """For questions in sentences: works near in meaning to `text`, or holding a word that begins as one of `words`."""
     folded = [word for part in words for word in fold_words(tidy(part)).split()]
@@ -197,7 +183,7 @@ def _names(authors_text: str, asked: str) -> bool:
 def _query(filters: Filters, limit: int, *, words_weight: float = WORDS_WEIGHT, **asked: object) -> statements.Query:
     return statements.Query(
         **asked,  # pyright: ignore[reportArgumentType]
-        **asdict(filters),
+        filters=filters,
         words_weight=words_weight,
         floor=MEANING_FLOOR,
         pool=max(100, 2 * limit),

@@ -6,10 +6,11 @@ from typing import Annotated, get_args
 import psycopg
 import typer
 
-from models.search import Filters, Hit, Mode, search, similar
+from models.search import Hit, Mode, search, similar
 from openshelf.cli import command_app, report
 from openshelf.database import migrate, pool
 from openshelf.database import search as statements
+from openshelf.database.filters import Filters
 from openshelf.errors import UsageError
 
 search_app = command_app("Search the catalogue.")

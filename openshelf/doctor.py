@@ -146,6 +146,7 @@ def _status(conn: psycopg.Connection) -> dict[str, object]:
     oldest = min((row.oldest_waiting_at for row in waiting if row.oldest_waiting_at), default=None)
     health = asdict(summary.health(conn))
     return {
+        "count_acts": summary.counts(conn)["acts"],
         "lag_acts": sum(row.count_waiting for row in waiting),
         "lag_s": round((datetime.now(UTC) - oldest).total_seconds(), 1) if oldest else 0.0,
         **health,

@@ -84,6 +84,8 @@ def create_reader(
         account = accounts.create_demo(conn, username, name or username, role=role, history_enabled=history)
         key = readers.account_key(get_settings().reader_secret(), account.account_id)
         accounts.set_pseudonym(conn, account.account_id, key)
+        if history:
+            accounts.set_history(conn, account.account_id, True, readers.NOTICE_VERSION)
     report({"account_id": account.account_id, "username": username, "role": role, "reader_key": key}, as_json=as_json)
 
 

@@ -4,6 +4,9 @@ import hashlib
 import hmac
 from uuid import UUID
 
+# The words on history (page My books) a reader decides on; a consent keeps the version it was given for.
+NOTICE_VERSION = "2026-1"
+
 
 def account_key(secret: bytes, account_id: int) -> str:
     """The keyed pseudonym of an account that keeps a history (HMAC-SHA-256, 128 bits of it)."""

@@ -11,7 +11,8 @@ from dashboard.components.shelf import card, shelf
 from dashboard.words import AUDIENCES, SORTS, address, capitalised, count_of, language_name, year_name
 from openshelf.contracts import Surface
 from openshelf.database.catalogue import SORTS as KNOWN_SORTS
-from openshelf.database.catalogue import Filters, Sort
+from openshelf.database.catalogue import Sort
+from openshelf.database.filters import Filters
 
 PER_PAGE = 36
 _YEARS = ("year_from", "year_to")

@@ -11,6 +11,7 @@ from dashboard.components.shelf import card, shelf
 from dashboard.words import AUDIENCES, capitalised, count_of, language_name, year_name
 from models import search
 from openshelf.contracts import Action, Surface
+from openshelf.database.filters import Filters
 
 _NAMES = ("mode", "language", "subject", "format", "audience")
 _MODES = {
@@ -50,7 +51,7 @@ if not search.tidy(query):
     furniture.notice("What are you looking for?", "Type a title, an author, a subject, or what it should feel like.")
     st.stop()
 mode: search.Mode = next((known for known in get_args(search.Mode) if known == asked("mode")), "all")
-filters = search.Filters(
+filters = Filters(
     language=asked("language") or None,
     subject=asked("subject") or None,
     format=asked("format") or None,

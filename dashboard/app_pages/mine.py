@@ -7,11 +7,10 @@ from dashboard.acts import Deed
 from dashboard.components import furniture
 from dashboard.components.shelf import card, shelf
 from dashboard.words import count_of
+from openshelf import readers
 from openshelf.contracts import Action, Surface
 from openshelf.database import accounts
 
-# Which words a reader agreed to; a change of the words below is a new version.
-NOTICE_VERSION = "2025-1"
 _NOTHING_WANTED = "Nothing yet. The bookmark on any book puts it here."
 _SHELVES = {"want": "Want to read", "reading": "Reading now", "read": "Read"}
 
@@ -23,7 +22,8 @@ def switch_history() -> None:
         return
     try:
         with resources.connection() as conn:
-            accounts.set_history(conn, visitor.account_id, bool(st.session_state["mine.history"]), NOTICE_VERSION)
+            is_on = bool(st.session_state["mine.history"])
+            accounts.set_history(conn, visitor.account_id, is_on, readers.NOTICE_VERSION)
     except state.OFFLINE:
         st.toast(handlers.NOT_SAVED)
         return

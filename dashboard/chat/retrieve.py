@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import psycopg
 
 from dashboard.chat.parse import Wish
-from models.search import Filters, Hit, search, search_any_word, similar
+from models.search import Hit, search, search_any_word, similar
 from openshelf.database import search as statements
+from openshelf.database.filters import Filters
 from openshelf.database.search import Record
 from openshelf.folding import fold_words
 

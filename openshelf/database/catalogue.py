@@ -8,6 +8,8 @@ from typing import Literal, LiteralString
 import psycopg
 from psycopg.rows import class_row
 
+from openshelf.database.filters import CONDITIONS, Filters
+
 Sort = Literal["title", "new", "newest_first", "oldest_first", "rating", "popular"]
 
 
@@ -78,41 +80,11 @@ class LibraryFile:
         return file if file.is_relative_to(root) and file.is_file() else None
 
 
-@dataclass(frozen=True)
-class Filters:
-    """What browsing is narrowed to; None leaves a field open."""
-
-    language: str | None = None
-    subject: str | None = None
-    format: str | None = None
-    year_from: int | None = None
-    year_to: int | None = None
-    audience: str | None = None
-    series: str | None = None
-    author: str | None = None
-
-
 _CARD: LiteralString = """select works.book_id, works.title, works.authors_text, works.language, works.year, works.kind,
     case when covers.cover_path is not null
         then floor(extract(epoch from covers.updated_at))::bigint end as cover_version"""
 _FROM: LiteralString = """from library.works
     left join library.editions as covers on covers.edition_id = works.cover_edition_id"""
-_FILTERED: LiteralString = """where works.active
-    and (%(language)s::text is null or works.language = %(language)s)
-    and (%(audience)s::text is null or works.audience = %(audience)s)
-    and (%(year_from)s::int is null or works.year >= %(year_from)s)
-    and (%(year_to)s::int is null or works.year <= %(year_to)s)
-    and (%(subject)s::text is null or exists (
-        select from library.work_subjects join library.subjects using (subject_id)
-        where work_subjects.book_id = works.book_id and subjects.name = %(subject)s))
-    and (%(author)s::text is null or exists (
-        select from library.work_authors join library.authors using (author_id)
-        where work_authors.book_id = works.book_id and authors.name = %(author)s))
-    and (%(series)s::text is null or exists (
-        select from library.series where series.series_id = works.series_id and series.name = %(series)s))
-    and (%(format)s::text is null or exists (
-        select from library.editions join library.files using (edition_id)
-        where editions.book_id = works.book_id and editions.active and files.format = %(format)s))"""
 _ORDER: dict[Sort, LiteralString] = {
     "title": "order by works.title_sort, works.book_id",
     "new": "order by works.added_at desc, works.book_id desc",
@@ -206,13 +178,13 @@ def by_subject(conn: psycopg.Connection, subject: str, limit: int) -> list[WorkC
 def browse(conn: psycopg.Connection, filters: Filters, sort: Sort, *, limit: int, offset: int) -> list[WorkCard]:
     with conn.cursor(row_factory=class_row(WorkCard)) as cursor:
         return cursor.execute(
-            f"{_CARD} {_FROM} {_FILTERED} {_ORDER[sort]} limit %(limit)s offset %(offset)s",
+            f"{_CARD} {_FROM} where {CONDITIONS} {_ORDER[sort]} limit %(limit)s offset %(offset)s",
             {**vars(filters), "limit": limit, "offset": offset},
         ).fetchall()
 
 
 def count_works(conn: psycopg.Connection, filters: Filters) -> int:
-    row = conn.execute(f"select count(*) from library.works {_FILTERED}", vars(filters)).fetchone()
+    row = conn.execute(f"select count(*) from library.works where {CONDITIONS}", vars(filters)).fetchone()
     assert row
     return row[0]
 

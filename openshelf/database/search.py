@@ -6,10 +6,13 @@ from typing import LiteralString
 import psycopg
 from psycopg.rows import class_row
 
+from openshelf.database.filters import CONDITIONS, Filters
+
 # The ranks of the two lists are joined as 1 / (RANK_OFFSET + place): Cormack, Clarke and Buettcher 2009.
 RANK_OFFSET = 60
 # A very common word matches much of the catalogue: only this many matches are ranked.
 MAX_RANKED = 2_000
+ANY_WORK = Filters()
 
 
 @dataclass(frozen=True)
@@ -30,26 +33,6 @@ class Neighbour:
     score: float
 
 
-# Repeated inside each list: filtering afterwards would leave a page of thirty with two.
-_FILTERS: LiteralString = """
-    works.active
-    and (%(language)s::text is null or works.language = %(language)s)
-    and (%(audience)s::text is null or works.audience = %(audience)s)
-    and (%(year_from)s::int is null or works.year >= %(year_from)s)
-    and (%(year_to)s::int is null or works.year <= %(year_to)s)
-    and (%(subject)s::text is null or exists (
-        select 1 from library.work_subjects join library.subjects using (subject_id)
-        where work_subjects.book_id = works.book_id and lower(subjects.name) = lower(%(subject)s)
-    ))
-    and (%(series)s::text is null or exists (
-        select 1 from library.series where series.series_id = works.series_id and lower(series.name) = lower(%(series)s)
-    ))
-    and (%(format)s::text is null or exists (
-        select 1 from library.editions join library.files using (edition_id)
-        where editions.book_id = works.book_id and editions.active and files.format = upper(%(format)s)
-    ))
-"""
-
 # The typed words, or the words before the last one and any word that begins as the last one does.
 _QUERY: LiteralString = """
     select websearch_to_tsquery('simple', %(words)s)
@@ -58,6 +41,7 @@ _QUERY: LiteralString = """
 _ANY_WORD_QUERY: LiteralString = "select to_tsquery('simple', %(any_word)s) as asked"
 
 
+# The filters are repeated inside each list: filtering afterwards would leave a page of thirty with two.
 def _statement(query: LiteralString) -> LiteralString:
     return f"""
         with query as ({query}),
@@ -65,7 +49,7 @@ def _statement(query: LiteralString) -> LiteralString:
             select works.book_id, works.search, works.folded, query.asked
             from query join library.works on works.search @@ query.asked
             where (%(labels)s::"char"[] is null or ts_filter(works.search, %(labels)s) @@ query.asked)
-            and {_FILTERS}
+            and {CONDITIONS}
             limit %(max_ranked)s
         ),
         by_words as (
@@ -83,7 +67,7 @@ def _statement(query: LiteralString) -> LiteralString:
         nearest as (
             select text_embeddings.book_id, 1 - (embedding <=> %(vector)s::halfvec) as cosine
             from library.text_embeddings join library.works using (book_id)
-            where %(vector)s::text is not null and text_embeddings.model = %(model)s and {_FILTERS}
+            where %(vector)s::text is not null and text_embeddings.model = %(model)s and {CONDITIONS}
             order by embedding <=> %(vector)s::halfvec
             limit %(pool)s
         ),
@@ -123,20 +107,14 @@ class Query:
     model: str = ""
     floor: float = 0.0
     words_weight: float = 1.0
-    language: str | None = None
-    subject: str | None = None
-    format: str | None = None
-    year_from: int | None = None
-    year_to: int | None = None
-    audience: str | None = None
-    series: str | None = None
+    filters: Filters = ANY_WORK
     pool: int = 100
     limit: int = 30
 
 
 def find(conn: psycopg.Connection, query: Query) -> list[Found]:
     """Run one search; best first."""
-    parameters = {**vars(query), "rank_offset": RANK_OFFSET, "max_ranked": MAX_RANKED}
+    parameters = {**vars(query), **vars(query.filters), "rank_offset": RANK_OFFSET, "max_ranked": MAX_RANKED}
     with conn.cursor(row_factory=class_row(Found)) as cursor:
         return cursor.execute(_SEARCH if query.any_word is None else _SEARCH_ANY_WORD, parameters).fetchall()
 

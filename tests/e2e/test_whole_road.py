@@ -1,7 +1,12 @@
 """From an empty folder to a reader whose recommendations move, with nothing faked."""
 
+import json
+import time
+
 import psutil
 import pytest
+
+from openshelf.database import embedded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -55,3 +60,24 @@ def test_a_killed_dataflow_comes_back_and_loses_no_act(storefront) -> None:
     summary = storefront.run("demo", "--check", "--json")
 
     assert summary.returncode == 0, summary.stderr
+
+
+def test_a_killed_postgres_comes_back_with_every_row(storefront) -> None:
+    before = acts_stored(storefront)
+    server = embedded.postmaster(storefront.home)
+    assert server
+    server.kill()
+
+    deadline = time.monotonic() + 60
+    while (again := embedded.postmaster(storefront.home)) is None or again.pid == server.pid:
+        assert time.monotonic() < deadline, "the supervisor did not start Postgres again"
+        time.sleep(0.2)
+    summary = storefront.run("demo", "--check", "--json")
+
+    assert summary.returncode == 0, summary.stderr
+    assert acts_stored(storefront) > before
+    assert storefront.is_open()
+
+
+def acts_stored(installation) -> int:
+    return json.loads(installation.run("status", "--json").stdout)["count_acts"]

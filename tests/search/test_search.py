@@ -10,8 +10,9 @@ import small_catalogue
 from typer.testing import CliRunner
 
 from models import embedding
-from models.search import Filters, did_you_mean, near_words, search, search_any_word, similar
+from models.search import did_you_mean, near_words, search, search_any_word, similar
 from models.search_cli import parse_filters, search_app, similar_app
+from openshelf.database.filters import Filters
 from openshelf.errors import ModelError, UsageError
 
 
