@@ -29,7 +29,7 @@ demo: install ## Build the demo library once and open the storefront on http://l
 	@$(BIN)/openshelf demo
 
 test: install browser ## Run all tests; they start the services they need
-	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+	@$(BIN)/python -m pytest
 
 browser: # Chromium for the browser tests: installed where that is allowed, else those tests say why they are skipped
 	@if [ -z "$(CHROMIUM)" ]; then \

@@ -20,14 +20,6 @@ for name in [name for name in os.environ if name.startswith("OPENSHELF_") and na
     del os.environ[name]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests share a worker, and so its fixtures; the end-to-end tests, which take longest, go first."""
-    for item in items:
-        is_end_to_end = "e2e" in item.path.parts
-        item.add_marker(pytest.mark.xdist_group("e2e" if is_end_to_end else item.path.stem))
-    items.sort(key=lambda item: "e2e" not in item.path.parts)
-
-
 @pytest.fixture(scope="session")
 def server_home() -> Iterator[Path]:
     """Home folder whose embedded Postgres serves the whole test run; short, for the socket's path."""

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 BUILD_PATIENCE_S = 400
-SIMULATED_READERS = "40"
+SIMULATED_READERS = "24"
 
 
 @dataclass
