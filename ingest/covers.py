@@ -44,7 +44,7 @@ class _Sheet:
     def words(
         self, box: tuple[int, int, int, int], ink: Colour, muted: Colour, *,
         centred: bool = False, largest: int = 92, from_bottom: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> int:  # fmt: skip
         """Title, small title, rule, authors and series in a box (left, top, right, bottom)."""
         left, top, right, bottom = box
         width, x = right - left, (left + right) // 2 if centred else left
@@ -68,7 +68,8 @@ class _Sheet:
         if self.authors:
             y = draw_lines(self.draw, author, x, y, ink, centred=centred)
         if series:
-            draw_lines(self.draw, series, x, y + 12, muted, centred=centred)
+            y = draw_lines(self.draw, series, x, y + 12, muted, centred=centred)
+        return y
 
     def mark(self, x: int, y: int, colour: Colour) -> None:
         """Three books on a shelf, its foot at (x, y) in the middle: the sign of the series."""
@@ -124,8 +125,8 @@ def _half(sheet: _Sheet) -> None:
     """A large picture, the words on paper beneath."""
     sheet.fill((0, 0, WIDTH, HEIGHT), sheet.palette.paper)
     sheet.image.paste(sheet.pattern(WIDTH, 450), (0, 0))
-    sheet.words((_MARGIN, 492, WIDTH - _MARGIN, HEIGHT - 48), *_on_paper(sheet), largest=80)
-    if not sheet.series:
+    foot = sheet.words((_MARGIN, 492, WIDTH - _MARGIN, HEIGHT - 48), *_on_paper(sheet), largest=80)
+    if foot < HEIGHT - 90:
         sheet.mark(WIDTH - _MARGIN - 19, HEIGHT - 48, sheet.palette.field)
 
 

@@ -59,8 +59,16 @@ def _release(server) -> None:
         return
     with server._lock:
         holders = server.global_process_id_list.get_and_remove(own)
-        if not any(pid != own and psutil.pid_exists(pid) for pid in holders):
+        if not any(pid != own and _lives(pid) for pid in holders):
             server._stop()
+
+
+def _lives(pid: int) -> bool:
+    """Whether this process runs; one that was killed can stay in the table as a zombie for ever."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _clear_after_crash(home: Path) -> None:
@@ -103,8 +111,7 @@ def postmaster(home: Path) -> psutil.Process | None:
     """The running server of this installation, or None."""
     try:
         pid = int((home / "postgres" / "postmaster.pid").read_text().split("\n")[0])
-        process = psutil.Process(pid)
-        return process if process.is_running() and process.status() != psutil.STATUS_ZOMBIE else None
+        return psutil.Process(pid) if _lives(pid) else None
     except (OSError, ValueError, psutil.Error):
         return None
 

@@ -1,5 +1,6 @@
 """What a reader does in a real browser: sign in, open a book, like it, see the row move; staff then see the act."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from openshelf.database import embedded
 
@@ -80,12 +82,17 @@ def settle(page: Page) -> None:
 
 
 def press(page: Page, place: int, label: str) -> str:
-    """Press a card's button, which shows under the pointer; the book's key."""
+    """Press a card's button, which slides in under the pointer; the book's key."""
     card = for_you(page).nth(place)
     book = card.get_attribute("data-book") or ""
-    card.hover()
-    card.get_by_role("button", name=re.compile(f"^{label}")).click()
-    return book
+    for _ in range(5):
+        page.mouse.move(0, 0)
+        card.hover()
+        page.wait_for_timeout(500)
+        with contextlib.suppress(PlaywrightError):
+            card.get_by_role("button", name=re.compile(f"^{label}")).click(timeout=3_000)
+            return book
+    raise AssertionError(f"the button {label!r} never stood still")
 
 
 def books_of(page: Page) -> list[str]:
