@@ -20,7 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PATIENCE_S = 600
-PAGE_VISITS = 5
+PAGE_VISITS = 9
+# After a start the storefront still loads the encoder of searches beside serving pages.
+WARM_UP_S = 10
 
 
 def free_port() -> int:
@@ -63,6 +65,7 @@ def warm_pages_s(port: int) -> list[float] | None:
         return None
     from playwright.sync_api import sync_playwright
 
+    time.sleep(WARM_UP_S)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"]

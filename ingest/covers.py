@@ -45,7 +45,7 @@ class _Sheet:
         self, box: tuple[int, int, int, int], ink: Colour, muted: Colour, *,
         centred: bool = False, largest: int = 92, from_bottom: bool = False,
     ) -> int:  # fmt: skip
-        """Title, small title, rule, authors and series in a box (left, top, right, bottom)."""
+        """Title, small title, rule, authors and series in a box (left, top, right, bottom); where the last one ends."""
         left, top, right, bottom = box
         width, x = right - left, (left + right) // 2 if centred else left
         author = fit(self.authors, face_for(self.authors, self.language, "Regular"), width, 100, 40, 2)
