@@ -24,8 +24,8 @@ A candidate of each kind in schema `learning` with its metrics; the champion, wh
 asset `openshelf://policy`. The dataflow serves a new champion within seconds, without a restart.
 ### If it fails
 The old champion keeps serving. `openshelf models list` shows every candidate with what became of it; one that the gate
-refused is no failure. "Nothing to learn from yet" after a day without readers mends itself. `openshelf models rollback`
-brings the previous champion back.
+refused is no failure, and a day without readers is skipped. `openshelf models rollback` brings the previous champion
+back.
 """,
 )
 def train_models() -> None:

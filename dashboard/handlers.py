@@ -36,6 +36,12 @@ def do(*deeds: Deed) -> bool:
     return True
 
 
+def do_on_book(action: Action, book_id: int, surface: Surface, value: float | None = None) -> bool:
+    """Record an act on a book's own pages: it answers the place that led there, else it happened on `surface`."""
+    came = state.origin(book_id, surface)
+    return do(Deed(action, came.surface, book_id, value, came.slate_id, came.position))
+
+
 def begin() -> state.Visitor:
     """The visitor of a run of the whole script; a session that begins is a visit and gets its first slate."""
     visitor = state.current_visitor()
@@ -80,7 +86,7 @@ def book_acts(key: str, book_id: int, surface: Surface) -> Callable[[], None]:
             if deed.action is Action.WANT and state.marks(state.current_visitor()).shelves.get(book_id) == "want":
                 take_off(book_id)
             else:
-                do(deed)
+                do_on_book(deed.action, book_id, surface, deed.value)
 
     return handle
 
@@ -102,6 +108,7 @@ def _card_act(deed: Deed) -> None:
     kept = state.marks(state.current_visitor())
     if deed.action is Action.OPEN:
         do(deed)
+        state.note_origin(deed.book_id, state.Origin(deed.surface, deed.slate_id, deed.position))
         state.enters(f"book {deed.book_id}")
     elif deed.action is Action.LIKE and kept.opinions.get(deed.book_id) == "like":
         return  # said already; there is no act that unsays it, only 'I do not like this' on the book's page

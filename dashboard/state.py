@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import resources, sessions
 from openshelf import readers
-from openshelf.contracts import Action, Interaction, utc_now
+from openshelf.contracts import Action, Interaction, Surface, utc_now
 from openshelf.database import accounts, opinions
 from openshelf.database.accounts import Account
 from openshelf.errors import DatabaseError
@@ -29,6 +29,7 @@ _MARKS = "acts.marks"
 _OWNER = "acts.owner"
 _LAST_ACT = "acts.last"
 _ENTERED = "acts.entered"
+_ORIGINS = "acts.origins"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,15 @@ class Visitor:
     @property
     def account_id(self) -> int | None:
         return self.account.account_id if self.account else None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What led to a book's page: a shelf, and the place of the slate if the shelf was one."""
+
+    surface: Surface
+    slate_id: UUID | None = None
+    position: int | None = None
 
 
 @dataclass
@@ -150,7 +160,7 @@ def _stored_marks(visitor: Visitor) -> Marks:
 
 def forget_marks() -> None:
     """Read them again from what is stored."""
-    for key in (_OWNER, _MARKS, _LAST_ACT, _ENTERED):
+    for key in (_OWNER, _MARKS, _LAST_ACT, _ENTERED, _ORIGINS):
         st.session_state.pop(key, None)
 
 
@@ -168,6 +178,15 @@ def note_act(visitor: Visitor, event: Interaction) -> None:
 
 def last_act() -> Interaction | None:
     return st.session_state.get(_LAST_ACT)
+
+
+def note_origin(book_id: int, origin: Origin) -> None:
+    st.session_state.setdefault(_ORIGINS, {})[book_id] = origin
+
+
+def origin(book_id: int, otherwise: Surface) -> Origin:
+    """What led this tab to a book, so that reading or liking it there answers the place it was found at."""
+    return st.session_state.get(_ORIGINS, {}).get(book_id, Origin(otherwise))
 
 
 def leave() -> None:

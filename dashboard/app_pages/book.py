@@ -88,6 +88,7 @@ if known is None:
     st.stop()
 came_from = next((each for each in Surface if each == st.query_params.get("from")), Surface.BROWSE)
 if state.enters(f"book {known.work.book_id}"):
+    state.note_origin(known.work.book_id, state.Origin(came_from))
     handlers.do(Deed(Action.OPEN, came_from, known.work.book_id))
 draw(known, came_from)
 row("series", "In the same series", data.in_series(known.work.book_id), Surface.SERIES)

@@ -3,14 +3,13 @@
 import streamlit as st
 
 from dashboard import data, handlers, state
-from dashboard.acts import Deed
 from dashboard.components import furniture
 from dashboard.words import address, language_tag
 from openshelf.contracts import Action, Surface
 
 
 def finish() -> None:
-    handlers.do(Deed(Action.FINISH, Surface.FOR_YOU, book_id))
+    handlers.do_on_book(Action.FINISH, book_id, Surface.BROWSE)
 
 
 asked = st.query_params.get("id", "")
@@ -24,7 +23,7 @@ if record is None or chapters is None:
 wanted = st.query_params.get("chapter", "1")
 number = min(max(int(wanted) if wanted.isascii() and wanted.isdecimal() else 1, 1), len(chapters))
 if state.enters(f"text {book_id}"):
-    handlers.do(Deed(Action.READ, Surface.FOR_YOU, book_id))
+    handlers.do_on_book(Action.READ, book_id, Surface.BROWSE)
 
 
 def place(chapter: int) -> str:

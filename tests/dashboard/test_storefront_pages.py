@@ -9,7 +9,7 @@ from dashboard_pages import drawn, shelf_titles, words_of
 from small_catalogue import WORKS
 from streamlit.testing.v1 import AppTest
 
-from dashboard import handlers
+from dashboard import handlers, state
 from dashboard.acts import Deed
 from openshelf import readers
 from openshelf.contracts import Action, Surface, new_event_id, slate_id_of, utc_now
@@ -184,6 +184,30 @@ def test_the_text_of_a_book_is_read_in_the_page(
     assert "It comes." in words_of(page)
     assert drawn(page, "pager")[1]["finish"]["label"] == "I have read it"
     assert "read" in [act["action"] for act in acts_of(conn)]
+
+
+def test_reading_answers_the_place_the_book_was_found_at(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection
+) -> None:
+    slate_id = slate_id_of(new_event_id())
+    page = visit()
+    page.session_state["acts.origins"] = {shelves["Dune"]: state.Origin(Surface.FOR_YOU, slate_id, 4)}
+
+    visit("read", tab=page, id=str(shelves["Dune"]))
+
+    (read,) = [act for act in acts_of(conn) if act["action"] == "read"]
+    assert (read["surface"], read["slate_id"], read["position"]) == ("for_you", str(slate_id), 4)
+
+
+def test_reading_what_the_chat_named_is_put_down_to_the_chat(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection
+) -> None:
+    page = visit("book", id=str(shelves["Dune"]), **{"from": "chat"})
+
+    visit("read", tab=page, id=str(shelves["Dune"]))
+
+    (read,) = [act for act in acts_of(conn) if act["action"] == "read"]
+    assert (read["surface"], read["slate_id"]) == ("chat", None)
 
 
 def test_a_book_without_text_is_not_recorded_as_read(

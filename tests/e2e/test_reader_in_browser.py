@@ -104,7 +104,7 @@ def test_a_click_moves_the_recommendations_and_staff_see_the_act(page: Page, bro
     settle(page)
     before = books_of(page)
     assert len(before) == 12
-    liked = page.locator("section.os-row li.os-card").first
+    liked = for_you(page).nth(1)
     book_id = int(liked.get_attribute("data-book") or 0)
 
     liked.get_by_role("link").click()
@@ -125,11 +125,11 @@ def test_a_click_moves_the_recommendations_and_staff_see_the_act(page: Page, bro
     assert built.returncode == 0, built.stderr
     with psycopg.connect(embedded.start(storefront.home)) as conn:
         acts = conn.execute(
-            "select action from marts.fct_interactions where book_id = %s and action in ('open', 'like') "
-            "and occurred_at > now() - interval '10 minutes'",
+            "select action, slate_id is not null, position from marts.fct_interactions "
+            "where book_id = %s and action in ('open', 'like') and occurred_at > now() - interval '10 minutes'",
             [book_id],
         ).fetchall()
-    assert {action for (action,) in acts} == {"open", "like"}
+    assert sorted(acts) == [("like", True, 1), ("open", True, 1)], "both answer the place the book was found at"
 
     staff = browser.new_context(base_url=storefront.url).new_page()
     staff.set_default_timeout(PATIENCE_MS)
