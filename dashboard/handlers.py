@@ -13,7 +13,7 @@ from openshelf.database import accounts
 
 NOT_SAVED = "The library is restarting, and that was not saved. Please try again in a moment."
 # What a component may ask for; anything else a browser sends is ignored.
-_CARD_ACTIONS = {Action.OPEN, Action.LIKE, Action.WANT, Action.SKIP, Action.UNHIDE}
+_CARD_ACTIONS = {Action.LIKE, Action.WANT, Action.SKIP, Action.UNHIDE}
 _BOOK_ACTIONS = _CARD_ACTIONS | {Action.DISLIKE, Action.RATE, Action.FINISH, Action.HIDE}
 
 
@@ -106,11 +106,7 @@ def take_off(book_id: int) -> None:
 def _card_act(deed: Deed) -> None:
     assert deed.book_id is not None
     kept = state.marks(state.current_visitor())
-    if deed.action is Action.OPEN:
-        do(deed)
-        state.note_origin(deed.book_id, state.Origin(deed.surface, deed.slate_id, deed.position))
-        state.enters(f"book {deed.book_id}")
-    elif deed.action is Action.LIKE and kept.opinions.get(deed.book_id) == "like":
+    if deed.action is Action.LIKE and kept.opinions.get(deed.book_id) == "like":
         return  # said already; there is no act that unsays it, only 'I do not like this' on the book's page
     elif deed.action is Action.WANT and kept.shelves.get(deed.book_id) == "want":
         take_off(deed.book_id)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import resources, sessions
 from openshelf import readers
-from openshelf.contracts import Action, Interaction, Surface, utc_now
+from openshelf.contracts import Action, Interaction, Slate, Surface, utc_now
 from openshelf.database import accounts, opinions
 from openshelf.database.accounts import Account
 from openshelf.errors import DatabaseError
@@ -30,6 +30,7 @@ _OWNER = "acts.owner"
 _LAST_ACT = "acts.last"
 _ENTERED = "acts.entered"
 _ORIGINS = "acts.origins"
+_OFFERED = "acts.offered"
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _stored_marks(visitor: Visitor) -> Marks:
 
 def forget_marks() -> None:
     """Read them again from what is stored."""
-    for key in (_OWNER, _MARKS, _LAST_ACT, _ENTERED, _ORIGINS):
+    for key in (_OWNER, _MARKS, _LAST_ACT, _ENTERED, _ORIGINS, _OFFERED):
         st.session_state.pop(key, None)
 
 
@@ -178,6 +179,18 @@ def note_act(visitor: Visitor, event: Interaction) -> None:
 
 def last_act() -> Interaction | None:
     return st.session_state.get(_LAST_ACT)
+
+
+def note_offered(slate: Slate) -> None:
+    """Remember where on the slate on screen each book stands."""
+    st.session_state[_OFFERED] = {
+        place.book_id: Origin(Surface.FOR_YOU, slate.slate_id, place.position) for place in slate.places
+    }
+
+
+def offered(book_id: int) -> Origin | None:
+    """The place of a book on the slate this tab showed last."""
+    return st.session_state.get(_OFFERED, {}).get(book_id)
 
 
 def note_origin(book_id: int, origin: Origin) -> None:

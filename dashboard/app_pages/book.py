@@ -3,7 +3,6 @@
 import streamlit as st
 
 from dashboard import data, handlers, state
-from dashboard.acts import Deed
 from dashboard.components import furniture
 from dashboard.components.shelf import card, cover_address, shelf
 from dashboard.data import Record
@@ -79,6 +78,19 @@ def row(key: str, heading: str, works: list[WorkCard], surface: Surface) -> None
         shelf(key, [card(work, n, marks, surface) for n, work in enumerate(shown)], surface, heading=heading)
 
 
+def found_at(book_id: int, surface: Surface) -> state.Origin:
+    """What led here. A card cannot say it: what it sends is lost when the page goes. So the slate is asked."""
+    if surface is not Surface.FOR_YOU:
+        return state.Origin(surface)
+    if here := state.offered(book_id):
+        return here
+    slate = data.latest_slate(state.shown_visitor().reader_key)  # a tab of its own has shown no slate
+    for place in slate.places if slate else ():
+        if slate and place.book_id == book_id:
+            return state.Origin(surface, slate.slate_id, place.position)
+    return state.Origin(surface)
+
+
 asked = st.query_params.get("id", "")
 known = data.record(int(asked)) if asked.isascii() and asked.isdecimal() and len(asked) < 10 else None
 if known is None:
@@ -88,8 +100,8 @@ if known is None:
     st.stop()
 came_from = next((each for each in Surface if each == st.query_params.get("from")), Surface.BROWSE)
 if state.enters(f"book {known.work.book_id}"):
-    state.note_origin(known.work.book_id, state.Origin(came_from))
-    handlers.do(Deed(Action.OPEN, came_from, known.work.book_id))
+    state.note_origin(known.work.book_id, found_at(known.work.book_id, came_from))
+    handlers.do_on_book(Action.OPEN, known.work.book_id, came_from)
 draw(known, came_from)
 row("series", "In the same series", data.in_series(known.work.book_id), Surface.SERIES)
 row("similar", "If you like this one", data.similar(known.work.book_id), Surface.SIMILAR)

@@ -51,6 +51,7 @@ def draw_for_you() -> None:
     if slate is None or not slate.places:
         popular_instead()
         return
+    state.note_offered(slate)
     marks = state.marks(visitor)
     referred = {place.reason_book_id for place in slate.places if place.reason_book_id}
     act = state.last_act()

@@ -43,6 +43,7 @@ furniture.pager(
     },
 )
 lang = language_tag(record.work.language)
+is_read = state.marks(state.shown_visitor()).shelves.get(book_id) == "read"
 st.html(f'<article class="os-text" lang="{lang}">{chapters[number - 1].html}</article>')
 furniture.pager(
     "chapters",
@@ -54,7 +55,9 @@ furniture.pager(
         "next": place(number + 1) if number < len(chapters) else None,
         "previous_label": "Back",
         "next_label": "Next",
-        "finish": {"label": "I have read it", "href": address("book", id=book_id)} if number == len(chapters) else None,
+        "finish": {"label": "You have read it" if is_read else "I have read it", "done": is_read}
+        if number == len(chapters)
+        else None,
     },
     on_finish=finish,
 )

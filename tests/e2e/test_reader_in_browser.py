@@ -140,6 +140,26 @@ def test_a_click_moves_the_recommendations_and_staff_see_the_act(page: Page, bro
     expect(staff.get_by_text("Traceback")).to_have_count(0)
 
 
+def test_reading_to_the_end_is_recorded_and_answers_the_search_that_found_it(page: Page, storefront) -> None:
+    sign_in(page, "Jonas Weber")
+    page.goto("/find?q=the&format=EPUB")
+    page.locator("li.os-card a").first.click()
+    page.get_by_role("link", name="Read now").click()
+    for chapter in (2, 3):
+        page.get_by_role("link", name="Next").click()
+        page.get_by_text(f"{chapter} of 3").wait_for()
+
+    page.get_by_role("button", name="I have read it").click()
+
+    expect(page.get_by_role("button", name="You have read it")).to_be_visible()
+    with psycopg.connect(embedded.start(storefront.home)) as conn:
+        acts = conn.execute(
+            "select act ->> 'action', act ->> 'surface' from stream.event_log, "
+            "convert_from(payload, 'UTF8')::jsonb as act order by appended_at desc limit 3"
+        ).fetchall()
+    assert acts == [("finish", "search"), ("read", "search"), ("open", "search")]
+
+
 def test_a_like_on_a_card_moves_the_row_by_itself(page: Page) -> None:
     sign_in(page, "Tom Okafor")
     settle(page)

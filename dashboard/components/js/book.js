@@ -9,7 +9,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const act = (action, value = null) => setTriggerValue("acts", [{ action, value }])
 
   const fact = (label, ...values) => values.length > 0 && [el("dt", { text: label }), el("dd", {}, ...values)]
-  const joined = links => links.flatMap((entry, index) => [index ? ", " : null, link(entry.href, {}, null, entry.label)])
+  const joined = links => links.flatMap((entry, index) => [index ? ", " : null, link(entry.href, {}, entry.label)])
   const toggle = (action, name, label, isOn) =>
     el("button", { type: "button", class: "os-button", "data-name": action, "aria-pressed": String(isOn), onclick: () => act(action) }, icon(name), label)
 
@@ -20,7 +20,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     el(
       "div",
       { class: "os-book-record" },
-      data.series && el("p", { class: "os-book-series" }, link(data.series.href, {}, null, data.series.label)),
+      data.series && el("p", { class: "os-book-series" }, link(data.series.href, {}, data.series.label)),
       el("h1", { class: "os-book-title", lang: data.lang, text: data.title }),
       data.authors.length > 0 && el("p", { class: "os-book-authors" }, ...joined(data.authors)),
       data.facts && el("p", { class: "os-book-facts", text: data.facts }),
@@ -30,7 +30,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
       el(
         "div",
         { class: "os-book-acts" },
-        data.read_href && link(data.read_href, { class: "os-button os-primary" }, null, "Read now"),
+        data.read_href && link(data.read_href, { class: "os-button os-primary" }, "Read now"),
         toggle("want", "want", data.wanted ? "On your shelf" : "Want to read", data.wanted),
         toggle("finish", "check", data.finished ? "You have read it" : "I have read it", data.finished),
         toggle("like", "like", "Like", data.liked),
@@ -38,7 +38,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
       stars(data, act),
       el("div", { class: "os-summary" },
         data.summary.length ? data.summary.map(text => el("p", { text })) : el("p", { class: "os-quiet", text: "No description yet." })),
-      el("ul", { class: "os-subjects", "aria-label": "Subjects" }, data.subjects.map(subject => el("li", {}, link(subject.href, {}, null, subject.label)))),
+      el("ul", { class: "os-subjects", "aria-label": "Subjects" }, data.subjects.map(subject => el("li", {}, link(subject.href, {}, subject.label)))),
       el("dl", { class: "os-record" }, [
         fact("Audience", ...(data.audience ? [data.audience] : [])),
         ...data.editions.map((edition, index) => fact(data.editions.length > 1 ? `Edition ${index + 1}` : "Edition", edition)),

@@ -9,6 +9,6 @@ export default function ({ parentElement, data }) {
   parentElement.append(
     el("section", { class: "os-directory-block" }, el("h2", { text: data.heading }),
       el("ul", { class: "os-directory" }, data.entries.map(entry =>
-        el("li", {}, link(entry.href, {}, null, el("span", { text: entry.label }), el("small", { class: "os-quiet", text: entry.count })))))),
+        el("li", {}, link(entry.href, {}, el("span", { text: entry.label }), el("small", { class: "os-quiet", text: entry.count })))))),
   )
 }

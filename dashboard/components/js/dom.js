@@ -45,8 +45,7 @@ export function navigate(href) {
 }
 
 // A link that works everywhere (new tab, no script) and stays in the running app on a plain click.
-// `before` is done first: what it sends must leave before the page does.
-export function link(href, attributes, before, ...children) {
+export function link(href, attributes, ...children) {
   return el(
     "a",
     {
@@ -55,8 +54,7 @@ export function link(href, attributes, before, ...children) {
       onclick: event => {
         if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
         event.preventDefault()
-        before?.()
-        setTimeout(() => navigate(href), before ? 20 : 0)
+        navigate(href)
       },
     },
     ...children,

@@ -26,8 +26,8 @@ export default function ({ parentElement, data }) {
           type: "number", name, value: data.years[name] ?? "", placeholder: data.years.placeholders[index], step: 1, inputmode: "numeric",
           "aria-label": index ? "Latest year" : "Earliest year", onchange: event => change(name, event.target.value),
         })])),
-    data.directory && link(data.directory.href, { class: "os-text-button" }, null, data.directory.label),
-    data.clear && link(data.clear, { class: "os-text-button" }, null, "Clear all"),
+    data.directory && link(data.directory.href, { class: "os-text-button" }, data.directory.label),
+    data.clear && link(data.clear, { class: "os-text-button" }, "Clear all"),
   )
   parentElement.querySelector(".os-filters")?.remove()
   parentElement.append(bar)

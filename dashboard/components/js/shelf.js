@@ -47,7 +47,7 @@ function drawHead(kept, data) {
           "div",
           { class: "os-shelf-tools" },
           data.more &&
-            link(data.more.href, { class: "os-more" }, null, data.more.label),
+            link(data.more.href, { class: "os-more" }, data.more.label),
           data.layout === "row" && data.cards.length > 5 && [
             el("button", { type: "button", class: "os-arrow", "aria-label": "Back along the shelf", onclick: scroll(-1) }, icon("back")),
             el("button", { type: "button", class: "os-arrow", "aria-label": "On along the shelf", onclick: scroll(1) }, icon("forward")),
@@ -107,14 +107,12 @@ function glide(kept, before) {
 }
 
 function fillCard(kept, entry, card, data, index) {
-  const open = () => kept.latest.setTriggerValue("acts", [{ action: "open", ...entry.place }])
   const byline = [card.author, card.note].filter(Boolean).join(" · ")
   entry.node.replaceChildren(
     ...[
       link(
         card.href,
         { class: "os-card-link", title: byline ? `${card.title}, ${card.author}` : card.title },
-        open,
         cover(card, 176, index < 6 && data.eager),
         el("span", { class: "os-title", lang: card.lang, text: card.title }),
         el("span", { class: "os-author", text: byline }),

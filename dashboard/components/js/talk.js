@@ -38,11 +38,11 @@ function told(book, lang) {
   return el(
     "li",
     {},
-    link(book.href, { class: "os-told-cover", tabindex: "-1", "aria-hidden": "true" }, null, cover(book, 88, true)),
+    link(book.href, { class: "os-told-cover", tabindex: "-1", "aria-hidden": "true" }, cover(book, 88, true)),
     el(
       "div",
       {},
-      link(book.href, { class: "os-told-title", lang: book.lang }, null, book.title),
+      link(book.href, { class: "os-told-title", lang: book.lang }, book.title),
       book.author && el("p", { class: "os-told-author", text: book.author }),
       el("p", { class: "os-told-why", lang, text: book.why }),
     ),

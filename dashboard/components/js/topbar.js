@@ -31,12 +31,12 @@ export default function ({ parentElement, data }) {
     el(
       "header",
       { class: "os-bar" },
-      link("/", { class: "os-wordmark", "aria-label": `${data.name}, to the first page` }, null, data.name),
+      link("/", { class: "os-wordmark", "aria-label": `${data.name}, to the first page` }, data.name),
       el(
         "nav",
         { class: "os-rooms", "aria-label": "Rooms of the library" },
         data.links.map(room =>
-          link(room.href, { "aria-current": room.href === data.current ? "page" : null }, null, room.label),
+          link(room.href, { "aria-current": room.href === data.current ? "page" : null }, room.label),
         ),
       ),
       form,
@@ -47,7 +47,7 @@ export default function ({ parentElement, data }) {
 }
 
 function account(data) {
-  if (!data.account) return link("/sign_in", { class: "os-sign-in" }, null, icon("person"), el("span", { text: "Sign in" }))
+  if (!data.account) return link("/sign_in", { class: "os-sign-in" }, icon("person"), el("span", { text: "Sign in" }))
   const menu = el(
     "details",
     { class: "os-account" },
@@ -56,7 +56,7 @@ function account(data) {
       "div",
       { class: "os-menu" },
       el("p", { text: data.account.line }),
-      link("/mine", {}, null, "My books"),
+      link("/mine", {}, "My books"),
       el("form", { method: "post", action: "/auth/sign-out" }, el("button", { type: "submit", text: "Sign out" })),
     ),
   )
