@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from openshelf.database import embedded
+
 BUILD_PATIENCE_S = 400
 SIMULATED_READERS = "24"
 
@@ -64,6 +66,7 @@ def built() -> Iterator[Installation]:
     assert done.returncode == 0, done.stderr[-3000:]
     installation.summary = json.loads(done.stdout)
     yield installation
+    embedded.stop(installation.home)  # this process may hold it too, and would find no folder at its end
     shutil.rmtree(installation.home, ignore_errors=True)
 
 

@@ -61,6 +61,8 @@ def test_the_last_holder_stops_the_server_even_if_another_was_killed(home: Path)
     assert first.url == second.url  # type: ignore[attr-defined]
 
     first.kill()  # not waited for: it stays in the process table, as it does where nobody reaps
+    while psutil.Process(first.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
     assert server.is_running()
     second.communicate()
 
