@@ -108,7 +108,7 @@ def _card_act(deed: Deed) -> None:
     kept = state.marks(state.current_visitor())
     if deed.action is Action.LIKE and kept.opinions.get(deed.book_id) == "like":
         return  # said already; there is no act that unsays it, only 'I do not like this' on the book's page
-    elif deed.action is Action.WANT and kept.shelves.get(deed.book_id) == "want":
+    if deed.action is Action.WANT and kept.shelves.get(deed.book_id) == "want":
         take_off(deed.book_id)
     else:
         do(deed)

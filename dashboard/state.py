@@ -183,9 +183,12 @@ def last_act() -> Interaction | None:
 
 def note_offered(slate: Slate) -> None:
     """Remember where on the slate on screen each book stands."""
-    st.session_state[_OFFERED] = {
-        place.book_id: Origin(Surface.FOR_YOU, slate.slate_id, place.position) for place in slate.places
-    }
+    st.session_state[_OFFERED] = places_of(slate)
+
+
+def places_of(slate: Slate) -> dict[int, Origin]:
+    """book_id -> its place on the slate."""
+    return {place.book_id: Origin(Surface.FOR_YOU, slate.slate_id, place.position) for place in slate.places}
 
 
 def offered(book_id: int) -> Origin | None:

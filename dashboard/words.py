@@ -1,7 +1,6 @@
 """The words of the storefront that are made of data. Pure."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from urllib.parse import urlencode
 
 import langcodes
@@ -81,11 +80,6 @@ def language_tag(code: str | None) -> str:
         return langcodes.standardize_tag(code)
     except ValueError:
         return ""
-
-
-def greeting(now: datetime, name: str) -> str:
-    part = "morning" if 4 <= now.hour < 12 else "afternoon" if 12 <= now.hour < 18 else "evening"
-    return f"Good {part}, {name}"
 
 
 def count_of(count: int, one: str, many: str) -> str:

@@ -46,13 +46,21 @@ class Histories:
             present=present,
         )
 
-    def allowed(self, start: np.ndarray, end: np.ndarray, count_works: int) -> np.ndarray:
-        """(B, n) bool: works not met or hidden in [start, end)."""
+    def allowed(
+        self, start: np.ndarray, end: np.ndarray, count_works: int, chosen: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(B, n) bool: works not met or hidden in [start, end), and the `chosen` (B, k) rows (-1: none).
+
+        What was shown or turned to was allowed, whatever the history says by now.
+        """
         mask = np.ones((len(start), count_works), dtype=bool)
         is_met = _MET[self.actions] & (self.rows >= 0)
         for i, (first, last) in enumerate(zip(start.tolist(), end.tolist(), strict=True)):
             met = self.rows[first:last][is_met[first:last]]
             mask[i, met] = False
+        if chosen is not None:
+            example, place = np.nonzero(chosen >= 0)
+            mask[example, chosen[example, place]] = True
         return mask
 
 

@@ -44,8 +44,7 @@ def gains(policy: Policy | None, histories: Histories, targets: TargetExamples, 
                 logits = torch.from_numpy(catalogue.prior).expand(len(chunk), -1)
             rows = torch.from_numpy(chunk.rows)
             own = logits.gather(1, rows[:, None])
-            allowed = torch.from_numpy(histories.allowed(at.start, at.end, logits.shape[1]))
-            allowed[torch.arange(len(rows)), rows] = True
+            allowed = torch.from_numpy(histories.allowed(at.start, at.end, logits.shape[1], chunk.rows[:, None]))
             scores = logits.masked_fill(~allowed, NOT_DRAWABLE)
             # Works with the same score share their ranks: knowing nothing must not look like knowing all.
             better = ((scores > own).sum(1) + ((scores == own).sum(1) - 1) / 2).numpy()
@@ -76,11 +75,8 @@ def weigh(policy: Policy, histories: Histories, slates: SlateExamples, catalogue
             chosen = np.arange(first, min(first + _CHUNK, len(slates)))
             at, rows = slates.at.take(chosen), torch.from_numpy(slates.rows[chosen])
             logits = policy.logits(policy.encode(items, histories.windows(at.start, at.end, at.now)), items)
-            allowed = torch.from_numpy(histories.allowed(at.start, at.end, logits.shape[1]))
-            # What was shown was allowed, whatever the history says by now.
-            shown_too = torch.nn.functional.pad(allowed, (0, 1))
-            shown_too.scatter_(1, torch.where(rows >= 0, rows, logits.shape[1]), True)
-            drawn = draw(logits, shown_too[:, :-1], rows.shape[1], given=rows, explore=explore)
+            allowed = torch.from_numpy(histories.allowed(at.start, at.end, logits.shape[1], slates.rows[chosen]))
+            drawn = draw(logits, allowed, rows.shape[1], given=rows, explore=explore)
             weight = (drawn.propensity.numpy() / slates.beta[chosen]).clip(max=WEIGHT_CAP) * slates.shown[chosen]
             rewards[chosen] = (weight * slates.rewards[chosen]).sum(1)
             weights[chosen] = weight.sum(1)

@@ -129,10 +129,7 @@ def _slate_terms(
     states = policy.encode(items, histories.windows(at.start, at.end, at.now))
     logits = policy.logits(states, items)
     rows = torch.from_numpy(slates.rows[chosen])
-    # What was shown was allowed, whatever the history says by now.
-    allowed = torch.from_numpy(histories.allowed(at.start, at.end, logits.shape[1]))
-    allowed = torch.nn.functional.pad(allowed, (0, 1)).scatter(1, torch.where(rows >= 0, rows, logits.shape[1]), True)
-    allowed = allowed[:, :-1]
+    allowed = torch.from_numpy(histories.allowed(at.start, at.end, logits.shape[1], slates.rows[chosen]))
     drawn = draw(logits, allowed, rows.shape[1], given=rows)
     shown = torch.from_numpy(slates.shown[chosen]).float()
     returns, beta = torch.from_numpy(slates.returns[chosen]), torch.from_numpy(slates.beta[chosen])
@@ -161,8 +158,7 @@ def _target_terms(
     targets = episodes.targets.take(chosen)
     at, rows = targets.at, torch.from_numpy(targets.rows)
     states = policy.encode(items, episodes.histories.windows(at.start, at.end, at.now))
-    allowed = torch.from_numpy(episodes.histories.allowed(at.start, at.end, len(items.bias)))
-    allowed[torch.arange(len(rows)), rows] = True
+    allowed = torch.from_numpy(episodes.histories.allowed(at.start, at.end, len(items.bias), targets.rows[:, None]))
     # Not NOT_DRAWABLE: the target may be a work that is not embedded yet, and its loss must stay small.
     logits = policy.logits(states, items).masked_fill(~allowed, -1e4).clamp(min=-1e4)
     negatives = None

@@ -119,6 +119,10 @@ class Supervisor:
     def log_path(self, part: Part) -> Path:
         return self.settings.home / "logs" / f"{part.name}.log"
 
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
     def request_stop(self) -> None:
         self._stopping.set()
 
@@ -259,7 +263,7 @@ def run(settings: Settings) -> None:
             shown = "localhost" if settings.is_loopback else settings.host
             typer.echo(f"Openshelf is open: http://{shown}:{settings.port}   (Ctrl-C closes it)")
             supervisor.watch()
-        elif not supervisor._stopping.is_set():
+        elif not supervisor.is_stopping:
             raise OpenshelfError(
                 f"the storefront did not answer within {START_PATIENCE_S} s; see {settings.home}/logs/storefront.log"
             )

@@ -85,10 +85,8 @@ def found_at(book_id: int, surface: Surface) -> state.Origin:
     if here := state.offered(book_id):
         return here
     slate = data.latest_slate(state.shown_visitor().reader_key)  # a tab of its own has shown no slate
-    for place in slate.places if slate else ():
-        if slate and place.book_id == book_id:
-            return state.Origin(surface, slate.slate_id, place.position)
-    return state.Origin(surface)
+    places = state.places_of(slate) if slate else {}
+    return places.get(book_id, state.Origin(surface))
 
 
 asked = st.query_params.get("id", "")
