@@ -1,0 +1,247 @@
+"""Published data sets as they lie on disk, read into three plain tables. Files in, frames out; nothing else.
+
+MovieLens (csv, `::` and tab editions), Book-Crossing (the cleaned tab files and the original crawl), goodbooks-10k, and
+any `csv` with a reader and a work in each line.
+"""
+
+import html
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pandas as pd
+
+from models.dataset_records import READER_COLUMNS, WORK_COLUMNS, bx_readers, bx_works, film_title, goodbook_title
+from openshelf.errors import UsageError
+
+# A pandas.DataFrame or a column of one; pandas' own stubs take every second line of honest code for an error.
+Frame: TypeAlias = Any
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A data set as read: ids are text, nothing is filtered yet."""
+
+    acts: (
+        pd.DataFrame
+    )  # reader, work (str), rating (float, NaN: only the fact), time (float seconds) where there is one
+    works: Frame  # index work; WORK_COLUMNS, "" where unknown
+    readers: Frame  # index reader; READER_COLUMNS, "" where unknown
+    scale: tuple[float, float]  # least and greatest rating that may be
+    has_order: bool
+    acts_file: Path
+
+
+@dataclass(frozen=True)
+class Table:
+    """How one file is laid out; `columns` maps our names to the names a column may have."""
+
+    file: str
+    columns: Mapping[str, Sequence[str]]
+    optional: frozenset[str] = frozenset()
+    read: Mapping[str, Any] = field(default_factory=dict)  # for pandas.read_csv; with `names`: no header line
+
+
+def format_of(name: str) -> str:
+    """`movielens`, `book_crossing`, `goodbooks` or `csv`, by any usual spelling.
+
+    Raises:
+        UsageError: no such format is known.
+    """
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    if re.fullmatch(r"(movielens|ml)(latest|small|latestsmall|\d+[km]|10m100k)?", plain):
+        return "movielens"
+    known = {"bookcrossing": "book_crossing", "bx": "book_crossing", "goodbooks": "goodbooks"}
+    known |= {"goodbooks10k": "goodbooks", "csv": "csv"}
+    if plain not in known:
+        raise UsageError(
+            f"data set {name!r} is not known; known: movielens (ml-latest-small, ml-25m, ml-1m, ml-100k, ...), "
+            "book_crossing (bx), goodbooks (goodbooks-10k), csv (columns reader, work[, rating][, timestamp])"
+        )
+    return known[plain]
+
+
+def read(name: str, path: Path) -> Foreign:
+    """The data set at `path`, a folder or the file of its acts.
+
+    Raises:
+        UsageError: no such format or file, a column is missing, or the file is empty or malformed.
+    """
+    if not path.exists():
+        raise UsageError(f"--data {name}: there is nothing at {path}")
+    return _READERS[format_of(name)](path)
+
+
+def _movielens(path: Path) -> Foreign:
+    acts_names = ["user", "item", "rating", "timestamp"]
+    double = {"sep": "::", "engine": "python", "encoding": "latin-1"}
+    films = ["item", "title", "genres"]
+    people = ["user", "gender", "age", "occupation", "zip"]
+    acts = _ACTS | {"rating": ("rating",), "time": ("timestamp",)}
+    found = _first_of(path, ("ratings.csv", "ratings.dat", "u.data"))
+    if found.suffix == ".csv":
+        table, works, readers = Table(found.name, acts), Table("movies.csv", _FILMS), None
+    elif found.suffix == ".dat":
+        table = Table(found.name, acts, read={**double, "names": acts_names})
+        works = Table("movies.dat", _FILMS, read={**double, "names": films})
+        readers = Table("users.dat", _PEOPLE, read={**double, "names": people})
+    else:
+        table = Table(found.name, acts, read={"sep": "\t", "names": acts_names})
+        # The genres of this edition are 0/1 columns whose names lie in another file; the title says enough.
+        works = Table("u.item", _FILMS, frozenset({"genres"}), {**_PIPES, "names": films[:2], "usecols": [0, 1]})
+        readers = Table("u.user", _PEOPLE, read={**_PIPES, "names": [people[0], "age", "gender", "occupation", "zip"]})
+    frame = read_table(found, table)
+    films_frame = _optional(found.parent / works.file, works)
+    texts = _frame(WORK_COLUMNS, [])
+    if films_frame is not None:
+        titles = [film_title(title) for title in films_frame["title"]]
+        genres = films_frame["genres"] if "genres" in films_frame else [""] * len(films_frame)
+        subjects = [", ".join(g for g in genre.split("|") if g and g[0] != "(") for genre in genres]
+        rows = [
+            (work, title, "", "", subject, "", year)
+            for work, (title, year), subject in zip(films_frame["work"], titles, subjects, strict=True)
+        ]
+        texts = _frame(WORK_COLUMNS, rows)
+    people_frame = _optional(found.parent / readers.file, readers) if readers else None
+    known = [] if people_frame is None else [(r, a, "") for r, a in people_frame[["reader", "age"]].values]
+    return Foreign(frame, texts, _frame(READER_COLUMNS, known), (0.5, 5), True, found)
+
+
+def _book_crossing(path: Path) -> Foreign:
+    found = _first_of(path, ("book_history.dat", "BX-Book-Ratings.csv", "book_ratings.dat", "Ratings.csv"))
+    if found.suffix == ".dat":
+        rated = "rating" in found.name
+        columns = _ACTS | ({"rating": ("rating",)} if rated else {"accessed": ("accessed",)})
+        acts = read_table(found, Table(found.name, columns, read={"sep": "\t"}))
+        works, readers = found.parent / "items_info.dat", found.parent / "users_info.dat"
+    else:
+        comma = found.name == "Ratings.csv"
+        layout = {"sep": ","} if comma else {"sep": ";", "escapechar": "\\", "encoding": "latin-1"}
+        columns = {"reader": ("User-ID",), "work": ("ISBN",), "rating": ("Book-Rating",)}
+        acts = read_table(found, Table(found.name, columns, read=layout))
+        # A rating of 0 is how the crawl writes an access without an opinion.
+        acts["unrated"] = acts["rating"] == 0
+        acts["rating"] = acts["rating"].where(~acts["unrated"])
+        works, readers = (found.parent / (n if comma else f"BX-{n}") for n in ("Books.csv", "Users.csv"))
+    return Foreign(
+        acts,
+        _frame(WORK_COLUMNS, bx_works(works) if works.exists() else []),
+        _frame(READER_COLUMNS, bx_readers(readers) if readers.exists() else []),
+        (1, 10),
+        False,
+        found,
+    )
+
+
+def _goodbooks(path: Path) -> Foreign:
+    found = _first_of(path, ("ratings.csv",))
+    acts = read_table(found, Table(found.name, _ACTS | {"rating": ("rating",)}))
+    names = ("title", "authors", "original_publication_year")
+    table = Table("books.csv", {"work": ("book_id",), **{name: (name,) for name in names}}, frozenset(names))
+    books = _optional(found.parent / table.file, table)
+    rows: list[tuple[str, ...]] = []
+    if books is not None:
+        for book in books.reindex(columns=["work", *names], fill_value="").itertuples(index=False):
+            title, series = goodbook_title(book.title)
+            year = re.sub(r"\.0$", "", book.original_publication_year)
+            rows.append((book.work, title, book.authors, series, "", "", year))
+    # Sorted by reader, not by time: the lines' order says nothing.
+    return Foreign(acts, _frame(WORK_COLUMNS, rows), _frame(READER_COLUMNS, []), (1, 5), False, found)
+
+
+def _csv(path: Path) -> Foreign:
+    found = path if path.is_file() else _first_of(path, ("ratings.csv", "interactions.csv", "acts.csv"))
+    table = Table(found.name, _ACTS | {"rating": _RATING, "time": _TIME}, frozenset({"rating", "time"}))
+    acts = read_table(found, table)
+    works = _optional(found.parent / "works.csv", Table("works.csv", _PLAIN_WORKS, frozenset(WORK_COLUMNS)))
+    rows = [] if works is None else list(works.reindex(columns=["work", *WORK_COLUMNS], fill_value="").values)
+    scale = (0.0, float("inf"))
+    if "rating" in acts and len(acts):
+        # The usual scale that holds nearly all of them: what lies outside is a mistake, not a warmer reader.
+        top = acts["rating"].quantile(0.9)
+        scale = (0.0, next((float(usual) for usual in (1, 5, 10, 100) if top <= usual), float("inf")))
+    return Foreign(acts, _frame(WORK_COLUMNS, rows), _frame(READER_COLUMNS, []), scale, "time" in acts, found)
+
+
+_READERS: dict[str, Callable[[Path], Foreign]] = {
+    "movielens": _movielens, "book_crossing": _book_crossing, "goodbooks": _goodbooks, "csv": _csv
+}  # fmt: skip
+_ACTS: dict[str, Sequence[str]] = {
+    "reader": ("user_id", "reader", "user", "reader_id", "userId", "reader_key"),
+    "work": ("book_id", "work", "item_id", "item", "book", "work_id", "movieId", "itemId"),
+}
+_RATING = ("rating", "score", "stars", "value")
+_TIME = ("timestamp", "time", "occurred_at", "date")
+_FILMS = {"work": ("movieId", "item"), "title": ("title",), "genres": ("genres",)}
+_PEOPLE = {"reader": ("user",), "age": ("age",)}
+_PIPES = {"sep": "|", "encoding": "latin-1", "quoting": 3}
+_PLAIN_WORKS = {"work": _ACTS["work"], **{name: (name,) for name in WORK_COLUMNS}}
+
+
+def read_table(path: Path, table: Table) -> Frame:
+    """The columns of one file under our names; ratings and times as numbers (NaN where they are none), the rest text.
+
+    Raises:
+        UsageError: the file is empty or malformed, or a column that must be there is not.
+    """
+    try:
+        frame: Frame = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True, **table.read)
+    except pd.errors.EmptyDataError:
+        raise UsageError(f"{path} is empty") from None
+    except (pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path} cannot be read: {error}. Mend or remove that line.") from error
+    names = {column.strip().lstrip("\ufeff").lower(): column for column in frame.columns}
+    chosen: dict[str, str] = {}
+    for ours, theirs in table.columns.items():
+        there = next((names[name.lower()] for name in theirs if name.lower() in names), None)
+        if there is not None:
+            chosen[ours] = there
+        elif ours not in table.optional:
+            raise UsageError(
+                f"{path} has no column {' or '.join(theirs[:3])} (it has {', '.join(frame.columns)}): rename it in the "
+                "first line"
+            )
+    if frame.empty:
+        raise UsageError(f"{path} has a first line and nothing below it")
+    # A pipe in u.item's titles or a field too few leaves a hole, which pandas fills with NaN whatever it is told.
+    frame = frame.fillna("")
+    columns = {ours: frame[theirs].str.strip() for ours, theirs in chosen.items()}
+    numbers: dict[str, Any] = {"rating": pd.to_numeric, "time": _seconds}
+    return pd.DataFrame({k: numbers[k](c, errors="coerce") if k in numbers else c for k, c in columns.items()})
+
+
+def _seconds(column: Frame, errors: Any) -> Frame:
+    """Seconds since 1970 of numbers (seconds or milliseconds) or of ISO times."""
+    numbers: Frame = pd.to_numeric(column, errors=errors)
+    if numbers.isna().mean() > 0.5:
+        times: Frame = pd.to_datetime(column, errors=errors, utc=True, format="ISO8601")
+        return (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    return numbers / 1000 if numbers.median() > 1e11 else numbers
+
+
+def _optional(path: Path, table: Table) -> Frame | None:
+    if not path.exists():
+        return None
+    frame = read_table(path, table)
+    return frame.apply(lambda column: column.map(html.unescape))
+
+
+def _first_of(path: Path, names: Sequence[str]) -> Path:
+    """The file of acts: `path` itself, or the first of these names in the folder or in the only folder in it."""
+    if path.is_file():
+        return path
+    for name in names:
+        # An archive unpacked into a folder of its own name lies one folder deeper.
+        found = [path / name] if (path / name).is_file() else sorted(path.glob(f"*/{name}"))
+        if len(found) == 1:
+            return found[0]
+    there = ", ".join(sorted(entry.name for entry in path.iterdir())[:8]) or "nothing"
+    raise UsageError(f"{path} has none of the files {', '.join(names)} (there is {there}): name the right folder")
+
+
+def _frame(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Frame:
+    """Indexed by the first value of each row; of a key that comes twice, the first."""
+    frame: Frame = pd.DataFrame(list(map(tuple, rows)), columns=["key", *columns], dtype=str).set_index("key")
+    return frame[~frame.index.duplicated()]

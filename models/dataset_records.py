@@ -1,0 +1,105 @@
+"""Single records of published data sets: titles, books and readers as they were found, mended.
+
+The cleaned Book-Crossing files were cut at every `;` of the original, so `W. W. Norton &amp; Company` came as two
+cells and some titles as more: they are joined again.
+"""
+
+import csv
+import html
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+WORK_COLUMNS = ("title", "authors", "series", "subjects", "publisher", "year")
+READER_COLUMNS = ("age", "country")
+AGE_EDGES = (0, 18, 25, 35, 45, 55, 65, 100)
+# MovieLens files the article behind the title.
+_ARTICLE = re.compile(r"^([^()]*), (The|A|An|Les|Le|La|Los|El|Das|Der|Die|Il)( \(.*\))?$")
+_CUT_ENTITY = re.compile(r"&(#\d+|#x[0-9a-fA-F]+|[A-Za-z]+)$")
+
+
+def film_title(title: str) -> tuple[str, str]:
+    """`American President, The (1995)` -> (`The American President (1995)`, `1995`)."""
+    found = re.fullmatch(r"(.*?)\s*\((\d{4})(?:[-–]\d{0,4})?\)\s*", title)
+    name, year = (found[1], found[2]) if found else (title, "")
+    article = _ARTICLE.match(name)
+    name = f"{article[2]} {article[1]}{article[3] or ''}" if article else name
+    return (f"{name} ({year})" if year else name), year
+
+
+def goodbook_title(title: str) -> tuple[str, str]:
+    """`The Hunger Games (The Hunger Games, #1)` -> (`The Hunger Games`, `The Hunger Games`), title and series."""
+    found = re.fullmatch(r"(.*?)\s*\(([^()]+?),?\s+#[^()]*\)\s*", title)
+    return (found[1], found[2]) if found else (title, "")
+
+
+def era(year: str) -> str:
+    """The decade of a year of publication; "" where it is unknown or cannot be."""
+    number = int(year) if re.fullmatch(r"\d{4}", year) else 0
+    if not 1000 <= number <= 2100:
+        return ""
+    return "before 1900" if number < 1900 else f"{number // 10 * 10}s"
+
+
+def age_bin(age: str) -> str:
+    """`25-34` and so on; "" for ages that nobody has."""
+    try:
+        years = float(age)
+    except ValueError:
+        return ""
+    for low, high in pairwise(AGE_EDGES):
+        if max(low, 5) <= years < high:
+            return f"{low}-{high - 1}"
+    return ""
+
+
+def joined_cells(cells: Sequence[str]) -> list[str]:
+    """Cells with those joined again that were cut behind an entity, and its entity read."""
+    whole: list[str] = []
+    for cell in cells:
+        if whole and _CUT_ENTITY.search(whole[-1]):
+            whole[-1] += ";" + cell
+        else:
+            whole.append(cell)
+    return [html.unescape(cell).strip() for cell in whole]
+
+
+def bx_works(path: Path) -> list[tuple[str, ...]]:
+    """(work, WORK_COLUMNS...) of `items_info.dat` or of the crawl's books; records without a title are left out."""
+    cleaned = path.suffix == ".dat"
+    rows = []
+    for cells in _records(path):
+        # The crawl has no number of its own for a book: the ISBN is the key.
+        key, *fields = [cells[0], *cells[2:]] if cleaned else cells
+        images = next((i for i, cell in enumerate(fields) if cell.startswith("http")), len(fields))
+        if images >= 4 and fields[0]:
+            author, year, publisher = fields[images - 3 : images]
+            rows.append((key, "; ".join(fields[: images - 3]), author, "", "", publisher, year))
+    return rows
+
+
+def bx_readers(path: Path) -> list[tuple[str, ...]]:
+    """(reader, age, country) of `users_info.dat` or of the crawl's users."""
+    rows = []
+    for cells in _records(path):
+        if len(cells) >= 3:
+            country = cells[1].rpartition(",")[2].strip().lower()
+            rows.append((cells[0], cells[2], "" if country in {"n/a", "null"} else country))
+    return rows
+
+
+def _records(path: Path) -> Iterator[list[str]]:
+    """The lines below the first as cells: tabs in `.dat`, else the crawl's quoted `;` or a plain csv."""
+    if path.suffix == ".dat":
+        with path.open(encoding="utf-8", errors="replace") as file:
+            next(file, None)
+            for line in file:
+                yield joined_cells(line.rstrip("\r\n").split("\t"))
+        return
+    crawl = path.name.startswith("BX-")
+    with path.open(encoding="latin-1" if crawl else "utf-8", errors="replace", newline="") as file:
+        lines = csv.reader(file, delimiter=";" if crawl else ",", escapechar="\\" if crawl else None)
+        next(lines, None)
+        for cells in lines:
+            yield [html.unescape(cell).strip() for cell in cells]
