@@ -1,25 +1,28 @@
 """The champion as the dataflow uses it: batches of requests in, slates out, never an exception because of the policy.
 
-A place is filled by the policy, else from the popular works, else at random; which one is its `source`.
+A place is filled by the policy (or the model that serves in its place), else by the fallback model, else from the
+popular works, else at random; which one is its `source`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, islice
 
 import numpy as np
 import psycopg
 import structlog
 import torch
-from torch import Tensor
 
 from models import registry
+from models.arms import PolicyScorer, RankerScorer, Scorer
 from models.catalogue import Ranking, load_ranking
-from models.policy import NOT_DRAWABLE, Drawn, Policy, draw, slate_noise
-from models.states import Act, StateBatch, state_batch
-from openshelf.contracts import MEETING, Action, Place, Source
+from models.plackett_luce import Excluded, Masses, block_sums, draw_from, slate_noise
+from models.reasons import reasons_of
+from models.states import MAX_ACTS, Act, Catalogue, StateBatch, met_in, state_batch
+from openshelf.contracts import MEETING, Place, Source
 from openshelf.database import learning
-from openshelf.errors import ModelError
+from openshelf.errors import ModelError, UsageError
 from openshelf.settings import get_settings
 
 __all__ = ["Act", "DrawnSlate", "Recommender", "SlateRequest", "load_recommender", "stamp"]
@@ -28,16 +31,8 @@ _log = structlog.get_logger(__name__)
 
 # What serves when there is no policy to trust.
 POPULAR_VERSION = "popular"
-# A place nearer than this to something the reader liked is explained by it.
-REASON_FLOOR = 0.6
-_REASONS = {
-    Action.LIKE: "because_like",
-    Action.OPEN: "because_open",
-    Action.READ: "because_read",
-    Action.FINISH: "because_read",
-    Action.WANT: "because_want",
-    Action.RATE: "because_rate",
-}
+# Readers whose works are scored together, and so the rows of every matrix: see `Recommender._states`.
+READERS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -47,6 +42,7 @@ class SlateRequest:
     excluded: frozenset[int]  # met or hidden: never drawn
     now: datetime
     seed: int
+    met: tuple[int, ...] | None = None  # all works met since the last reset, the latest last; unset: those of `acts`
 
 
 @dataclass(frozen=True)
@@ -56,115 +52,158 @@ class DrawnSlate:
 
 
 class Recommender:
-    """Draws slates from one policy (or none) over one catalogue; both are fixed for its life."""
+    """Draws slates from one scorer (or none) over one catalogue; all are fixed for its life."""
 
     def __init__(
         self,
-        policy: Policy | None,
+        scorer: Scorer | None,
         version: str,
         ranking: Ranking,
         *,
         slate_size: int,
         explore_share: float,
         cold_pool: int,
+        fallback: Scorer | None = None,
     ) -> None:
+        """`fallback` ranks for readers whom the scorer cannot rank for; where it cannot either, popularity does."""
         self.version = version
         self.catalogue_version = ranking.version
-        self._policy = policy.eval() if policy else None
-        self._catalogue = ranking.catalogue
-        popular = ranking.catalogue.rows(np.array(ranking.popular, dtype=np.int64))
-        self._popular = popular[popular >= 0]
+        # In the order in which they are asked.
+        rungs = {Source.POLICY: scorer, Source.FALLBACK: fallback}
+        self._rungs = {source: rung for source, rung in rungs.items() if rung is not None}
+        whole = ranking.catalogue
+        # Without the texts, which are far larger than all that is needed to serve.
+        self._catalogue = Catalogue(whole.book_ids, np.empty((len(whole.book_ids), 0), np.float32), whole.prior)
+        popular = whole.rows(np.array(ranking.popular, dtype=np.int64))
+        self._popular = popular[popular >= 0].tolist()
         self._size, self._explore, self._cold_pool = slate_size, explore_share, cold_pool
-        with torch.inference_mode():
-            self._items = policy.items(ranking.catalogue) if policy else None
-            self._unit = (
-                torch.nn.functional.normalize(self._items.vectors, dim=1).numpy() if self._items else np.empty((0, 0))
-            )
 
     def draw(self, requests: Sequence[SlateRequest]) -> list[DrawnSlate]:
         """One slate per request, in order; the same request and seed give the same slate."""
-        if not requests:
-            return []
         if not len(self._catalogue.book_ids):
             return [DrawnSlate(self.version, ()) for _ in requests]
+        drawn: list[DrawnSlate] = []
+        for start in range(0, len(requests), READERS_AT_ONCE):
+            drawn += self._draw(requests[start : start + READERS_AT_ONCE])
+        return drawn
+
+    def _draw(self, requests: Sequence[SlateRequest]) -> list[DrawnSlate]:
         with torch.inference_mode():
-            batch = state_batch([r.acts for r in requests], [r.now for r in requests], self._catalogue)
-            allowed = self._allowed(requests)
-            noise = slate_noise([r.seed for r in requests], len(self._catalogue.book_ids), self._size)
-            logits, by_policy = self._logits(batch, allowed)
-            drawn = draw(logits, allowed, self._size, explore=self._explore, noise=noise)
-        return [
-            DrawnSlate(
-                self.version,
-                self._places(request, drawn, i, allowed[i], noise.pick[i], batch.rows[i] if is_own else None),
-            )
-            for i, (request, is_own) in enumerate(zip(requests, by_policy.tolist(), strict=True))
-        ]
-
-    def _allowed(self, requests: Sequence[SlateRequest]) -> Tensor:
-        allowed = np.ones((len(requests), len(self._catalogue.book_ids)), dtype=bool)
-        row_of = self._catalogue.row_of
+            excluded = self._excluded(requests)
+            batch = self._states(requests)
+            masses, sources = self._masses(batch, excluded)
+            noise = slate_noise([request.seed for request in requests], self._size)
+            drawn = draw_from(masses, excluded, self._size, explore=self._explore, noise=noise)
+        rows, propensities, explored = drawn.rows.tolist(), drawn.propensity.tolist(), drawn.explored.tolist()
+        slates = []
         for i, request in enumerate(requests):
-            met = {act.book_id for act in request.acts if act.action in MEETING and act.book_id is not None}
-            allowed[i, [row_of[book_id] for book_id in request.excluded | met if book_id in row_of]] = False
-        return torch.from_numpy(allowed)
+            places = self._places(request, sources[i], batch.rows[i], rows[i], propensities[i], explored[i])
+            if len(places) < self._size:
+                places += self._top_up(rows[i][: len(places)], excluded.rows[i], noise.pick[i, :, -1])
+            slates.append(DrawnSlate(self.version, tuple(places)))
+        return slates
 
-    def _logits(self, batch: StateBatch, allowed: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, n), and for each reader whether they are the policy's (else: the popular works, all alike)."""
-        logits = self._popular_logits(allowed)
-        is_warm = torch.from_numpy((batch.rows >= 0).any(1))
-        if self._policy is None or self._items is None or not is_warm.any():
-            return logits, torch.zeros(len(logits), dtype=torch.bool)
+    def _states(self, requests: Sequence[SlateRequest]) -> StateBatch:
+        """Always of the same shape: then a reader's logits are the same to the last bit, whoever else is in the batch.
+
+        (Matrix products of another shape may add in another order.)
+        """
+        missing = READERS_AT_ONCE - len(requests)
+        histories: list[tuple[Act, ...]] = [request.acts for request in requests] + [()] * missing
+        nows = [request.now for request in requests] + [requests[0].now] * missing
+        met = [request.met if request.met is not None else met_in(request.acts) for request in requests]
+        return state_batch(histories, nows, self._catalogue, MAX_ACTS, [*met, *([()] * missing)])
+
+    def _excluded(self, requests: Sequence[SlateRequest]) -> Excluded:
+        """The works that each reader has met or hidden."""
+        banned = [
+            list(request.excluded.union(act.book_id for act in request.acts if act.book_id and act.action in MEETING))
+            for request in requests
+        ]
+        is_banned = np.arange(max(map(len, banned))) < np.array([[len(book_ids)] for book_ids in banned])
+        rows = np.full(is_banned.shape, -1, dtype=np.int64)
+        rows[is_banned] = self._catalogue.rows(np.array(list(chain.from_iterable(banned)), dtype=np.int64))
+        return Excluded(rows, len(self._catalogue.book_ids))
+
+    def _masses(self, batch: StateBatch, excluded: Excluded) -> tuple[Masses, list[Source]]:
+        """Of the readers asked for, and which rung of the ladder each is served by: the first that can rank."""
+        sources = [Source.POPULAR] * len(excluded.rows)
+        masses = None
+        for source, scorer in self._rungs.items():
+            waiting = [i for i, found in enumerate(sources) if found is Source.POPULAR]
+            answer = self._ask(scorer, batch, excluded) if waiting else None
+            if answer is None:
+                continue
+            answered, can_rank = answer
+            ranked = [i for i in waiting if can_rank[i]]
+            if masses is None:
+                masses = Masses(answered.values[: len(sources)], answered.sums[: len(sources)])
+            else:
+                masses.values[ranked], masses.sums[ranked] = answered.values[ranked], answered.sums[ranked]
+            for i in ranked:
+                sources[i] = source
+        if masses is None:
+            masses = Masses.of(torch.empty(len(sources), excluded.count_works))
+        for i, source in enumerate(sources):
+            if source is Source.POPULAR:
+                # A uniform draw from the reader's pool of most popular works.
+                pool = self._free_popular(set(excluded.rows[i].tolist()), max(self._cold_pool, self._size))
+                masses.values[i] = 0.0
+                masses.values[i, pool] = 1.0
+                masses.sums[i] = block_sums(masses.values[i])
+        return masses, sources
+
+    def _ask(self, scorer: Scorer, batch: StateBatch, excluded: Excluded) -> tuple[Masses, np.ndarray] | None:
+        """What it says, and for which readers that can be used; None where it fails or has nothing to say."""
         try:
-            scored = self._policy.logits(self._policy.encode(self._items, batch), self._items)
-        except (RuntimeError, IndexError, ValueError):
-            _log.exception("policy_failed", version=self.version, requests=len(logits))
-            return logits, torch.zeros(len(logits), dtype=torch.bool)
-        by_policy = is_warm & torch.isfinite(scored).all(1)
-        if not torch.isfinite(scored).all():
-            _log.error("policy_not_finite", version=self.version)
-        return torch.where(by_policy[:, None], scored, logits), by_policy
+            masses, can_rank = scorer.masses(batch, excluded)
+        except Exception:  # noqa: BLE001 - whatever a model's code does, readers get their slates from the next rung
+            _log.exception("scorer_failed", version=self.version, scorer=type(scorer).__name__)
+            return None
+        is_sound = torch.isfinite(masses.sums).all(1).numpy()
+        if not is_sound.all():
+            _log.error("scores_not_finite", version=self.version, scorer=type(scorer).__name__)
+        can_rank = can_rank & is_sound
+        return (masses, can_rank) if can_rank.any() else None
 
-    def _popular_logits(self, allowed: Tensor) -> Tensor:
-        """0 for each reader's pool of most popular allowed works, else not drawable: a uniform draw from the pool."""
-        pool = max(self._cold_pool, self._size)
-        ranked = torch.from_numpy(self._popular)
-        is_free = allowed[:, ranked]
-        in_pool = is_free & (is_free.cumsum(1) <= pool)
-        logits = torch.full(allowed.shape, NOT_DRAWABLE)
-        logits[:, ranked] = torch.where(in_pool, 0.0, NOT_DRAWABLE)
-        return logits
+    def _free_popular(self, taken: set[int], count: int) -> list[int]:
+        return list(islice((row for row in self._popular if row not in taken), count))
 
     def _places(
-        self, request: SlateRequest, drawn: Drawn, i: int, allowed: Tensor, pick: Tensor, anchors: np.ndarray | None
-    ) -> tuple[Place, ...]:
-        """`anchors`: rows of the reader's acts where the policy ranked, None where popularity did."""
-        rows = [row for row in drawn.rows[i].tolist() if row >= 0]
-        propensities, explored = drawn.propensity[i].tolist(), drawn.explored[i].tolist()
-        by_policy = anchors is not None
-        reasons = self._reasons(request, anchors, rows) if by_policy else [("popular", None)] * len(rows)
+        self,
+        request: SlateRequest,
+        source: Source,
+        act_rows: np.ndarray,
+        rows: list[int],
+        propensities: list[float],
+        explored: list[bool],
+    ) -> list[Place]:
+        rows = [row for row in rows if row >= 0]
+        scorer = self._rungs.get(source)
+        reasons = (
+            reasons_of(rows, scorer.vectors, request.acts, act_rows) if scorer else [("popular", None)] * len(rows)
+        )
         places = []
-        for position, row in enumerate(rows):
-            reason, anchor = reasons[position]
-            source = Source.POLICY if by_policy else Source.POPULAR
+        for position, (row, (reason, anchor)) in enumerate(zip(rows, reasons, strict=True)):
             if explored[position]:
-                source, reason, anchor = Source.RANDOM, "explore", None
-            places.append(self._place(row, position, propensities[position], source, reason, anchor))
-        return tuple(places + self._top_up(rows, allowed, pick.tolist()))
+                places.append(self._place(row, position, propensities[position], Source.RANDOM, "explore", None))
+            else:
+                places.append(self._place(row, position, propensities[position], source, reason, anchor))
+        return places
 
-    def _top_up(self, rows: list[int], allowed: Tensor, uniforms: list[float]) -> list[Place]:
+    def _top_up(self, rows: list[int], excluded: np.ndarray, uniforms: np.ndarray) -> list[Place]:
         """Fill what the rung above left empty: from the next most popular works, then from all, at random."""
         places: list[Place] = []
-        taken = set(rows)
+        taken = {*excluded.tolist(), *rows}
         for position in range(len(rows), self._size):
             source, reason = Source.POPULAR, "popular"
-            free = [row for row in self._popular.tolist() if row not in taken and allowed[row]][: self._cold_pool]
+            free = self._free_popular(taken, self._cold_pool)
             if not free:
                 source, reason = Source.RANDOM, "explore"
-                free = [row for row in allowed.nonzero().flatten().tolist() if row not in taken]
+                free = [row for row in range(len(self._catalogue.book_ids)) if row not in taken]
             if not free:
                 break
-            row = free[min(int(uniforms[position] * len(free)), len(free) - 1)]
+            row = free[int(uniforms[position] * len(free))]
             taken.add(row)
             places.append(self._place(row, position, 1 / len(free), source, reason, None))
         return places
@@ -181,46 +220,70 @@ class Recommender:
             reason_book_id=anchor,
         )
 
-    def _reasons(self, request: SlateRequest, act_rows: np.ndarray, rows: list[int]) -> list[tuple[str, int | None]]:
-        """For each place, the reader's own positive act whose work is nearest to it, if any is near."""
-        kept = [act for act in request.acts if act.action is not Action.SHOW][-len(act_rows) :]
-        # Of several acts on one work, the one worth most speaks for it.
-        best: dict[int, Act] = {}
-        for act, row in zip(kept, act_rows[len(act_rows) - len(kept) :].tolist(), strict=True):
-            if row < 0 or act.reward <= 0 or act.action not in _REASONS:
-                continue
-            if row not in best or act.reward >= best[row].reward:
-                best[row] = act
-        if not best:
-            return [("new_to_you", None)] * len(rows)
-        liked = list(best)
-        near = self._unit[rows] @ self._unit[liked].T  # (places, liked works)
-        reasons: list[tuple[str, int | None]] = []
-        for nearest, cosine in zip(near.argmax(1).tolist(), near.max(1).tolist(), strict=True):
-            act = best[liked[nearest]]
-            reasons.append((_REASONS[act.action], act.book_id) if cosine >= REASON_FLOOR else ("new_to_you", None))
-        return reasons
 
+def load_recommender(
+    conn: psycopg.Connection, now: datetime | None = None, *, version: str | None = None
+) -> Recommender:
+    """What serves over the present catalogue: a registered version of any kind that ranks, unset: the champion policy.
 
-def load_recommender(conn: psycopg.Connection, now: datetime | None = None) -> Recommender:
-    """The champion over the present catalogue; a champion that does not load is reported and popularity serves."""
+    A champion or fallback that does not load is reported, and the next rung of the ladder serves.
+
+    Raises:
+        UsageError: there is no such version. ModelError: a version that was asked for does not load.
+    """
     torch.set_num_threads(1)  # the dataflow scales by processes; threads would only fight each other
     settings = get_settings()
+    ranking = load_ranking(conn, now)
     champion = learning.champion(conn, "policy")
-    policy, version = None, POPULAR_VERSION
-    if champion is not None:
-        try:
-            policy, version = registry.load_policy(conn, champion.version), champion.version
-        except ModelError as error:
-            _log.error("champion_refused", version=champion.version, reason=str(error), serving=POPULAR_VERSION)
+    scorer = None
+    if version is not None:
+        scorer = load_scorer(conn, version, ranking.catalogue)
+    elif champion is not None:
+        scorer = _loaded(conn, champion.version, ranking.catalogue)
+    serving = version or (champion.version if champion and scorer else POPULAR_VERSION)
     return Recommender(
-        policy,
-        version,
-        load_ranking(conn, now),
+        scorer,
+        serving,
+        ranking,
         slate_size=settings.slate_size,
         explore_share=settings.explore_share,
         cold_pool=settings.cold_pool,
+        fallback=_fallback(conn, settings.fallback, ranking.catalogue),
     )
+
+
+def load_scorer(conn: psycopg.Connection, version: str, catalogue: Catalogue) -> Scorer:
+    """A registered policy or baseline over these works.
+
+    Raises:
+        UsageError: there is no such version. ModelError: it does not load, or does not rank.
+    """
+    row = learning.model(conn, version)
+    if row is None:
+        raise UsageError(f"there is no model {version!r}; `openshelf models list` names them")
+    if row.kind == "policy":
+        return PolicyScorer(registry.load_policy(conn, version), catalogue)
+    return RankerScorer(registry.load_ranker(conn, version), catalogue)
+
+
+def _loaded(conn: psycopg.Connection, version: str, catalogue: Catalogue) -> Scorer | None:
+    """None, said aloud, where it does not load: a broken model must not stop the serving."""
+    try:
+        return load_scorer(conn, version, catalogue)
+    except ModelError as error:
+        _log.error("model_refused", version=version, reason=str(error))
+        return None
+
+
+def _fallback(conn: psycopg.Connection, kind: str, catalogue: Catalogue) -> Scorer | None:
+    """The champion of that kind; none for `popular`, which every recommender has of the last days."""
+    if kind == "popular":
+        return None
+    champion = learning.champion(conn, kind)
+    if champion is None:
+        _log.warning("no_fallback_champion", kind=kind, serving=POPULAR_VERSION)
+        return None
+    return _loaded(conn, champion.version, catalogue)
 
 
 def stamp(conn: psycopg.Connection) -> tuple[str | None, int]:

@@ -68,6 +68,7 @@ class Source(StrEnum):
     """Which rung of the fallback ladder filled a place."""
 
     POLICY = "policy"
+    FALLBACK = "fallback"
     POPULAR = "popular"
     RANDOM = "random"
     PINNED = "pinned"

@@ -15,8 +15,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from openshelf.errors import SettingsError
 
 PREFIX = "OPENSHELF_"
-# Read by the test suite, not by the product: a real broker to run the broker tests against.
-TEST_VARIABLES = {"OPENSHELF_TEST_BROKERS"}
+# Read by tests and benchmarks, not by the product: a real broker, and a folder of published data sets.
+TEST_VARIABLES = {"OPENSHELF_TEST_BROKERS", "OPENSHELF_DATA_SETS"}
 
 
 class Settings(BaseSettings):
@@ -58,11 +58,21 @@ class Settings(BaseSettings):
         0.05, ge=0, le=1, description="Share of places drawn uniformly at random, for exploration."
     )
     cold_pool: int = Field(20, ge=1, description="A cold reader's slate is drawn from this many most popular works.")
+    fallback: str = Field(
+        "popular",
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Kind of model whose champion serves readers the policy cannot rank for; popular needs no model.",
+    )
     session_minutes: int = Field(30, ge=1, description="A session ends after this many minutes without an act.")
     database_timeout_s: int = Field(30, ge=1, description="Longest time one statement may run.")
     ollama_url: str = Field("http://127.0.0.1:11434", description="Where Ollama answers.")
     ollama_model: str = Field("qwen3:1.7b", description="Model that gives the chat its voice.")
     ollama_timeout_s: float = Field(30.0, gt=0, description="Deadline of one whole answer of the model.")
+
+    wandb_mode: Literal["off", "offline", "online"] = Field(
+        "off", description="Show training runs in Weights & Biases; offline: in files under the home folder only."
+    )
+    wandb_key: SecretStr | None = Field(None, description="API key of Weights & Biases; only mode online needs it.")
 
     @field_validator("database_url")
     @classmethod

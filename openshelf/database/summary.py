@@ -85,7 +85,7 @@ def health(conn: psycopg.Connection) -> Health:
                    from stream.slates where stored_at > now() - interval '1 day'
                ),
                places as (
-                   select count(*) as n, count(*) filter (where source in ('popular')) as fallbacks
+                   select count(*) as n, count(*) filter (where source in ('fallback', 'popular')) as fallbacks
                    from stream.slate_places join recent_slates using (slate_id)
                ),
                champion as (

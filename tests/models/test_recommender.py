@@ -1,5 +1,6 @@
 """The ladder: policy, popular, random; with sources, reasons and propensities that can be trusted."""
 
+import weakref
 from datetime import timedelta
 
 import numpy as np
@@ -7,10 +8,13 @@ import pytest
 import torch
 from toy_world import START, act, catalogue_of, newborn
 
+from models.arms import PolicyScorer, Scorer
 from models.catalogue import Ranking
+from models.memory import Companions, Memory
+from models.plackett_luce import Excluded
 from models.policy import Items, Policy
 from models.serving import Recommender, SlateRequest
-from models.states import Act, Catalogue, StateBatch
+from models.states import Act, Catalogue, StateBatch, state_batch
 from openshelf.contracts import Action, Source
 
 
@@ -19,11 +23,18 @@ def recommender(
     catalogue: Catalogue | None = None,
     popular: list[int] | None = None,
     explore: float = 0.0,
+    fallback: Scorer | None = None,
 ) -> Recommender:
     catalogue = catalogue or catalogue_of()
     ranked = list(range(60, 0, -1)) if popular is None else popular
     return Recommender(
-        policy, "policy-0001", Ranking(catalogue, ranked, 3), slate_size=12, explore_share=explore, cold_pool=20
+        policy and PolicyScorer(policy, catalogue),
+        "policy-0001",
+        Ranking(catalogue, ranked, 3),
+        slate_size=12,
+        explore_share=explore,
+        cold_pool=20,
+        fallback=fallback,
     )
 
 
@@ -37,8 +48,8 @@ class Broken(Policy):
 
 
 class NotFinite(Policy):
-    def logits(self, states: torch.Tensor, items: Items) -> torch.Tensor:
-        return super().logits(states, items) * torch.nan
+    def logits(self, states: torch.Tensor, items: Items, remembered: torch.Tensor | None = None) -> torch.Tensor:
+        return super().logits(states, items, remembered) * torch.nan
 
 
 def of_class(kind: type[Policy]) -> Policy:
@@ -138,8 +149,7 @@ def test_the_same_request_gets_the_same_slate_alone_or_among_others() -> None:
     alone = server.draw([asked])[0]
     among = server.draw([request(act(3), seed=5), asked, request(seed=7)])[1]
 
-    assert [place.book_id for place in alone.places] == [place.book_id for place in among.places]
-    assert [place.propensity for place in alone.places] == pytest.approx([p.propensity for p in among.places], rel=1e-4)
+    assert alone == among
 
 
 def test_a_place_names_the_reader_s_own_act_it_is_nearest_to_or_none() -> None:
@@ -172,3 +182,94 @@ def test_time_passing_and_unknown_works_do_no_harm() -> None:
     asked = SlateRequest("r", (act(999), act(10)), frozenset({12345}), START + timedelta(days=900), 2**63 - 1)
 
     assert len(recommender(newborn()).draw([asked])[0].places) == 12
+
+
+def restless(catalogue: Catalogue) -> Policy:
+    """Any numbers other than those of birth, in every parameter, and a memory of eight companions of each work."""
+    policy = newborn().grown(catalogue.book_ids)
+    generator, count = torch.Generator().manual_seed(5), len(catalogue.book_ids)
+    companions = [
+        Companions(
+            torch.randint(count, (count, 8), generator=generator, dtype=torch.int32),
+            torch.rand(count, 8, generator=generator).half() / 4,
+        )
+        for _ in range(2)
+    ]
+    policy.remembering(Memory(*companions), catalogue)
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.05)
+    return policy.eval()
+
+
+def test_the_catalogue_grows_and_shrinks_under_one_policy_without_touching_it() -> None:
+    before, grown = catalogue_of(60), catalogue_of(70)
+    after = Catalogue(grown.book_ids[5:], grown.texts[5:], grown.prior[5:])  # 1 to 5 are gone, 61 to 70 are new
+    after.texts[:55] = before.texts[5:]
+    policy = restless(before)
+    weights = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
+    nothing = Excluded(np.empty((1, 0), dtype=np.int64), 0)
+
+    old, new = (
+        PolicyScorer(policy, c).masses(state_batch([[act(10), act(12)]], [START], c), nothing)[0].values[0]
+        for c in (before, after)
+    )
+    slates = recommender(policy, after, explore=0.2).draw([request(act(10), act(12), seed=s) for s in range(400)])
+
+    assert torch.allclose(old[5:60], new[:55], rtol=1e-4)
+    seen = {place.book_id for slate in slates for place in slate.places}
+    assert seen >= set(range(61, 71))
+    assert not seen & set(range(1, 6))
+    by_policy = {p.book_id for slate in slates for p in slate.places if p.source is Source.POLICY}
+    assert by_policy & set(range(61, 71))
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in policy.state_dict().items())
+
+
+@pytest.mark.parametrize("is_half", [False, True])
+def test_a_reader_s_slate_is_the_same_to_the_last_bit_whoever_else_is_served(is_half: bool) -> None:
+    catalogue = catalogue_of(997)
+    server = Recommender(
+        PolicyScorer(restless(catalogue), catalogue, is_half=is_half),
+        "policy-0001",
+        Ranking(catalogue, [1, 2, 3], 3),
+        slate_size=12,
+        explore_share=0.1,
+        cold_pool=20,
+    )
+    rng = np.random.default_rng(0)
+    asked = [request(*(act(int(b)) for b in rng.integers(1, 998, size=1 + s % 50)), seed=s) for s in range(40)]
+
+    together = server.draw(asked)
+
+    assert [server.draw([one])[0] for one in asked] == together
+    assert server.draw(asked[::-1])[::-1] == together
+    assert [slate for start in range(0, 40, 3) for slate in server.draw(asked[start : start + 3])] == together
+
+
+@pytest.mark.parametrize("kind", [Broken, NotFinite])
+def test_readers_the_policy_fails_are_served_by_the_fallback_and_cold_ones_by_popularity(kind: type[Policy]) -> None:
+    fallback = PolicyScorer(newborn(), catalogue_of())
+
+    slates = recommender(of_class(kind), fallback=fallback).draw([request(act(10)), request(seed=2)])
+
+    assert {place.source for place in slates[0].places} == {Source.FALLBACK}
+    assert {place.source for place in slates[1].places} == {Source.POPULAR}
+
+
+def test_a_fallback_that_fails_too_leaves_it_to_popularity() -> None:
+    fallback = PolicyScorer(of_class(Broken), catalogue_of())
+
+    slate = recommender(of_class(NotFinite), fallback=fallback).draw([request(act(10))])[0]
+
+    assert {place.source for place in slate.places} == {Source.POPULAR}
+
+
+def test_the_recommender_does_not_keep_the_texts() -> None:
+    catalogue = catalogue_of()
+    kept = weakref.ref(catalogue.texts)
+    server = recommender(newborn(), catalogue)
+
+    del catalogue
+
+    assert kept() is None
+    assert len(server.draw([request(act(10))])[0].places) == 12

@@ -85,7 +85,7 @@ places_with_outcome as (
         slate_places.source,
         slate_places.reason,
         slate_places.reason_book_id,
-        slate_places.source = 'popular'
+        slate_places.source in ('fallback', 'popular')
         or (slate_places.source = 'random' and slate_places.reason != 'explore') as is_fallback,
         ---------- what became of it; any act on a place means that it was on screen
         acts_by_place.slate_id is not null as is_shown,

@@ -1,0 +1,284 @@
+"""Slates without replacement (Plackett-Luce), and what each place's probability was. Pure.
+
+    logits (B, n) --exp--> mass (B, n) --blocks--> sums (B, blocks) --draw--> slates (B, k), probabilities
+
+Drawing with replacement and passing over what was drawn already is exactly Plackett-Luce. Each draw is one uniform
+number, sent to its block of works by the sums of the blocks and to its work by the sums within; so a slate costs one
+pass over the works for their masses and next to nothing for the drawing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# Logits lie within +-BOUND, so no work's probability is ever zero and no exponential or sum overflows.
+BOUND = 40.0
+# The logit of what may not be drawn: finite, so that gradients stay finite too.
+NOT_DRAWABLE = -1e9
+# Works whose masses are summed together.
+BLOCK = 64
+# Far below the mass of any work: keeps logarithms finite.
+_NO_MASS = 1e-60
+# Tries at a uniform pick before the works that are left are listed.
+_TRIES = 8
+
+
+@dataclass(frozen=True)
+class Drawn:
+    rows: Tensor  # (B, k) int64 catalogue rows; -1 where nothing was left to draw
+    log_pi: Tensor  # (B, k) Plackett-Luce log-probability given the places above, without exploring
+    propensity: Tensor  # (B, k) float64 probability with exploring: what is logged
+    explored: Tensor  # (B, k) bool: this place was drawn uniformly
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The randomness of B slates, made outside: the same noise gives the same slates. All uniform in [0, 1)."""
+
+    order: np.ndarray  # (B, (2 + k) * k) which works, in Plackett-Luce order
+    explore: np.ndarray  # (B, k) below the explore share, the place is drawn uniformly
+    pick: np.ndarray  # (B, k, tries + 1) which of the remaining works then
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """What may not be drawn, as rows: for a few works of many readers a mask would be far larger."""
+
+    rows: np.ndarray  # (B, m) int64, no row twice, -1 is padding
+    count_works: int
+
+
+@dataclass(frozen=True)
+class Masses:
+    """What slates are drawn from; 0 is never drawn."""
+
+    values: Tensor  # (B, n filled up to whole blocks) exp of the logits
+    sums: Tensor  # (B, blocks) of each BLOCK values
+
+    @classmethod
+    def of(cls, logits: Tensor) -> "Masses":
+        filled = -logits.shape[1] % BLOCK
+        values = functional.pad(logits.exp(), (0, filled)) if filled else logits.exp().contiguous()
+        return cls(values, block_sums(values))
+
+
+def block_sums(values: Tensor) -> Tensor:
+    return values.unflatten(-1, (-1, BLOCK)).sum(-1)
+
+
+def slate_noise(seeds: list[int], size: int) -> Noise:
+    """Noise of each slate from its own seed, whatever other slates share the batch."""
+    count_order, count_pick = (2 + size) * size, size * (_TRIES + 1)
+    table = _uniforms(seeds, count_order + size + count_pick)
+    order, explore, pick = np.split(table, [count_order, count_order + size], axis=1)
+    return Noise(order, explore, pick.reshape(len(seeds), size, _TRIES + 1))
+
+
+def draw(
+    logits: Tensor,
+    allowed: Tensor,
+    size: int,
+    *,
+    explore: float = 0.0,
+    noise: Noise | None = None,
+    given: Tensor | None = None,
+) -> Drawn:
+    """Draw slates, or score `given` ones: one method, so the logged and the learned probabilities agree.
+
+    Each place is, with probability `explore`, uniform over the remaining allowed works instead. `logits` (B, n) within
+    +-BOUND or NOT_DRAWABLE; `allowed` (B, n) bool; `given` (B, k) rows or -1.
+
+    Raises:
+        ValueError: a logit is not a number, or far above BOUND.
+    """
+    masses = Masses.of(logits.masked_fill(~allowed, NOT_DRAWABLE))
+    return draw_from(masses, allowed, size, explore=explore, noise=noise, given=given)
+
+
+def draw_from(
+    masses: Masses,
+    allowed: Tensor | Excluded,
+    size: int,
+    *,
+    explore: float = 0.0,
+    noise: Noise | None = None,
+    given: Tensor | None = None,
+) -> Drawn:
+    """`draw` from masses in which what is not allowed is 0 already."""
+    values, sums = masses.values, masses.sums
+    if not torch.isfinite(sums).all():
+        raise ValueError(f"logits must be numbers no larger than {BOUND:.0f}")
+    if given is None:
+        assert noise is not None  # one of the two says which slates
+        rows, explored = _pick(values.detach().numpy(), sums.detach().numpy(), allowed, size, explore, noise)
+    else:
+        rows, explored = given, torch.zeros_like(given, dtype=torch.bool)
+    is_place = rows >= 0
+    chosen = (values.gather(1, rows.clamp(min=0)) * is_place).double()
+    remaining = chosen.flip(1).cumsum(1).flip(1) + _never_chosen(values, sums, rows)[:, None]
+    remaining = remaining.clamp(min=_NO_MASS)
+    log_pi = (chosen.clamp(min=_NO_MASS).log() - remaining.log()).to(values.dtype) * is_place
+    left = (_count_allowed(allowed)[:, None] - torch.arange(rows.shape[1])).clamp(min=1)
+    propensity = explore / left.double() + (1 - explore) * chosen / remaining
+    return Drawn(rows, log_pi, propensity, explored)
+
+
+def _count_allowed(allowed: Tensor | Excluded) -> Tensor:
+    if isinstance(allowed, Excluded):
+        return torch.from_numpy(allowed.count_works - (allowed.rows >= 0).sum(1))
+    return allowed.sum(1)
+
+
+def _never_chosen(values: Tensor, sums: Tensor, rows: Tensor) -> Tensor:
+    """(B,) float64 mass of the works that are in no place.
+
+    Blocks that hold a place are summed anew without it: taking it off the sum would cancel when it is most of it.
+    """
+    is_place = rows >= 0
+    block = rows.clamp(min=0) // BLOCK
+    inside = values.unflatten(1, (-1, BLOCK)).gather(1, block[..., None].expand(-1, -1, BLOCK))  # (B, k, BLOCK)
+    is_same = (block[:, :, None] == block[:, None, :]) & is_place[:, None, :]  # place l lies in the block of place j
+    offset = torch.where(is_same, (rows - block * BLOCK)[:, None, :], BLOCK)
+    inside = functional.pad(inside, (0, 1)).scatter(2, offset, 0.0)[..., :BLOCK].sum(2)
+    # A block with several places counts once; a block of padding is left as it is.
+    is_first = is_place & ~is_same.tril(-1).any(2)
+    others = functional.pad(sums, (0, 1)).scatter(1, torch.where(is_place, block, sums.shape[1]), 0.0)
+    return others.double().sum(1) + (inside * is_first).double().sum(1)
+
+
+def _pick(
+    mass: np.ndarray, sums: np.ndarray, allowed: Tensor | Excluded, size: int, explore: float, noise: Noise
+) -> tuple[Tensor, Tensor]:
+    rows = _plackett_luce_order(mass, sums.astype(np.float64), size, noise.order)
+    explored = noise.explore < explore
+    for i in np.flatnonzero(explored.any(1)).tolist():
+        rows[i], explored[i] = _pick_exploring(rows[i], explored[i], _Remaining(allowed, i), noise.pick[i])
+    return torch.from_numpy(rows), torch.from_numpy(explored & (rows >= 0))
+
+
+def _plackett_luce_order(mass: np.ndarray, sums: np.ndarray, size: int, uniforms: np.ndarray) -> np.ndarray:
+    """(B, size) works in the order in which they first come up; -1 where no mass is left.
+
+    Most slates are full after the first 2 * size draws. In the others, what was taken is zeroed (and put back at the
+    end) and the drawing goes on from the sums of what remains.
+    """
+    rows = np.full((len(mass), size), -1, dtype=np.int64)
+    count = np.zeros(len(mass), dtype=np.int64)
+    unfinished = np.arange(len(mass))
+    zeroed: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    start, end = 0, 2 * size
+    while len(unfinished) and start < uniforms.shape[1]:
+        found = _with_replacement(mass, sums, unfinished, uniforms[unfinished, start:end])
+        _take_first(rows, count, unfinished, found)
+        short = count[unfinished] < size
+        unfinished = unfinished[short & (found >= 0).any(1)]
+        start, end = end, end + size
+        if len(unfinished):
+            zeroed.append(_zero(mass, sums, unfinished, rows[unfinished]))
+    for i, row, value in reversed(zeroed):
+        mass[i, row] = value
+    return rows
+
+
+def _with_replacement(mass: np.ndarray, sums: np.ndarray, which: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+    """(len(which), draws) works, each drawn on its own; -1 where it hit nothing."""
+    edges = sums[which].cumsum(1)
+    aim = uniforms * edges[:, -1:]
+    block = np.stack([edge.searchsorted(point, side="right") for edge, point in zip(edges, aim, strict=True)])
+    block = block.clip(max=edges.shape[1] - 1)
+    here = np.arange(len(which))[:, None]
+    within = aim - np.where(block > 0, edges[here, block - 1], 0.0)
+    inner = mass.reshape(len(mass), -1, BLOCK)[which[:, None], block].cumsum(2, dtype=np.float64)
+    # The sum of the block was rounded on its own: its end is where the last of its works ends.
+    within = np.minimum(within, np.nextafter(inner[..., -1], 0))
+    row = block * BLOCK + (inner <= within[..., None]).sum(2).clip(max=BLOCK - 1)
+    return np.where(mass[which[:, None], row] > 0, row, -1)
+
+
+def _take_first(rows: np.ndarray, count: np.ndarray, which: np.ndarray, found: np.ndarray) -> None:
+    """Append to `rows` what is found for the first time."""
+    is_earlier = np.tri(found.shape[1], k=-1, dtype=bool)
+    is_again = ((found[:, :, None] == found[:, None, :]) & is_earlier).any(2)
+    is_new = ~is_again & (found >= 0)
+    place = count[which, None] + is_new.cumsum(1) - 1
+    i, draws = np.nonzero(is_new & (place < rows.shape[1]))
+    rows[which[i], place[i, draws]] = found[i, draws]
+    count[which] = np.minimum(count[which] + is_new.sum(1), rows.shape[1])
+
+
+def _zero(
+    mass: np.ndarray, sums: np.ndarray, which: np.ndarray, taken: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Take these works out, and sum their blocks anew; what is needed to put them back."""
+    i, place = np.nonzero(taken >= 0)
+    at, row = which[i], taken[i, place]
+    value = mass[at, row].copy()
+    mass[at, row] = 0.0
+    sums[at, row // BLOCK] = mass.reshape(len(mass), -1, BLOCK)[at, row // BLOCK].sum(1, dtype=np.float64)
+    return at, row, value
+
+
+class _Remaining:
+    """The allowed works of one slate, to pick uniformly from."""
+
+    def __init__(self, allowed: Tensor | Excluded, i: int) -> None:
+        if isinstance(allowed, Excluded):
+            self._count = allowed.count_works
+            self._is_allowed = None
+            self._taken = set(allowed.rows[i].tolist())
+        else:
+            self._is_allowed = allowed[i].numpy()
+            self._count = len(self._is_allowed)
+            self._taken = set()
+
+    def pick(self, uniforms: np.ndarray) -> int | None:
+        """Tries at random, so that nothing is listed as long as most works remain."""
+        for uniform in uniforms[:-1].tolist():
+            row = int(uniform * self._count)
+            if row not in self._taken and (self._is_allowed is None or self._is_allowed[row]):
+                return row
+        is_left = np.ones(self._count, dtype=bool) if self._is_allowed is None else self._is_allowed.copy()
+        is_left[[row for row in self._taken if row >= 0]] = False
+        left = np.flatnonzero(is_left)
+        return int(left[int(uniforms[-1] * len(left))]) if len(left) else None
+
+    def take(self, row: int) -> None:
+        self._taken.add(row)
+
+
+def _pick_exploring(
+    order: np.ndarray, wanted: np.ndarray, remaining: _Remaining, pick: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """One slate with uniform places among those of the order (which stays Plackett-Luce on what is left)."""
+    queue = [row for row in order.tolist() if row >= 0]
+    chosen: list[int] = []
+    explored: list[bool] = []
+    for is_random, uniforms in zip(wanted.tolist(), pick, strict=True):
+        row = remaining.pick(uniforms) if is_random else next((r for r in queue if r not in chosen), None)
+        if row is None:
+            break
+        chosen.append(row)
+        explored.append(is_random)
+        remaining.take(row)
+    short = len(order) - len(chosen)
+    return np.array(chosen + [-1] * short), np.array(explored + [False] * short)
+
+
+def _uniforms(seeds: list[int], count: int) -> np.ndarray:
+    """(B, count) float64 in [0, 1): SplitMix64 (Steele, Lea and Flood 2014), all seeds at once."""
+    low = np.array([(seed ^ (seed >> 64)) & (2**64 - 1) for seed in seeds], dtype=np.uint64)
+    start = _mixed(low + _GOLDEN)
+    step = np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN
+    return (_mixed(start[:, None] + step) >> np.uint64(11)) * 2.0**-53
+
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mixed(x: np.ndarray) -> np.ndarray:
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
