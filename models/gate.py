@@ -1,26 +1,34 @@
-"""May a candidate serve? Judged on what happened after its training data, against the champion. Pure.
+"""May a candidate serve? Judged on what happened after its training data, against the champion and popularity. Pure.
 
-Two views, neither tilted towards the policy that was serving: the off-policy value of the slates shown since
-(self-normalised importance sampling, SNIPS: Swaminathan and Joachims 2015, per place given the places above), and the
-rank of works that readers turned to unasked. Acts that answer a slate rank nothing: the champion chose their works.
+Two views, neither tilted towards the policy that was serving: the off-policy value of the slates shown since, by the
+estimators of `models.offpolicy` that can tell, and the rank of works that readers turned to unasked. Acts that answer a
+slate rank nothing: the champion chose their works.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from models.episodes import Episodes, Histories, SlateExamples, TargetExamples
-from models.policy import NOT_DRAWABLE, Policy, draw
+from models.episodes import Episodes, Histories, TargetExamples
+from models.offpolicy import Estimate, by_reader, estimates, gain, resampled
+from models.plackett_luce import NOT_DRAWABLE
+from models.policy import Policy
+from models.reweighing import by_policy, seen_from
 from models.states import Catalogue
 
 TOP = 10
 _CHUNK = 512
-# Importance weights are cut here: a little bias against a lot of noise.
-WEIGHT_CAP = 10.0
-# Below so many effective places, or unasked acts, a view cannot tell.
-MIN_EFFECTIVE_PLACES = 100
+# Below so many unasked acts the ranking cannot tell.
 MIN_TARGETS = 50
+# What may refuse a candidate, where it can tell: for readers who take each work on its own, the same with less noise,
+# and for readers whom the places above make keener or tired.
+DECIDING = {
+    "independent": "value of a place",
+    "dr": "value of a place, doubly robust",
+    "cascade": "value of a place given those above",
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,24 @@ class Verdict:
     may_serve: bool
     reason: str
     metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class View:
+    """A candidate beside a rival; the interval is that of the difference."""
+
+    words: str
+    rival: str
+    own: float
+    other: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.words} {self.own:.4f} against {self.rival}'s {self.other:.4f} "
+            f"(gain {self.low:+.4f} to {self.high:+.4f})"
+        )
 
 
 def gains(policy: Policy | None, histories: Histories, targets: TargetExamples, catalogue: Catalogue) -> np.ndarray:
@@ -39,7 +65,7 @@ def gains(policy: Policy | None, histories: Histories, targets: TargetExamples, 
             chunk = targets.take(np.arange(first, min(first + _CHUNK, len(targets))))
             at = chunk.at
             if policy and items:
-                logits = policy.logits(policy.encode(items, histories.windows(at.start, at.end, at.now)), items)
+                logits = policy.rank(items, histories.windows(at.start, at.end, at.now))
             else:
                 logits = torch.from_numpy(catalogue.prior).expand(len(chunk), -1)
             rows = torch.from_numpy(chunk.rows)
@@ -52,38 +78,6 @@ def gains(policy: Policy | None, histories: Histories, targets: TargetExamples, 
     return found
 
 
-@dataclass(frozen=True)
-class Weighed:
-    """Importance-weighted reward of each held-back slate, (B,) each; `ess`: effective number of places."""
-
-    rewards: np.ndarray
-    weights: np.ndarray
-    ess: float
-
-    @property
-    def value(self) -> float:
-        """Estimated mean reward of a shown place under the policy."""
-        return float(self.rewards.sum() / max(self.weights.sum(), 1e-12))
-
-
-def weigh(policy: Policy, histories: Histories, slates: SlateExamples, catalogue: Catalogue, explore: float) -> Weighed:
-    """Weigh every shown place by how much likelier this policy is to show it there than the one that did."""
-    rewards, weights, squares = np.zeros(len(slates)), np.zeros(len(slates)), 0.0
-    with torch.inference_mode():
-        items = policy.items(catalogue)
-        for first in range(0, len(slates), _CHUNK):
-            chosen = np.arange(first, min(first + _CHUNK, len(slates)))
-            at, rows = slates.at.take(chosen), torch.from_numpy(slates.rows[chosen])
-            logits = policy.logits(policy.encode(items, histories.windows(at.start, at.end, at.now)), items)
-            allowed = torch.from_numpy(histories.allowed(at.start, at.end, logits.shape[1], slates.rows[chosen]))
-            drawn = draw(logits, allowed, rows.shape[1], given=rows, explore=explore)
-            weight = (drawn.propensity.numpy() / slates.beta[chosen]).clip(max=WEIGHT_CAP) * slates.shown[chosen]
-            rewards[chosen] = (weight * slates.rewards[chosen]).sum(1)
-            weights[chosen] = weight.sum(1)
-            squares += float((weight**2).sum())
-    return Weighed(rewards, weights, float(weights.sum() ** 2 / max(squares, 1e-12)))
-
-
 def judge(
     candidate: Policy,
     champion: Policy | None,
@@ -94,59 +88,72 @@ def judge(
     explore: float,
     draws: int = 500,
 ) -> Verdict:
-    """Refused when either view finds it worse than the champion beyond the noise, or when neither can tell.
+    """Refused when any view finds it worse than a rival beyond the noise, or when none can tell it from the champion.
 
-    `later`: slates and targets after the training data; `explore`: share of uniform places when serving.
+    `later`: slates and targets after the training data; `explore`: share of uniform places when serving. One that is
+    behind popularity passes all the same if it clearly ranks better than the champion: refused, the worse would stay.
     """
     targets = later.targets.take(np.flatnonzero(later.targets.organic))
     metrics = {"gate/targets": float(len(targets)), "gate/slates": float(len(later.slates))}
-    if champion is None:
-        return Verdict(True, "there is no champion to compare with", metrics)
-    ranked = _compare_ranking(candidate, champion, later.histories, targets, catalogue, seed, draws)
-    valued = _compare_value(candidate, champion, later, catalogue, seed, draws, explore)
-    metrics |= ranked | valued
-    views = []
-    if valued and valued["gate/effective_places"] >= MIN_EFFECTIVE_PLACES:
-        views.append(("value of a place", "gate/value", valued))
-    if len(targets) >= MIN_TARGETS:
-        views.append(("NDCG@10 on unasked acts", "gate/ndcg@10", ranked))
-    if not views:
-        places = valued.get("gate/effective_places", 0)
-        reason = (
-            f"cannot tell yet: {places:.0f} effective places and {len(targets)} unasked acts since the training data, "
-            f"of {MIN_EFFECTIVE_PLACES} and {MIN_TARGETS} needed"
-        )
-        return Verdict(False, reason, metrics)
-    figures = "; ".join(
-        f"{words} {m[name]:.4f} against the champion's {m[name + '_champion']:.4f} "
-        f"(gain {m[name + '_gain_low']:+.4f} to {m[name + '_gain_high']:+.4f})"
-        for words, name, m in views
-    )
-    is_worse = any(m[name + "_gain_high"] < 0 for _, name, m in views)
-    return Verdict(not is_worse, f"worse than the champion: {figures}" if is_worse else figures, metrics)
+    broken = [name for name, tensor in candidate.state_dict().items() if not torch.isfinite(tensor).all()]
+    if broken:
+        return Verdict(False, f"broken: {', '.join(broken[:3])} hold values that are no numbers", metrics)
+    ranked, of_ranking = _compare_ranking(candidate, champion, later.histories, targets, catalogue, seed, draws)
+    valued, of_value, doubts = {}, [], []
+    if champion is not None:
+        valued, of_value, doubts = _compare_value(candidate, champion, later, catalogue, seed, draws, explore)
+    metrics |= {name: value for name, value in (ranked | valued).items() if math.isfinite(value)}
+    if len(targets) < MIN_TARGETS:
+        doubts.append(f"{len(targets)} unasked acts since the training data, {MIN_TARGETS} are needed")
+        of_ranking = []
+    return _verdict([*of_value, *of_ranking], doubts, metrics, has_champion=champion is not None)
+
+
+def _verdict(views: list[View], doubts: list[str], metrics: dict[str, float], *, has_champion: bool) -> Verdict:
+    on_champion = [view for view in views if view.rival == "the champion"]
+    behind = sorted({view.rival for view in views if view.high < 0}, reverse=True)
+    is_better_ranked = any(view.words.startswith("NDCG") and view.low > 0 for view in on_champion)
+    worse = [rival for rival in behind if not (rival == "popularity" and is_better_ranked)]
+    figures = "; ".join([str(view) for view in views] + [f"cannot tell by {doubt}" for doubt in doubts])
+    if worse:
+        return Verdict(False, f"worse than {' and '.join(worse)}: {figures}", metrics)
+    if has_champion and not on_champion:
+        return Verdict(False, f"cannot tell yet: {'; '.join(doubts)}", metrics)
+    if behind:
+        return Verdict(True, f"still behind popularity, yet ahead of the champion: {figures}", metrics)
+    if not has_champion:
+        return Verdict(True, f"there is no champion to compare with: {figures}", metrics)
+    return Verdict(True, figures, metrics)
 
 
 def _compare_ranking(
     candidate: Policy,
-    champion: Policy,
+    champion: Policy | None,
     histories: Histories,
     targets: TargetExamples,
     catalogue: Catalogue,
     seed: int,
     draws: int,
-) -> dict[str, float]:
+) -> tuple[dict[str, float], list[View]]:
     if not len(targets):
-        return {}
-    own, other = gains(candidate, histories, targets, catalogue), gains(champion, histories, targets, catalogue)
-    low, high = paired_interval(own - other, targets.at.readers, seed, draws)
-    return {
-        "gate/ndcg@10": float(own.mean()),
-        "gate/ndcg@10_champion": float(other.mean()),
-        "gate/ndcg@10_popular": float(gains(None, histories, targets, catalogue).mean()),
-        "gate/ndcg@10_gain_low": low,
-        "gate/ndcg@10_gain_high": high,
-        "gate/hit_rate@10": float((own > 0).mean()),
-    }
+        return {}, []
+    own = gains(candidate, histories, targets, catalogue)
+    metrics = {"gate/ndcg@10": float(own.mean()), "gate/hit_rate@10": float((own > 0).mean())}
+    views = []
+    rivals: list[tuple[str, Policy | None, str, str]] = [("popularity", None, "popular", "over_popular")]
+    if champion is not None:
+        rivals.insert(0, ("the champion", champion, "champion", "gain"))
+    for rival, policy, name, difference in rivals:
+        other = gains(policy, histories, targets, catalogue)
+        low, high = paired_interval(own - other, targets.at.readers, seed, draws)
+        view = View("NDCG@10 on unasked acts", rival, float(own.mean()), float(other.mean()), low, high)
+        views.append(view)
+        metrics |= {
+            f"gate/ndcg@10_{name}": view.other,
+            f"gate/ndcg@10_{difference}_low": low,
+            f"gate/ndcg@10_{difference}_high": high,
+        }
+    return metrics, views
 
 
 def _compare_value(
@@ -157,36 +164,62 @@ def _compare_value(
     seed: int,
     draws: int,
     explore: float,
-) -> dict[str, float]:
-    slates = later.slates
-    if not slates.shown.any():
-        return {}
-    own = weigh(candidate, later.histories, slates, catalogue, explore)
-    other = weigh(champion, later.histories, slates, catalogue, explore)
-    columns = np.stack([own.rewards, own.weights, other.rewards, other.weights])
-    sums, chosen = _resampled(columns, slates.at.readers, seed, draws)
-    own_rewards, own_weights, other_rewards, other_weights = sums[:, chosen].sum(2)
-    gain = own_rewards / np.maximum(own_weights, 1e-12) - other_rewards / np.maximum(other_weights, 1e-12)
-    low, high = np.quantile(gain, [0.025, 0.975])
-    return {
-        "gate/value": own.value,
-        "gate/value_champion": other.value,
-        "gate/value_gain_low": float(low),
-        "gate/value_gain_high": float(high),
-        "gate/effective_places": min(own.ess, other.ess),
+) -> tuple[dict[str, float], list[View], list[str]]:
+    """(metrics, what could be told, what could not and why)"""
+    if not later.slates.shown.any():
+        return {}, [], ["no slate was seen since the training data"]
+    own, other = (
+        seen_from(
+            by_policy(policy, later.histories, catalogue),
+            later.histories,
+            later.slates,
+            catalogue,
+            explore=explore,
+            seed=seed,
+        )
+        for policy in (candidate, champion)
+    )
+    owns, others = (estimates(logged, seed, draws=draws) for logged in (own, other))
+    metrics = _recorded(owns, others)
+    views, doubts = [], []
+    for name, words in DECIDING.items():
+        found = gain(own, other, name, seed, draws=draws)
+        metrics |= {f"gate/value_{name}_gain_low": found.low, f"gate/value_{name}_gain_high": found.high}
+        reason = owns[name].reason or others[name].reason
+        if reason:
+            doubts.append(f"{words}: {reason}")
+        else:
+            views.append(View(words, "the champion", owns[name].value, others[name].value, found.low, found.high))
+    metrics["gate/value_gain_low"] = metrics["gate/value_independent_gain_low"]
+    metrics["gate/value_gain_high"] = metrics["gate/value_independent_gain_high"]
+    return metrics, views, doubts
+
+
+def _recorded(owns: dict[str, Estimate], others: dict[str, Estimate]) -> dict[str, float]:
+    """All estimates by name; `gate/value` without a name is the one of places on their own."""
+    metrics = {
+        "gate/value": owns["independent"].value,
+        "gate/value_champion": others["independent"].value,
+        "gate/effective_places": min(owns["independent"].effective, others["independent"].effective),
     }
-
-
-def _resampled(columns: np.ndarray, readers: np.ndarray, seed: int, draws: int) -> tuple[np.ndarray, np.ndarray]:
-    """(sums of each column by reader, readers drawn with replacement): acts of one reader belong together."""
-    _, number = np.unique(readers, return_inverse=True)
-    sums = np.stack([np.bincount(number, weights=column) for column in columns])
-    return sums, np.random.default_rng(seed).integers(sums.shape[1], size=(draws, sums.shape[1]))
+    for name, own in owns.items():
+        other = others[name]
+        metrics |= {
+            f"gate/value_{name}": own.value,
+            f"gate/value_{name}_low": own.low,
+            f"gate/value_{name}_high": own.high,
+            f"gate/value_{name}_champion": other.value,
+            f"gate/value_{name}_effective": min(own.effective, other.effective),
+            f"gate/value_{name}_capped": max(own.capped, other.capped),
+            f"gate/value_{name}_can_tell": float(own.can_tell and other.can_tell),
+        }
+    return metrics
 
 
 def paired_interval(differences: np.ndarray, readers: np.ndarray, seed: int, draws: int) -> tuple[float, float]:
     """95 % interval of the mean difference, by bootstrap over readers."""
-    sums, chosen = _resampled(np.stack([differences, np.ones(len(differences))]), readers, seed, draws)
-    totals, counts = sums[:, chosen].sum(2)
+    totals, counts = resampled(
+        by_reader(np.stack([differences, np.ones(len(differences))], axis=1), readers), seed, draws
+    ).T
     low, high = np.quantile(totals / counts, [0.025, 0.975])
     return float(low), float(high)
