@@ -1,91 +1,37 @@
-"""Commands of what learns: train, models, recommend."""
+"""Commands on models that there are: models, recommend."""
 
-import json
-import sys
-from collections.abc import Callable
-from dataclasses import fields, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from datetime import timedelta
+from typing import Annotated
 
 import typer
 
-from openshelf import contracts
+from models.cli_options import AtOption, JsonFlag, progress, time_of
 from openshelf.cli import command_app, report
 from openshelf.database import learning, migrate, pool, stream
 from openshelf.errors import UsageError
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-train_app = command_app("Train the adapter or the policy.", group=True)
-models_app = command_app("List, show, promote and roll back models.", group=True)
+models_app = command_app("List, show, promote, roll back and reproduce models; what served when.", group=True)
 recommend_app = command_app("A reader's current slate, with reasons and propensities.")
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="key=value of the training configuration.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file of key = value; --set overrules it.")]
-AtOption = Annotated[str | None, typer.Option("--at", help="ISO time the run is dated; unset: now.")]
-PromoteFlag = Annotated[bool, typer.Option(help="Make it the champion if the gate lets it.")]
-SeedOption = Annotated[int, typer.Option(help="Same seed and data, same model.")]
-
-ConfigT = TypeVar("ConfigT", bound="DataclassInstance")
-
-
-@train_app.command("adapter")
-def train_adapter(
-    config_file: ConfigOption = None,
-    settings: SetOption = None,
-    at: AtOption = None,
-    seed: SeedOption = 42,
-    promote: PromoteFlag = True,
-    as_json: JsonFlag = False,
-) -> None:
-    """Learn item vectors from texts, subjects and series; the first run also gives birth to the first policy."""
-    from models.adapter import AdapterConfig
-    from models.runs import run_adapter
-
-    config, now = _configured(AdapterConfig(), config_file, settings), _time(at)
-    with pool.connect(unlimited=True) as conn:
-        migrate.check(conn)
-        report(run_adapter(conn, config, seed, now, promote=promote, on_progress=_progress()), as_json=as_json)
-
-
-@train_app.command("policy")
-def train_policy(
-    config_file: ConfigOption = None,
-    settings: SetOption = None,
-    at: AtOption = None,
-    seed: SeedOption = 42,
-    promote: PromoteFlag = True,
-    as_json: JsonFlag = False,
-) -> None:
-    """Learn from the slates since the champion was trained, starting from the champion; nothing new: nothing done."""
-    from models.runs import NothingToLearnError, run_policy
-    from models.train import TrainConfig
-
-    config, now = _configured(TrainConfig(), config_file, settings), _time(at)
-    with pool.connect(unlimited=True) as conn:
-        migrate.check(conn)
-        try:
-            done = run_policy(conn, config, seed, now, promote=promote, on_progress=_progress())
-        except NothingToLearnError as error:
-            report({"status": "skipped", "reason": str(error)}, as_json=as_json)
-            return
-        report(done, as_json=as_json)
+KindArgument = Annotated[str, typer.Argument(help="policy, adapter or a baseline's name.")]
+OnOption = Annotated[str | None, typer.Option("--on", help="A day (UTC) or an ISO time; unset: from the first on.")]
 
 
 @models_app.command("list")
-def list_models(as_json: JsonFlag = False) -> None:
+def list_models(
+    kind: Annotated[str | None, typer.Option("--kind", help="Only this kind.")] = None, as_json: JsonFlag = False
+) -> None:
     """Every model, oldest first, with what became of it."""
     with pool.connect() as conn:
         migrate.check(conn)
-        rows = learning.models(conn)
+        rows = learning.models(conn, kind)
     if as_json:
         report(rows, as_json=True)
     else:
+        width = max((len(row.version) for row in rows), default=0)
         for row in rows:
-            typer.echo(f"{row.version}  {row.status:9}  {row.created_at:%Y-%m-%d %H:%M}  {row.status_reason or ''}")
+            reason = row.status_reason or ""
+            typer.echo(f"{row.version:{width}}  {row.status:9}  {row.created_at:%Y-%m-%d %H:%M}  {reason}")
 
 
 @models_app.command("show")
@@ -99,6 +45,32 @@ def show_model(version: str, as_json: JsonFlag = False) -> None:
     report(row, as_json=as_json)
 
 
+@models_app.command("served")
+def served_models(
+    kind: Annotated[str | None, typer.Argument(help="policy, adapter or a baseline's name; unset: all.")] = None,
+    on: OnOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Which version was the champion from when to when, and why it became so."""
+    since = until = None
+    if on is not None:
+        since = time_of(on, "--on")
+        # A bare day is all of it; a moment is that moment.
+        until = since + (timedelta(days=1) if len(on) == len("2026-05-03") else timedelta(microseconds=1))
+    with pool.connect() as conn:
+        migrate.check(conn)
+        terms = learning.terms(conn, kind, since, until)
+    if as_json:
+        report(terms, as_json=True)
+        return
+    if not terms:
+        typer.echo("nothing served then")
+    width = max((len(term.version) for term in terms), default=0)
+    for term in terms:
+        end = f"{term.until:%Y-%m-%d %H:%M}" if term.until else "now"
+        typer.echo(f"{term.version:{width}}  {term.since:%Y-%m-%d %H:%M} to {end:16}  {term.reason}")
+
+
 @models_app.command("promote")
 def promote_model(version: str, at: AtOption = None, as_json: JsonFlag = False) -> None:
     """Make a model the champion of its kind, by hand; one that does not load is refused."""
@@ -106,25 +78,32 @@ def promote_model(version: str, at: AtOption = None, as_json: JsonFlag = False) 
 
     with pool.connect() as conn:
         migrate.check(conn)
-        registry.promote(conn, version, "promoted by hand", _time(at))
+        registry.promote(conn, version, "promoted by hand", time_of(at))
     report({"champion": version}, as_json=as_json)
 
 
 @models_app.command("rollback")
-def rollback_model(
-    kind: Annotated[str, typer.Argument(help="policy or adapter")] = "policy",
-    at: AtOption = None,
-    as_json: JsonFlag = False,
-) -> None:
+def rollback_model(kind: KindArgument = "policy", at: AtOption = None, as_json: JsonFlag = False) -> None:
     """Promote the champion before the present one."""
     from models import registry
 
-    if kind not in {"policy", "adapter"}:
-        raise UsageError(f"kind {kind!r} is not one of policy, adapter")
     with pool.connect() as conn:
         migrate.check(conn)
-        version = registry.rollback(conn, kind, _time(at))
+        version = registry.rollback(conn, kind, time_of(at))
     report({"champion": version}, as_json=as_json)
+
+
+@models_app.command("reproduce")
+def reproduce_model(version: str, as_json: JsonFlag = False) -> None:
+    """Train a model again from its recorded data and seed; exit code 1 when it comes out otherwise."""
+    from models.reproduce import reproduce
+
+    with pool.connect(unlimited=True) as conn:
+        migrate.check(conn)
+        done = reproduce(conn, version, on_progress=progress())
+    report(done, as_json=as_json)
+    if not (done.same_weights and done.same_metrics):
+        raise typer.Exit(1)
 
 
 @recommend_app.command()
@@ -144,57 +123,3 @@ def recommend(
     for place in slate.places:
         because = f"{place.reason} {place.reason_book_id or ''}".strip()
         typer.echo(f"{place.position:2}  {place.book_id:7}  {place.propensity:.4f}  {place.source:7}  {because}")
-
-
-def _configured(config: ConfigT, file: Path | None, settings: list[str] | None) -> ConfigT:
-    """The configuration with the file's values, then the `--set` ones; each must be a known key of the right type."""
-    import tomllib
-
-    try:
-        values: dict[str, Any] = tomllib.loads(file.read_text()) if file else {}
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--config {file} cannot be read: {error}") from error
-    for setting in settings or []:
-        key, equals, value = setting.partition("=")
-        if not equals:
-            raise UsageError(f"--set {setting!r} is not key=value")
-        try:
-            values[key] = json.loads(value)
-        except ValueError as error:
-            raise UsageError(f"--set {setting!r}: {value!r} is not a number") from error
-    known = {field.name: type(getattr(config, field.name)) for field in fields(config)}
-    for key, value in values.items():
-        if key not in known:
-            raise UsageError(f"{key!r} is no setting of this training; it has {', '.join(known)}")
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or (known[key] is int and not isinstance(value, int)):
-            raise UsageError(f"{key} must be {'a whole number' if known[key] is int else 'a number'}, not {value!r}")
-        values[key] = known[key](value)
-    return replace(config, **values)
-
-
-def _time(at: str | None) -> datetime:
-    if at is None:
-        return contracts.utc_now()
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError as error:
-        raise UsageError(f"--at {at!r} is not an ISO time") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _progress() -> Callable[[str, int, int], None]:
-    """A bar on a terminal; elsewhere a plain line at each quarter. Both go to stderr, results to stdout."""
-    if sys.stderr.isatty():
-
-        def draw(what: str, done: int, of: int) -> None:
-            filled = 30 * done // of
-            typer.echo(f"\r{what} [{'#' * filled}{'.' * (30 - filled)}] {done}/{of}", nl=done == of, err=True)
-
-        return draw
-
-    def tell(what: str, done: int, of: int) -> None:
-        if done == of or 4 * done // of > 4 * (done - 1) // of:
-            typer.echo(f"{what}: pass {done} of {of}", err=True)
-
-    return tell

@@ -10,6 +10,7 @@ from datetime import datetime
 from importlib import metadata
 from typing import Any
 
+import numpy as np
 import psycopg
 import torch
 from safetensors import SafetensorError
@@ -18,7 +19,9 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from models import rewards
+from models.fingerprints import code_hash
 from models.policy import Policy, PolicyConfig
+from models.ranking_data import Ranker, ReaderBatch
 from models.states import TEXT_DIM
 from openshelf.database import learning
 from openshelf.errors import ModelError, UsageError
@@ -60,13 +63,29 @@ def register(
         status="candidate",
         status_reason=None,
         config=config,
-        manifest={"package": metadata.version("openshelf"), "rewards": rewards.load().version, **manifest},
+        manifest={**made_by(), **manifest},
         metrics=metrics,
         sha256=hashlib.sha256(raw).hexdigest(),
         created_at=now,
     )
     learning.insert_model(conn, row, raw)
     return version
+
+
+def made_by() -> dict[str, str]:
+    """The program that trains: what a model depends on beside its data, configuration and seed."""
+    return {
+        "package": metadata.version("openshelf"),
+        "code": code_hash(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "rewards": rewards.load().version,
+    }
+
+
+def weights_hash(tensors: Tensors) -> str:
+    """What `register` would record of these tensors."""
+    return hashlib.sha256(save_tensors(dict(tensors))).hexdigest()
 
 
 def load_policy(conn: psycopg.Connection, version: str) -> Policy:
@@ -80,17 +99,64 @@ def load_policy(conn: psycopg.Connection, version: str) -> Policy:
 
 def load_policy_and_optimiser(conn: psycopg.Connection, version: str) -> tuple[Policy, dict[str, Tensor]]:
     row, tensors = _verified(conn, version, "policy")
-    weights = {name.removeprefix(WEIGHT_PREFIX): t for name, t in tensors.items() if name.startswith(WEIGHT_PREFIX)}
+    weights, optimiser = parted(tensors)
     try:
         config = PolicyConfig(**{field.name: row.config[field.name] for field in fields(PolicyConfig)})
-        policy = Policy(config, weights["adapter"], weights["known_ids"])
-        policy.load_state_dict(weights)
+        policy = Policy.restored(config, weights)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ModelError(
             f"{version} does not fit this program: {str(error).splitlines()[0]}. Train a new policy or roll back."
         ) from error
-    optimiser = {n.removeprefix(OPTIMISER_PREFIX): t for n, t in tensors.items() if n.startswith(OPTIMISER_PREFIX)}
     return policy.eval(), optimiser
+
+
+def parted(tensors: Tensors) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """(weights, optimiser's state) by their own names."""
+    weights = {name.removeprefix(WEIGHT_PREFIX): t for name, t in tensors.items() if name.startswith(WEIGHT_PREFIX)}
+    optimiser = {n.removeprefix(OPTIMISER_PREFIX): t for n, t in tensors.items() if n.startswith(OPTIMISER_PREFIX)}
+    return weights, optimiser
+
+
+def load_tensors_of(conn: psycopg.Connection, version: str) -> dict[str, Tensor]:
+    """All that was stored of a model of any kind. Raises ModelError as `load_policy` does."""
+    row = learning.model(conn, version)
+    return _verified(conn, version, row.kind if row else "")[1]
+
+
+def load_ranker(conn: psycopg.Connection, version: str) -> Ranker:
+    """A baseline, ready to rank.
+
+    Raises:
+        ModelError: it is not there, was altered, does not fit this program, or gives scores that are not finite.
+    """
+    from models.baselines.roster import ROSTER
+
+    row = learning.model(conn, version)
+    kind = row.kind if row else ""
+    _, tensors = _verified(conn, version, kind)
+    if kind not in ROSTER:
+        raise ModelError(f"{version} is of kind {kind}, not a baseline ({', '.join(ROSTER)})")
+    try:
+        ranker = ROSTER[kind].restore(tensors)
+        require_finite(ranker, version)
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+        raise ModelError(
+            f"{version} does not fit this program: {' '.join(str(error).split())}. Train it anew or roll back."
+        ) from error
+    return ranker
+
+
+def require_finite(ranker: Ranker, what: str) -> None:
+    """Raises ModelError unless a stranger without acts gets finite scores."""
+    nobody = ReaderBatch(
+        numbers=np.array([-1]),
+        rows=np.full((1, 1), -1, dtype=np.int64),
+        values=np.zeros((1, 1), dtype=np.float32),
+        times=np.zeros((1, 1)),
+    )
+    scores = ranker.scores(nobody)
+    if not scores.size or not np.isfinite(scores).all():
+        raise ModelError(f"{what} gives scores that are not finite: it may not serve")
 
 
 def load_adapter(conn: psycopg.Connection, version: str) -> Tensor:
@@ -153,8 +219,10 @@ def _row(conn: psycopg.Connection, version: str) -> learning.ModelRow:
 def _prove(conn: psycopg.Connection, row: learning.ModelRow) -> None:
     if row.kind == "policy":
         load_policy(conn, row.version)
-    else:
+    elif row.kind == "adapter":
         load_adapter(conn, row.version)
+    else:
+        load_ranker(conn, row.version)
 
 
 def _verified(conn: psycopg.Connection, version: str, kind: str) -> tuple[learning.ModelRow, dict[str, Tensor]]:

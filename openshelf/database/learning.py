@@ -1,4 +1,4 @@
-"""The registry of models, training runs and their metrics, and what a policy ranks: vectors and popularity."""
+"""The registry of models, what served when, and what a policy ranks: vectors and popularity."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -113,49 +113,42 @@ def insert_promotion(conn: psycopg.Connection, kind: str, version: str, promoted
     )
 
 
+@dataclass(frozen=True)
+class Term:
+    """A time during which a version was the champion of its kind; `until` is None for the present one."""
+
+    kind: str
+    version: str
+    since: datetime
+    until: datetime | None
+    reason: str
+
+
+def terms(
+    conn: psycopg.Connection, kind: str | None, since: datetime | None = None, until: datetime | None = None
+) -> list[Term]:
+    """What served when, by kind and time; with `since` and `until`: the terms that touch [since, until)."""
+    with conn.cursor(row_factory=class_row(Term)) as cursor:
+        return cursor.execute(
+            """with all_terms as (
+                   select kind, version, promoted_at as since, reason, promotion_id,
+                          lead(promoted_at) over (partition by kind order by promotion_id) as until
+                   from learning.promotions where kind = coalesce(%(kind)s, kind)
+               )
+               select kind, version, since, until, reason from all_terms
+               where since < coalesce(%(until)s, 'infinity'::timestamptz)
+                   and coalesce(until, 'infinity') > coalesce(%(since)s, '-infinity'::timestamptz)
+               order by kind, promotion_id""",
+            {"kind": kind, "since": since, "until": until},
+        ).fetchall()
+
+
 def promotions(conn: psycopg.Connection, kind: str) -> list[Promotion]:
     """In the order in which they were made."""
     with conn.cursor(row_factory=class_row(Promotion)) as cursor:
         return cursor.execute(
             "select version, promoted_at, reason from learning.promotions where kind = %s order by promotion_id", [kind]
         ).fetchall()
-
-
-def start_run(
-    conn: psycopg.Connection, kind: str, config: dict[str, Any], seed: int, parent: str | None, started_at: datetime
-) -> int:
-    row = conn.execute(
-        """insert into learning.runs (kind, parent_version, config, seed, started_at)
-           values (%s, %s, %s, %s, %s) returning run_id""",
-        [kind, parent, Jsonb(config), seed, started_at],
-    ).fetchone()
-    assert row
-    return row[0]
-
-
-def count_data(conn: psycopg.Connection, run_id: int, count_new: int, count_old: int) -> None:
-    conn.execute(
-        "update learning.runs set count_new = %s, count_old = %s where run_id = %s", [count_new, count_old, run_id]
-    )
-
-
-def finish_run(
-    conn: psycopg.Connection, run_id: int, status: str, message: str | None, version: str | None, finished_at: datetime
-) -> None:
-    conn.execute(
-        "update learning.runs set status = %s, message = %s, version = %s, finished_at = %s where run_id = %s",
-        [status, message, version, finished_at, run_id],
-    )
-
-
-def insert_metrics(conn: psycopg.Connection, run_id: int, rows: list[tuple[int, str, float]]) -> None:
-    """Curves of a run: (step, name, value)."""
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            """insert into learning.run_metrics (run_id, step, name, value) values (%s, %s, %s, %s)
-               on conflict (run_id, name, step) do update set value = excluded.value""",
-            [(run_id, *row) for row in rows],
-        )
 
 
 def catalogue_version(conn: psycopg.Connection) -> int:
@@ -172,20 +165,21 @@ def serving_stamp(conn: psycopg.Connection) -> tuple[str | None, int]:
     return row if row else (None, 0)
 
 
-def text_embeddings(conn: psycopg.Connection) -> tuple[np.ndarray, np.ndarray]:
+_ACTIVE_EMBEDDINGS: LiteralString = """copy (
+    select book_id, embedding from library.text_embeddings
+    join library.works using (book_id) where active order by book_id
+) to stdout (format binary)"""
+_ALL_EMBEDDINGS: LiteralString = """copy (
+    select book_id, embedding from library.text_embeddings order by book_id
+) to stdout (format binary)"""
+
+
+def text_embeddings(conn: psycopg.Connection, *, withdrawn: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Active works that are embedded: book_ids (n,) ascending and their vectors (n, 384) float32.
 
-    Binary COPY into one array: 100k works take a fraction of a second.
+    `withdrawn`: those that were withdrawn too. Binary COPY into one array: 100k works take a fraction of a second.
     """
-    with (
-        conn.cursor() as cursor,
-        cursor.copy(
-            """copy (
-               select book_id, embedding from library.text_embeddings
-               join library.works using (book_id) where active order by book_id
-           ) to stdout (format binary)"""
-        ) as copy,
-    ):
+    with conn.cursor() as cursor, cursor.copy(_ALL_EMBEDDINGS if withdrawn else _ACTIVE_EMBEDDINGS) as copy:
         raw = b"".join(bytes(block) for block in copy)
     # 11 bytes of signature, two empty int32 headers; at the end an int16 of -1.
     record = np.dtype(

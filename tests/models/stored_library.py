@@ -6,9 +6,16 @@ from uuid import UUID
 
 import numpy as np
 import psycopg
+from pgvector.psycopg import register_vector
 from toy_world import COUNT_WORKS, GROUPS, START, unit_rows
 
 from openshelf.database.episodes import SeenSlate, StoredAct
+
+
+def connected(url: str) -> psycopg.Connection:
+    conn = psycopg.connect(url)
+    register_vector(conn)
+    return conn
 
 
 def subject_of(book_id: int) -> int:

@@ -6,28 +6,26 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import psycopg
 import pytest
 import torch
-from pgvector.psycopg import register_vector
-from stored_library import renamed, store_history, store_works
+from stored_library import connected, renamed, store_history, store_works
 from toy_world import START, act, logged_world
 
 from models import registry
 from models.adapter import AdapterConfig
-from models.policy import NOT_DRAWABLE
+from models.catalogue import load_ranking
+from models.plackett_luce import Excluded
 from models.runs import run_adapter, run_policy
-from models.serving import SlateRequest, load_recommender, stamp
+from models.serving import SlateRequest, load_recommender, load_scorer, stamp
 from models.states import state_batch
 from models.train import TrainConfig
 from openshelf.cli import main
 from openshelf.contracts import Source
 from openshelf.database import learning
 from openshelf.errors import ModelError, UsageError
-from openshelf.settings import get_settings
 
 LATER = START + timedelta(days=2)
 QUICK = TrainConfig(epochs=20, batch=128, learning_rate=1e-2)
@@ -55,28 +53,15 @@ def learned_template(make_database: Callable[..., str], library_template: str) -
 
 
 @pytest.fixture
-def library(
-    make_database: Callable[..., str], library_template: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[psycopg.Connection]:
-    url = make_database(library_template)
-    monkeypatch.setenv("OPENSHELF_DATABASE_URL", url)
-    monkeypatch.setenv("OPENSHELF_HOME", str(tmp_path))
-    get_settings.cache_clear()
-    with connected(url) as conn:
+def library(installed: Callable, library_template: str) -> Iterator[psycopg.Connection]:
+    with installed(library_template) as conn:
         yield conn
-    get_settings.cache_clear()
 
 
 @pytest.fixture
 def learned(make_database: Callable[..., str], learned_template: str) -> Iterator[psycopg.Connection]:
     with connected(make_database(learned_template)) as conn:
         yield conn
-
-
-def connected(url: str) -> psycopg.Connection:
-    conn = psycopg.connect(url)
-    register_vector(conn)
-    return conn
 
 
 def test_the_first_adapter_gives_birth_to_a_policy_that_serves(library: psycopg.Connection) -> None:
@@ -159,23 +144,19 @@ def test_same_seed_and_data_give_the_same_weights(library: psycopg.Connection) -
 
 def test_saved_and_loaded_the_policy_scores_and_draws_as_the_trainer_s_did(learned: psycopg.Connection) -> None:
     version = "policy-0002"
-    first, second = registry.load_policy(learned, version), registry.load_policy(learned, version)
-    server = load_recommender(learned, LATER)
-    catalogue = server._catalogue
+    policies = [registry.load_policy(learned, version) for _ in range(2)]
+    catalogue = load_ranking(learned, LATER).catalogue
     request = SlateRequest("r", (act(7), act(13)), frozenset(), START, 5)
+    batch, nothing = state_batch([request.acts], [START], catalogue), Excluded(np.empty((1, 0), np.int64), 60)
 
     with torch.inference_mode():
-        scores = [
-            p.logits(p.encode(i, state_batch([request.acts], [START], catalogue)), i)
-            for p in (first, second)
-            for i in [p.items(catalogue)]
-        ]
-        served, _ = server._logits(state_batch([request.acts], [START], catalogue), torch.ones(1, 60, dtype=torch.bool))
+        logits = [p.rank(i, batch) for p in policies for i in [p.items(catalogue)]]
+        served = load_scorer(learned, version, catalogue).masses(batch, nothing)[0].values[:, :60]
 
-    assert torch.equal(scores[0], scores[1])
-    assert torch.equal(scores[0], served)
-    assert (served > NOT_DRAWABLE).all()
-    assert server.draw([request]) == load_recommender(learned, LATER).draw([request])
+    assert torch.equal(logits[0], logits[1])
+    assert torch.allclose(logits[0].exp(), served, rtol=1e-5)
+    assert (served > 0).all()
+    assert load_recommender(learned, LATER).draw([request]) == load_recommender(learned, LATER).draw([request])
 
 
 def test_tampered_weights_are_refused_and_popularity_serves_aloud(learned: psycopg.Connection) -> None:
@@ -226,7 +207,7 @@ def test_rolling_back_promotes_the_champion_before_and_twice_goes_two_back(learn
 
 
 def test_a_worse_candidate_is_refused_with_its_reason_and_the_champion_stays(learned: psycopg.Connection) -> None:
-    store_history(learned, *renamed(*logged_world(150, seed=4)), days=1)
+    store_history(learned, *renamed(*logged_world(300, seed=4)), days=1)
     # Learning that pushes off what readers chose.
     harmful = TrainConfig(epochs=2, batch=128, learning_rate=1e-2, supervised_weight=-0.1, policy_weight=-1.0)
 

@@ -14,6 +14,7 @@ RELEASED = {
     "0002_reading": "8ca9e5a688071938",
     "0003_stream": "634f24862b725956",
     "0004_learning": "d59edec7ce221ed9",
+    "0005_baselines": "f9b470ae1aa645ea",
 }
 
 
