@@ -6,16 +6,18 @@ the latest slate that showed it gets the credit.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from models.reinforce import later_returns
-from models.states import ACTION_INDEX, MAX_ACTS, Catalogue, StateBatch, gap_bucket
+from models.states import ACTION_INDEX, MAX_ACTS, MAX_MET, Catalogue, StateBatch, gap_bucket
 from openshelf.contracts import MEETING, Action
 from openshelf.database.episodes import SeenSlate, StoredAct
 
 # A book a reader came back to many times in one session is one strong sign, not many.
 MAX_TARGET_WEIGHT = 5.0
+_MET_BY = np.isin(np.arange(len(ACTION_INDEX)), [ACTION_INDEX[action] for action in MEETING])
 _MET = np.isin(np.arange(len(ACTION_INDEX)), [ACTION_INDEX[action] for action in MEETING | {Action.HIDE}])
 
 
@@ -27,8 +29,26 @@ class Histories:
     actions: np.ndarray  # (a,) int64
     rewards: np.ndarray  # (a,) float32
     times: np.ndarray  # (a,) float64 seconds
+    readers: np.ndarray  # (a,) int64, ascending
+    is_ordered: bool = True  # else the acts of a reader have no order, and no times
 
-    def windows(self, start: np.ndarray, end: np.ndarray, now: np.ndarray) -> StateBatch:
+    @cached_property
+    def first_met(self) -> np.ndarray:
+        """Positions, ascending, of the acts by which a reader first met a work since the last reset."""
+        lives = np.cumsum(self.actions == ACTION_INDEX[Action.RESET])
+        met = np.flatnonzero(_MET_BY[self.actions] & (self.rows >= 0))
+        _, first = np.unique(np.stack([self.readers, lives, self.rows])[:, met], axis=1, return_index=True)
+        return met[np.sort(first)]
+
+    def met(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """(B, M) rows of the works met in [start, end), each once, right-aligned, -1 as padding."""
+        first, last = np.searchsorted(self.first_met, start), np.searchsorted(self.first_met, end)
+        count = int(min(MAX_MET, (last - first).max(initial=0)))
+        at = last[:, None] + np.arange(-count, 0)
+        is_work = at >= first[:, None]
+        return np.where(is_work, self.rows[self.first_met[np.where(is_work, at, 0)]], -1) if count else at
+
+    def windows(self, start: np.ndarray, end: np.ndarray, now: np.ndarray, *, with_met: bool = True) -> StateBatch:
         """States of acts [start, end) at `now`, for B examples."""
         length = int(min(MAX_ACTS, max(1, (end - start).max(initial=1))))
         at = end[:, None] + np.arange(-length, 0)
@@ -37,13 +57,14 @@ class Histories:
         if not len(self.rows):
             at_rows = np.full(at.shape, -1, dtype=np.int64)
             zeros = np.zeros(at.shape, dtype=np.int64)
-            return StateBatch(at_rows, zeros, zeros.astype(np.float32), zeros, present)
+            return StateBatch(at_rows, zeros, zeros.astype(np.float32), zeros, present, at_rows[:, :0])
         return StateBatch(
             rows=np.where(present, self.rows[at], -1),
             actions=np.where(present, self.actions[at], 0),
             rewards=np.where(present, self.rewards[at], 0).astype(np.float32),
             gaps=np.where(present, gap_bucket(now[:, None] - self.times[at]), 0),
             present=present,
+            met=self.met(start, end) if with_met else np.empty((len(start), 0), dtype=np.int64),
         )
 
     def allowed(
@@ -119,13 +140,14 @@ class Episodes:
 def build(slates: Sequence[SeenSlate], acts: Sequence[StoredAct], catalogue: Catalogue, gamma: float) -> Episodes:
     """`slates` in order of time; `acts` by reader and time, impressions included."""
     kept = [act for act in acts if act.action != Action.SHOW]
+    readers = _spans(kept)
     histories = Histories(
         rows=catalogue.rows(np.array([act.book_id or -1 for act in kept], dtype=np.int64)),
         actions=np.array([ACTION_INDEX[Action(act.action)] for act in kept], dtype=np.int64),
         rewards=np.array([act.reward for act in kept], dtype=np.float32),
         times=np.array([act.occurred_at.timestamp() for act in kept], dtype=np.float64),
+        readers=np.array([readers[act.reader_key][0] for act in kept], dtype=np.int64),
     )
-    readers = _spans(kept)
     resets = np.flatnonzero(histories.actions == ACTION_INDEX[Action.RESET])
     return Episodes(
         histories,

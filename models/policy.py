@@ -6,19 +6,25 @@ learned is a correction that starts at zero. Scores are dot products, so works c
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.states import ACTION_INDEX, ACTIONS, COUNT_GAPS, Catalogue, StateBatch
+from models.memory import Companions, Memory
+from models.plackett_luce import BOUND, NOT_DRAWABLE
+from models.states import ACTION_INDEX, ACTIONS, COUNT_GAPS, MAX_MET, Catalogue, StateBatch
 from openshelf.contracts import Action
 
-# Logits lie within +-BOUND, so no work's probability is ever zero and no exponential overflows.
-BOUND = 40.0
-# The logit of what may not be drawn: finite, so that gradients stay finite too.
-NOT_DRAWABLE = -1e9
+# Scales on which works met count less the longer ago, in works, or acts, since: learned weights mix them.
+TOGETHER_HALF_LIVES = (4.0, 32.0, float("inf"))
+NEXT_HALF_LIVES = (2.0, 8.0)
+# From about so many works met on, the whole set counts with the root of its size.
+MANY = 10.0
+# The logarithm of a weight that is as good as none, and whose gradient is too.
+NEGLIGIBLE = -20.0
 # How much an act counts at birth, relative to its reward: a skip is a weak sign, a hide a clear one.
 _BIRTH_SCALE = {Action.SKIP: 0.1, Action.HIDE: 0.5, Action.DISLIKE: 0.5}
 
@@ -37,6 +43,10 @@ class PolicyConfig:
     """At birth, the evidence (in reward) from which on a taste counts as known; far below it, draws are wide."""
     prior_weight: float = 1.0
     """Weight of the popularity prior at birth."""
+    together_weight: float = 2.0
+    """At birth, logits for each unit of the memory of what is met together, on each scale of recency."""
+    next_weight: float = 3.0
+    """The same of the memory of what comes next."""
     dropout: float = 0.1
     """Share of the correction's inputs dropped while training."""
 
@@ -45,34 +55,7 @@ class PolicyConfig:
 class Items:
     vectors: Tensor  # (n, d)
     bias: Tensor  # (n,); NOT_DRAWABLE for a work without text embedding
-
-
-@dataclass(frozen=True)
-class Drawn:
-    rows: Tensor  # (B, k) int64 catalogue rows; -1 where nothing was left to draw
-    log_pi: Tensor  # (B, k) Plackett-Luce log-probability given the places above, without exploring
-    propensity: Tensor  # (B, k) probability with exploring: what is logged
-    explored: Tensor  # (B, k) bool: this place was drawn uniformly
-
-
-@dataclass(frozen=True)
-class Noise:
-    """The randomness of B slates, made outside: the same noise gives the same slates."""
-
-    exponential: Tensor  # (B, n) standard exponential: -log of it is Gumbel
-    explore: Tensor  # (B, k) uniform; below the explore share, the place is drawn uniformly
-    pick: Tensor  # (B, k) uniform; which of the remaining works then
-
-
-def slate_noise(seeds: list[int], count_works: int, size: int) -> Noise:
-    """Noise of each slate from its own seed, whatever other slates share the batch."""
-    exponential = np.empty((len(seeds), count_works), dtype=np.float32)
-    uniform = np.empty((len(seeds), 2, size), dtype=np.float32)
-    for i, seed in enumerate(seeds):
-        generator = np.random.Generator(np.random.SFC64(seed & (2**128 - 1)))
-        uniform[i] = generator.random((2, size), dtype=np.float32)
-        generator.standard_exponential(dtype=np.float32, out=exponential[i])
-    return Noise(torch.from_numpy(exponential), torch.from_numpy(uniform[:, 0]), torch.from_numpy(uniform[:, 1]))
+    memory: Memory  # in rows of the catalogue
 
 
 class Policy(nn.Module):
@@ -80,14 +63,26 @@ class Policy(nn.Module):
 
     adapter: Tensor
     known_ids: Tensor
+    together_rows: Tensor
+    together_weights: Tensor
+    next_rows: Tensor
+    next_weights: Tensor
 
-    def __init__(self, config: PolicyConfig, adapter: Tensor, known_ids: Tensor) -> None:
-        """`adapter` (dim, 384) is frozen; `known_ids` (m,) ascending: the works that have a learned residual."""
+    def __init__(self, config: PolicyConfig, adapter: Tensor, known_ids: Tensor, memory: Memory | None = None) -> None:
+        """`adapter` (dim, 384) is frozen; `known_ids` (m,) ascending: the works that have a learned residual.
+
+        `memory` of these works, in rows of `known_ids`; unset: none yet.
+        """
         super().__init__()
         dim, hidden = config.dim, config.hidden
         self.config = config
         self.register_buffer("adapter", adapter.clone())
         self.register_buffer("known_ids", known_ids.clone())
+        memory = memory or Memory.none(len(known_ids))
+        self.register_buffer("together_rows", memory.together.rows)
+        self.register_buffer("together_weights", memory.together.weights)
+        self.register_buffer("next_rows", memory.next.rows)
+        self.register_buffer("next_weights", memory.next.weights)
         self.residual = nn.Parameter(torch.zeros(len(known_ids), dim))
         self.residual_bias = nn.Parameter(torch.zeros(len(known_ids)))
         self.prior_weight = nn.Parameter(torch.tensor(config.prior_weight))
@@ -100,6 +95,10 @@ class Policy(nn.Module):
             scale[ACTION_INDEX[action]] = value
         self.action_scale = nn.Parameter(scale)
         self.gap_log_weight = nn.Parameter(torch.zeros(COUNT_GAPS))
+
+        together, after = len(TOGETHER_HALF_LIVES), len(NEXT_HALF_LIVES)
+        self.together_log_weight = nn.Parameter(torch.full((together,), float(np.log(config.together_weight))))
+        self.next_log_weight = nn.Parameter(torch.full((after,), float(np.log(config.next_weight))))
 
         self.action_embedding = nn.Embedding(len(ACTIONS), dim)
         self.gap_embedding = nn.Embedding(COUNT_GAPS, dim)
@@ -115,8 +114,21 @@ class Policy(nn.Module):
         nn.init.zeros_(self.correction_out.weight)
         nn.init.zeros_(self.correction_out.bias)
 
-    def items(self, catalogue: Catalogue) -> Items:
-        """Vectors and biases of these works: content through the adapter, plus what was learned of each."""
+    @property
+    def memory(self) -> Memory:
+        return Memory(
+            Companions(self.together_rows, self.together_weights), Companions(self.next_rows, self.next_weights)
+        )
+
+    def content(self, catalogue: Catalogue) -> Tensor:
+        """(n, d) what a work's text says of it: the item vector of a work that nobody has met."""
+        return functional.normalize(torch.from_numpy(catalogue.texts) @ self.adapter.T, dim=1)
+
+    def items(self, catalogue: Catalogue, memory: Memory | None = None, content: Tensor | None = None) -> Items:
+        """Vectors and biases of these works: content through the adapter, plus what was learned of each.
+
+        `memory` in rows of this catalogue, in place of the policy's own; `content` if it was made before.
+        """
         known = np.asarray(self.known_ids)
         at = np.searchsorted(known, catalogue.book_ids).clip(max=max(len(known) - 1, 0))
         is_known = known[at] == catalogue.book_ids if len(known) else np.zeros(len(at), dtype=bool)
@@ -124,11 +136,13 @@ class Policy(nn.Module):
         index = torch.from_numpy(np.where(is_known, at, len(known)))
         residual = torch.cat([self.residual, self.residual.new_zeros(1, self.config.dim)])[index]
         bias = torch.cat([self.residual_bias, self.residual_bias.new_zeros(1)])[index]
-        content = functional.normalize(torch.from_numpy(catalogue.texts) @ self.adapter.T, dim=1)
+        content = self.content(catalogue) if content is None else content
         has_text = torch.from_numpy(catalogue.has_text)
         vectors = (content + residual) * has_text[:, None]
         bias = bias + self.prior_weight * torch.from_numpy(catalogue.prior)
-        return Items(vectors, torch.where(has_text, bias, torch.full_like(bias, NOT_DRAWABLE)))
+        if memory is None:
+            memory = self.memory.taken(np.where(is_known, at, -1), catalogue.rows(known))
+        return Items(vectors, torch.where(has_text, bias, torch.full_like(bias, NOT_DRAWABLE)), memory)
 
     def encode(self, items: Items, batch: StateBatch) -> Tensor:
         """States (B, d) of readers after their last act."""
@@ -148,110 +162,111 @@ class Policy(nn.Module):
         acts = vectors + self.action_embedding(actions) + self.gap_embedding(gaps) + self.reward_in(rewards[..., None])
         acts = acts * present[..., None]
         newest = acts[:, -1]
-        scores = (self.key(acts) @ self.query(newest)[..., None]).squeeze(-1) / self.config.dim**0.5
+        # The maps of keys and values go to the one query and the one pooled act: the same for a fiftieth of the work.
+        # (The bias of the keys is the same for every act, so attention does not see it.)
+        asked = self.query(newest) @ self.key.weight
+        scores = (acts @ asked[..., None]).squeeze(-1) / self.config.dim**0.5
         attention = scores.masked_fill(~present, NOT_DRAWABLE).softmax(1)
-        pooled = (attention[..., None] * self.value(acts)).sum(1)
+        pooled = self.value((attention[..., None] * acts).sum(1))
         inner = functional.gelu(self.correction_in(self.dropout(self.norm(torch.cat([pooled, newest], dim=1)))))
         return closed + self.correction_out(inner) * present.any(1, keepdim=True)
 
-    def logits(self, states: Tensor, items: Items) -> Tensor:
-        """(B, n) within +-BOUND; NOT_DRAWABLE for works without text embedding."""
-        raw = states @ items.vectors.T * self.log_sharpness.exp() + items.bias
-        return torch.where(items.bias > NOT_DRAWABLE / 2, BOUND * torch.tanh(raw / BOUND), NOT_DRAWABLE)
+    def remembered(self, items: Items, batch: StateBatch) -> Tensor:
+        """(B, n) logits for what the works met so far speak for: all of them as a set, the last acts as a sequence."""
+        met, rows = torch.from_numpy(batch.met), torch.from_numpy(batch.rows)
+        *_, whole = self.together_log_weight.exp()
+        recent = _mixed(self.together_log_weight[:-1], TOGETHER_HALF_LIVES[:-1], met.shape[1])
+        set_weights = recent + whole * _share_of_many(met)
+        # Only whether an act was glad, and how recent it is: the regressions know no more either.
+        glad = torch.from_numpy(batch.rewards).clamp(-1, 1)
+        weights = glad * _mixed(self.next_log_weight, NEXT_HALF_LIVES, rows.shape[1])
+        return items.memory.next.scores(rows, weights, onto=items.memory.together.scores(met, set_weights))
+
+    def forget_order(self) -> None:
+        """For acts without an order: neither sets nor states look at how recent a work is, and learning keeps it so."""
+        with torch.no_grad():
+            self.together_log_weight[:-1] = NEGLIGIBLE
+            self.log_half_life.fill_(float(np.log(MAX_MET)))
+
+    def remembered_apart(self, items: Items, batch: StateBatch, asked: np.ndarray | None = None) -> Tensor:
+        """`remembered` for the works asked for (rows; unset: all), made so that its weights learn at little cost."""
+        together, after = items.memory.together, items.memory.next
+        scales = _scales(TOGETHER_HALF_LIVES)[MAX_MET - batch.met.shape[1] :].numpy()
+        of_sets = together.features(batch.met, np.ones(batch.met.shape), scales, asked)
+        of_sets[..., -1] *= _share_of_many(torch.from_numpy(batch.met))
+        scales = _scales(NEXT_HALF_LIVES)[MAX_MET - batch.rows.shape[1] :].numpy()
+        of_sequences = after.features(batch.rows, batch.rewards.clip(-1, 1), scales, asked)
+        return of_sets @ self.together_log_weight.exp() + of_sequences @ self.next_log_weight.exp()
+
+    def rank(self, items: Items, batch: StateBatch) -> Tensor:
+        """Logits (B, n) of readers after their last act."""
+        return self.logits(self.encode(items, batch), items, self.remembered(items, batch))
+
+    def logits(self, states: Tensor, items: Items, remembered: Tensor | None = None) -> Tensor:
+        """(B, n) within +-BOUND; NOT_DRAWABLE for works without text embedding.
+
+        Vectors in another precision than float32 are multiplied in that; all else stays float32.
+        """
+        # The scales go into the small matrix: over B x n numbers each further step costs as much as the product.
+        scaled, bias = states * (self.log_sharpness.exp() / BOUND), items.bias / BOUND
+        if items.vectors.dtype == scaled.dtype:
+            raw = torch.addmm(bias, scaled, items.vectors.T)
+        else:
+            raw = torch.addmm(bias.to(items.vectors.dtype), scaled.to(items.vectors.dtype), items.vectors.T).float()
+        if remembered is not None:
+            raw = torch.add(raw, remembered, alpha=1 / BOUND)
+        floor = torch.where(items.bias > NOT_DRAWABLE / 2, 0.0, NOT_DRAWABLE)
+        return torch.add(floor, raw.tanh_(), alpha=BOUND)
+
+    @classmethod
+    def restored(cls, config: PolicyConfig, weights: dict[str, Tensor]) -> "Policy":
+        """From a state dict. Raises KeyError or RuntimeError when it is not one of this architecture."""
+        memory = Memory(
+            Companions(weights["together_rows"], weights["together_weights"]),
+            Companions(weights["next_rows"], weights["next_weights"]),
+        )
+        policy = cls(config, weights["adapter"], weights["known_ids"], memory)
+        policy.load_state_dict(weights)
+        return policy
 
     def grown(self, book_ids: np.ndarray) -> "Policy":
         """The same policy with (zero) residuals for these works too; what it says changes for none."""
         known = np.asarray(self.known_ids)
         together = np.union1d(known, book_ids.astype(np.int64))
-        policy = Policy(self.config, self.adapter, torch.from_numpy(together))
-        kept = torch.from_numpy(np.searchsorted(together, known))
-        state = {
-            name: tensor for name, tensor in self.state_dict().items() if not name.startswith(("residual", "known"))
-        }
+        kept = np.searchsorted(together, known)
+        old_row = np.full(len(together), -1)
+        old_row[kept] = np.arange(len(known))
+        policy = Policy(self.config, self.adapter, torch.from_numpy(together), self.memory.taken(old_row, kept))
+        of_works = ("residual", "known", "together_rows", "together_weights", "next_rows", "next_weights")
+        state = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith(of_works)}
         policy.load_state_dict(state, strict=False)
         with torch.no_grad():
-            policy.residual[kept] = self.residual
-            policy.residual_bias[kept] = self.residual_bias
+            policy.residual[torch.from_numpy(kept)] = self.residual
+            policy.residual_bias[torch.from_numpy(kept)] = self.residual_bias
         return policy
 
-
-def draw(
-    logits: Tensor,
-    allowed: Tensor,
-    size: int,
-    *,
-    explore: float = 0.0,
-    noise: Noise | None = None,
-    given: Tensor | None = None,
-) -> Drawn:
-    """Draw slates, or score `given` ones: one method, so the logged and the learned probabilities agree.
-
-    Plackett-Luce without replacement by Gumbel top-k; each place is, with probability `explore`, uniform over the
-    remaining allowed works instead. `logits` (B, n), `allowed` (B, n) bool, `given` (B, k) rows or -1.
-    """
-    masked = logits.masked_fill(~allowed, NOT_DRAWABLE)
-    if given is None:
-        assert noise is not None  # one of the two says which slates
-        rows, explored = _pick(masked.detach(), allowed, size, explore, noise)
-    else:
-        rows, explored = given, torch.zeros_like(given, dtype=torch.bool)
-    log_pi = _plackett_luce(masked, rows)
-    places = torch.arange(rows.shape[1])
-    remaining = (allowed.sum(1, keepdim=True) - places).clamp(min=1)
-    propensity = explore / remaining.double() + (1 - explore) * log_pi.double().exp()
-    return Drawn(rows, log_pi, propensity, explored)
+    def remembering(self, memory: Memory, catalogue: Catalogue) -> None:
+        """Put another memory, in rows of this catalogue, in the place of the one it has."""
+        known = np.asarray(self.known_ids)
+        own = memory.taken(catalogue.rows(known), np.searchsorted(known, catalogue.book_ids))
+        self.together_rows, self.together_weights = own.together.rows, own.together.weights
+        self.next_rows, self.next_weights = own.next.rows, own.next.weights
 
 
-def _plackett_luce(masked: Tensor, rows: Tensor) -> Tensor:
-    """(B, k) log-probability of each place given the places above; 0 for padding.
-
-    What remains is summed from below (never chosen, then the places bottom up), so nothing cancels.
-    """
-    is_place = rows >= 0
-    chosen = masked.gather(1, rows.clamp(min=0)).masked_fill(~is_place, NOT_DRAWABLE)
-    padded = functional.pad(masked, (0, 1), value=NOT_DRAWABLE)
-    never = padded.scatter(1, torch.where(is_place, rows, masked.shape[1]), NOT_DRAWABLE).logsumexp(1, keepdim=True)
-    from_here = torch.logcumsumexp(chosen.flip(1), dim=1).flip(1)
-    return (chosen - torch.logaddexp(from_here, never)) * is_place
+def _share_of_many(met: Tensor) -> Tensor:
+    """(B, 1): what each work of the whole set weighs; of a large set less, so that its sum stays in bounds."""
+    return (1 + (met >= 0).sum(1, keepdim=True) / MANY).rsqrt()
 
 
-def _pick(masked: Tensor, allowed: Tensor, size: int, explore: float, noise: Noise) -> tuple[Tensor, Tensor]:
-    keys = masked - noise.exponential.clamp(min=1e-30).log()
-    best = keys.topk(min(size, keys.shape[1]), dim=1)
-    order = best.indices.masked_fill(best.values < NOT_DRAWABLE / 2, -1)
-    rows = functional.pad(order, (0, size - order.shape[1]), value=-1)
-    explored = noise.explore < explore
-    for i in explored.any(1).nonzero().flatten().tolist():
-        rows[i], explored[i] = _pick_exploring(rows[i], explored[i], allowed[i], noise.pick[i])
-    return rows, explored & (rows >= 0)
+@cache
+def _scales(half_lives: tuple[float, ...]) -> Tensor:
+    """(MAX_MET, scales): what a work or act weighs by its place, the latest last."""
+    since = torch.arange(MAX_MET - 1, -1, -1, dtype=torch.float32)
+    return torch.exp2(-since[:, None] / torch.tensor(half_lives))
 
 
-def _pick_exploring(order: Tensor, wanted: Tensor, allowed: Tensor, pick: Tensor) -> tuple[Tensor, Tensor]:
-    """One slate with uniform places among those of the Gumbel order (which stays Plackett-Luce on what is left)."""
-    free = np.flatnonzero(allowed.numpy())
-    queue = [row for row in order.tolist() if row >= 0]
-    chosen: list[int] = []
-    explored: list[bool] = []
-    for is_random, uniform in zip(wanted.tolist(), pick.tolist(), strict=True):
-        row = (
-            _uniform_remaining(free, chosen, uniform)
-            if is_random
-            else next((r for r in queue if r not in chosen), None)
-        )
-        if row is None:
-            break
-        chosen.append(row)
-        explored.append(is_random)
-    short = len(order) - len(chosen)
-    return torch.tensor(chosen + [-1] * short), torch.tensor(explored + [False] * short)
-
-
-def _uniform_remaining(free: np.ndarray, chosen: list[int], uniform: float) -> int | None:
-    """The work at share `uniform` of those of `free` (ascending) that are not chosen yet."""
-    count = len(free) - len(chosen)
-    if count <= 0:
-        return None
-    at = min(int(uniform * count), count - 1)
-    for taken in sorted(np.searchsorted(free, chosen).tolist()):
-        at += taken <= at
-    return int(free[at])
+def _mixed(log_weights: Tensor, half_lives: tuple[float, ...], count: int) -> Tensor:
+    """(count,) weights of the latest works or acts, the latest last."""
+    scales = _scales(half_lives)[MAX_MET - count :]
+    # Term by term: a product of another shape may add in another order, and slates must not depend on their batch.
+    return torch.stack([weight * scales[:, i] for i, weight in enumerate(log_weights.exp())]).sum(0)

@@ -11,9 +11,11 @@ from functools import cached_property
 
 import numpy as np
 
-from openshelf.contracts import Action
+from openshelf.contracts import MEETING, Action
 
 MAX_ACTS = 50
+# Works met that count; as many as the dataflow remembers of a reader.
+MAX_MET = 5_000
 TEXT_DIM = 384
 # The order is part of every stored policy: append, never insert.
 ACTIONS = (
@@ -82,21 +84,28 @@ class StateBatch:
     rewards: np.ndarray  # (B, L) float32
     gaps: np.ndarray  # (B, L) int64 bucket of the time from the act until now
     present: np.ndarray  # (B, L) bool; False is padding
-
-    def take(self, chosen: np.ndarray) -> "StateBatch":
-        return StateBatch(
-            self.rows[chosen], self.actions[chosen], self.rewards[chosen], self.gaps[chosen], self.present[chosen]
-        )
+    met: np.ndarray  # (B, M) int64 catalogue rows of all works met since the last reset, each once, -1 is padding
 
 
 def gap_bucket(seconds: np.ndarray) -> np.ndarray:
     return np.searchsorted(GAP_EDGES_S, seconds, side="right").astype(np.int64)
 
 
-def state_batch(histories: Sequence[Sequence[Act]], nows: Sequence[datetime], catalogue: Catalogue) -> StateBatch:
-    """What the policy sees of each reader at that moment; impressions are left out, they say nothing of taste."""
+def state_batch(
+    histories: Sequence[Sequence[Act]],
+    nows: Sequence[datetime],
+    catalogue: Catalogue,
+    length: int | None = None,
+    met: Sequence[Sequence[int]] | None = None,
+) -> StateBatch:
+    """What the policy sees of each reader at that moment; impressions are left out, they say nothing of taste.
+
+    `length` of the batch, at least MAX_ACTS; unset: as long as the longest history. `met`: book_ids of all works that
+    each reader met, in the order of their first meeting; unset: those of the histories.
+    """
     kept = [[act for act in acts if act.action is not Action.SHOW][-MAX_ACTS:] for acts in histories]
-    length = max(1, *(len(acts) for acts in kept)) if kept else 1
+    if length is None:
+        length = max(1, *(len(acts) for acts in kept)) if kept else 1
     shape = (len(kept), length)
     rows, actions = np.full(shape, -1, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     rewards, seconds = np.zeros(shape, dtype=np.float32), np.zeros(shape)
@@ -111,4 +120,21 @@ def state_batch(histories: Sequence[Sequence[Act]], nows: Sequence[datetime], ca
         rewards[i, start:] = [act.reward for act in acts]
         seconds[i, start:] = [(now - act.occurred_at).total_seconds() for act in acts]
         present[i, start:] = True
-    return StateBatch(rows, actions, rewards, gap_bucket(seconds), present)
+    known = met if met is not None else [met_in(acts) for acts in histories]
+    return StateBatch(rows, actions, rewards, gap_bucket(seconds), present, _met_rows(known, catalogue))
+
+
+def met_in(acts: Sequence[Act]) -> tuple[int, ...]:
+    """Works met by these acts, each once, in the order of their first meeting."""
+    met = (act.book_id for act in acts if act.book_id is not None and act.action in MEETING)
+    return tuple(dict.fromkeys(met))
+
+
+def _met_rows(met: Sequence[Sequence[int]], catalogue: Catalogue) -> np.ndarray:
+    """(B, M) right-aligned: the work met last is in the last column."""
+    latest = [book_ids[-MAX_MET:] for book_ids in met]
+    rows = np.full((len(latest), max(map(len, latest), default=0)), -1, dtype=np.int64)
+    is_work = np.arange(rows.shape[1]) >= rows.shape[1] - np.array([[len(book_ids)] for book_ids in latest], dtype=int)
+    if rows.size:
+        rows[is_work] = catalogue.rows(np.array([book_id for ids in latest for book_id in ids], dtype=np.int64))
+    return rows

@@ -97,6 +97,7 @@ def apply(
         now=event.occurred_at,
         # 63 bits: generators take no negative seeds.
         seed=int.from_bytes(slate_id.bytes[:8]) >> 1,
+        met=state.met,
     )
     return replace(state, last_slate_id=slate_id), Change(tuple(rows), request)
 

@@ -1,89 +1,15 @@
-"""Probabilities, states and catalogues of the policy."""
+"""States and scores of the policy, over catalogues that change."""
 
 from datetime import timedelta
 
 import numpy as np
-import pytest
 import torch
 from toy_world import START, act, catalogue_of, newborn, unit_rows
 
-from models.policy import NOT_DRAWABLE, Noise, Policy, PolicyConfig, draw, slate_noise
+from models.plackett_luce import draw, slate_noise
+from models.policy import Policy, PolicyConfig
 from models.states import ACTIONS, MAX_ACTS, Catalogue, gap_bucket, state_batch
 from openshelf.contracts import Action
-
-
-def test_propensities_of_a_given_slate_equal_a_hand_calculation() -> None:
-    weights = torch.tensor([[1.0, 2.0, 3.0, 4.0]])  # of works 0..3
-    given = torch.tensor([[3, 1, 0]])
-
-    drawn = draw(weights.log(), torch.ones(1, 4, dtype=torch.bool), 3, explore=0.1, given=given)
-
-    by_hand = [4 / 10, 2 / 6, 1 / 4]
-    assert drawn.log_pi.exp()[0].tolist() == pytest.approx(by_hand)
-    expected = [0.1 / left + 0.9 * pi for left, pi in zip((4, 3, 2), by_hand, strict=True)]
-    assert drawn.propensity[0].tolist() == pytest.approx(expected)
-
-
-def test_a_work_that_is_not_allowed_takes_no_probability() -> None:
-    logits = torch.tensor([[0.0, 5.0, 0.0]])
-    allowed = torch.tensor([[True, False, True]])
-
-    drawn = draw(logits, allowed, 2, explore=0.2, given=torch.tensor([[0, 2]]))
-
-    assert drawn.propensity[0].tolist() == pytest.approx([0.5, 1.0])
-
-
-@pytest.mark.parametrize("explore", [0.0, 0.3])
-def test_slates_are_drawn_as_often_as_their_propensities_say(explore: float) -> None:
-    logits = torch.tensor([[0.0, 1.0, 2.0, -1.0]]).expand(40_000, 4)
-    allowed = torch.ones(40_000, 4, dtype=torch.bool)
-
-    drawn = draw(logits, allowed, 2, explore=explore, noise=slate_noise(list(range(40_000)), 4, 2))
-
-    for first in range(4):
-        for second in set(range(4)) - {first}:
-            pair = torch.tensor([[first, second]])
-            probability = draw(logits[:1], allowed[:1], 2, explore=explore, given=pair).propensity.prod().item()
-            share = (drawn.rows == pair).all(1).double().mean().item()
-            assert share == pytest.approx(probability, abs=0.01)
-
-
-def test_scoring_a_drawn_slate_gives_the_propensities_it_was_drawn_with() -> None:
-    logits = torch.randn(20, 30, generator=torch.Generator().manual_seed(1)) * 8
-    allowed = torch.rand(20, 30, generator=torch.Generator().manual_seed(2)) > 0.2
-
-    drawn = draw(logits, allowed, 6, explore=0.2, noise=slate_noise(list(range(20)), 30, 6))
-    scored = draw(logits, allowed, 6, explore=0.2, given=drawn.rows)
-
-    assert torch.equal(scored.propensity, drawn.propensity)
-    assert allowed.gather(1, drawn.rows).all()
-    assert all(len(set(rows)) == 6 for rows in drawn.rows.tolist())
-    assert drawn.explored.any()
-
-
-def test_the_least_likely_slate_still_has_a_probability_above_zero() -> None:
-    logits = torch.tensor([[40.0, 40.0, -40.0]])
-
-    drawn = draw(logits, torch.ones(1, 3, dtype=torch.bool), 3, given=torch.tensor([[2, 0, 1]]))
-
-    assert drawn.propensity.min().item() > 0
-    assert drawn.propensity[0].tolist() == pytest.approx([np.exp(-80) / 2, 0.5, 1.0], rel=1e-4)
-
-
-def test_when_works_run_out_the_rest_of_the_slate_is_padding() -> None:
-    logits = torch.tensor([[0.0, 0.0, NOT_DRAWABLE]])
-    noise = Noise(torch.tensor([[1.0, 2.0, 3.0]]), torch.ones(1, 4), torch.zeros(1, 4))
-
-    drawn = draw(logits, torch.ones(1, 3, dtype=torch.bool), 4, explore=0.1, noise=noise)
-
-    assert drawn.rows[0].tolist() == [0, 1, -1, -1]
-
-
-def test_a_slate_is_the_same_whatever_else_is_in_the_batch() -> None:
-    alone, together = slate_noise([7], 100, 5), slate_noise([3, 7, 9], 100, 5)
-
-    assert torch.equal(alone.exponential[0], together.exponential[1])
-    assert torch.equal(alone.pick[0], together.pick[1])
 
 
 def test_at_birth_the_nearest_works_to_a_liked_one_lead_and_a_hidden_one_pushes_away() -> None:
@@ -167,7 +93,7 @@ def test_a_work_without_text_embedding_is_not_drawn_by_the_policy() -> None:
 
     with torch.inference_mode():
         logits = policy.logits(policy.encode(items, state_batch([[act(3)]], [START], catalogue)), items)
-        drawn = draw(logits, torch.ones(1, 10, dtype=torch.bool), 10, noise=slate_noise([1], 10, 10))
+        drawn = draw(logits, torch.ones(1, 10, dtype=torch.bool), 10, noise=slate_noise([1], 10))
 
     assert 4 not in drawn.rows[0].tolist()
     assert drawn.rows[0].tolist().count(-1) == 1

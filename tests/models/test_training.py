@@ -4,18 +4,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
-import pytest
 import torch
-from toy_world import COUNT_WORKS, GROUPS, START, act, catalogue_of, group_of, logged_world, newborn, unit_rows
+from toy_world import COUNT_WORKS, GROUPS, START, act, catalogue_of, group_of, logged_world, newborn
 
-from models.adapter import AdapterConfig, RelatedWorks, train_adapter
-from models.catalogue import Ranking
 from models.episodes import attribute, build
-from models.gate import judge, paired_interval, weigh
-from models.policy import Policy, draw, slate_noise
-from models.runs import LoggedData, split
+from models.gate import judge, paired_interval
+from models.plackett_luce import draw, slate_noise
+from models.policy import Policy
 from models.states import state_batch
 from models.train import TrainConfig, fit, grown_moments
+from models.training_data import LoggedData, split
 from openshelf.contracts import Action
 from openshelf.database.episodes import StoredAct
 
@@ -28,8 +26,8 @@ def own_group_share(policy: Policy) -> float:
     histories = [[act(g + GROUPS), act(g + 3 * GROUPS)] for g in range(1, GROUPS + 1)] * 20
     with torch.inference_mode():
         items = policy.items(catalogue)
-        logits = policy.logits(policy.encode(items, state_batch(histories, [START] * 120, catalogue)), items)
-        noise = slate_noise(list(range(120)), COUNT_WORKS, 5)
+        logits = policy.rank(items, state_batch(histories, [START] * 120, catalogue))
+        noise = slate_noise(list(range(120)), 5)
         allowed = torch.ones_like(logits, dtype=torch.bool)
         for row, acts in enumerate(histories):
             allowed[row, [catalogue.row_of[a.book_id or 0] for a in acts]] = False
@@ -155,12 +153,11 @@ def test_nothing_after_the_cut_is_learned_from() -> None:
     slates, acts = logged_world(30, seed=2)
     catalogue, cut = catalogue_of(), slates[len(slates) // 2].created_at
     acts.sort(key=lambda a: (a.reader_key, a.occurred_at))
-    ranking = Ranking(catalogue, [], 1)
 
-    train, later = split(LoggedData(slates, [], acts, START), ranking, cut, TrainConfig())
+    train, later = split(LoggedData(slates, [], acts, START), catalogue, cut, TrainConfig())
     past_only = [a for a in acts if a.occurred_at < cut]
     alone, _ = split(
-        LoggedData([s for s in slates if s.created_at < cut], [], past_only, START), ranking, cut, TrainConfig()
+        LoggedData([s for s in slates if s.created_at < cut], [], past_only, START), catalogue, cut, TrainConfig()
     )
 
     assert (train.slates.at.now < cut.timestamp()).all()
@@ -201,17 +198,6 @@ def test_the_gate_ranks_by_unasked_acts_alone() -> None:
     assert not refused.may_serve
 
 
-def test_the_value_of_the_policy_that_served_is_the_mean_reward_it_earned() -> None:
-    """Slates drawn uniformly are an exploring policy's with a share of 1: every weight is 1."""
-    slates, acts = logged_world(40, seed=3)
-    episodes = build(slates, acts, catalogue_of(), 0.0)
-
-    weighed = weigh(newborn(), episodes.histories, episodes.slates, catalogue_of(), explore=1.0)
-
-    assert weighed.value == pytest.approx(episodes.slates.rewards[episodes.slates.shown].mean(), abs=1e-6)
-    assert weighed.ess == pytest.approx(episodes.slates.shown.sum(), rel=1e-6)
-
-
 def test_the_gate_says_when_it_cannot_tell() -> None:
     slates, acts = logged_world(2, seed=8)
     episodes = build(slates, acts, catalogue_of(), 0.0)
@@ -224,24 +210,3 @@ def test_the_gate_says_when_it_cannot_tell() -> None:
 
 def test_an_interval_over_equal_differences_has_no_width() -> None:
     assert paired_interval(np.full(6, 0.25), np.array([0, 0, 1, 2, 2, 2]), 1, 100) == (0.25, 0.25)
-
-
-def test_the_adapter_brings_works_of_one_subject_closer_on_works_it_never_saw() -> None:
-    works = related_world()
-
-    trained = train_adapter(works, AdapterConfig(dim=16, epochs=15), seed=1)
-    again = train_adapter(works, AdapterConfig(dim=16, epochs=15), seed=1)
-
-    assert trained.closeness_after < 0.9 * trained.closeness_before
-    assert trained.losses[-1] < trained.losses[0]
-    assert trained.weight.shape == (16, 384)
-    assert torch.equal(trained.weight, again.weight)
-
-
-def related_world() -> RelatedWorks:
-    """120 works of 6 subjects; the subject is a faint direction in a noisy text."""
-    subjects = np.arange(120) % 6
-    texts = unit_rows(120) + 0.35 * unit_rows(6, seed=1)[subjects]
-    texts = (texts / np.linalg.norm(texts, axis=1, keepdims=True)).astype(np.float32)
-    none = np.full(120, -1)
-    return RelatedWorks(np.arange(1, 121), texts, subjects, none, none, np.eye(6, dtype=bool)[subjects])

@@ -1,0 +1,192 @@
+"""What readers turn to after what: two sparse linear memories, one small regression per work. Pure.
+
+*Together* answers a set: which works are met by the readers who met these (no order). *Next* answers a sequence: what
+readers turned to just after these, the latest counting most. Each is, for every work j,
+
+    b_j = argmin |y_j - P_j b|^2 + ridge |b|^2,    y_j: did the reader turn to j?  P_j: what else they had met
+
+over the `companions` of j that predict it best alone. Restricting EASE (Steck 2019) to such neighbours (SLIM's feature
+selection: Ning and Karypis 2011) makes it linear in works, and on sparse data better; the ordered form is that of
+Choi et al. (WWW 2021). Weights are kept by the work that was met, so that a reader's score is one sparse sum.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+# Up to so many works, the products of all with all are laid out: 400 MB.
+DENSE_WORKS = 10_000
+_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class MemoryConfig:
+    companions: int = 25
+    """How many works at most explain why a reader turned to one."""
+    width: int = 64
+    """For how many works at most one speaks."""
+    together_ridge: float = 20.0
+    """Penalty of the regressions on sets: that many readers must agree before it shows."""
+    next_ridge: float = 30.0
+    """The same of the regressions on sequences."""
+    moments: int = 300_000
+    """Sequences are learned from at most so many acts, spread evenly."""
+    next_half_life: float = 5.0
+    """In what a sequence is explained by, an act counts half once this many acts came after it."""
+
+
+@dataclass(frozen=True)
+class Companions:
+    """For n works: the works that having met one speaks for (or against), and how much."""
+
+    rows: Tensor  # (n, w) int32, -1 is padding
+    weights: Tensor  # (n, w) float16, 0 for padding
+
+    @classmethod
+    def none(cls, count_works: int, width: int = 0) -> "Companions":
+        return cls(
+            torch.full((count_works, width), -1, dtype=torch.int32), torch.zeros(count_works, width, dtype=torch.half)
+        )
+
+    def taken(self, rows: np.ndarray, new_row_of: np.ndarray) -> "Companions":
+        """Of the works at `rows` (m,) (-1: a work not known here), renumbered by `new_row_of` (n,) (-1: gone)."""
+        if not self.rows.shape[1]:
+            return Companions.none(len(rows))
+        known = torch.from_numpy(rows)
+        own, weights = self.rows[known.clamp(min=0)].long(), self.weights[known.clamp(min=0)]
+        mapped = torch.from_numpy(new_row_of)[own.clamp(min=0)]
+        is_there = (own >= 0) & (mapped >= 0) & (known >= 0)[:, None]
+        return Companions(torch.where(is_there, mapped, -1).int(), torch.where(is_there, weights, 0).half())
+
+    def scores(self, rows: Tensor, weights: Tensor, onto: Tensor | None = None) -> Tensor:
+        """(B, n): how much the works met by B readers, `rows` (B, L) or -1, speak for each work, times `weights`.
+
+        Added to `onto` in place, if that is given.
+        """
+        size = len(self.rows)
+        onto = torch.zeros(len(rows), size) if onto is None else onto
+        reader, place = (rows >= 0).nonzero(as_tuple=True)
+        if self.rows.shape[1] and len(reader):
+            met = rows[reader, place]
+            column = self.rows[met]  # (t, w)
+            # What is padding adds 0 to the reader's first work: cheaper than leaving it out.
+            values = self.weights[met].float() * weights[reader, place][:, None]
+            at = (reader * size)[:, None] + column.clamp(min=0)
+            onto.view(-1).index_add_(0, at.flatten(), values.flatten())
+        return onto
+
+    @cached_property
+    def by_target(self) -> sp.csr_matrix:
+        """(n, n) the same weights by the work spoken for."""
+        source, place = np.nonzero(self.rows.numpy() >= 0)
+        at = (self.rows.numpy()[source, place], source)
+        count = len(self.rows)
+        return sp.csr_matrix((self.weights.numpy()[source, place].astype(np.float32), at), shape=(count, count))
+
+    def features(
+        self, rows: np.ndarray, values: np.ndarray, scales: np.ndarray, asked: np.ndarray | None = None
+    ) -> Tensor:
+        """(B, c, s): as `scores`, on each of the scales apart, for the works asked for (their rows; unset: all).
+
+        `values` (B, L) of the works met, `scales` (L, s): how much a place counts on each scale.
+        """
+        reader, place = np.nonzero((rows >= 0) & (values != 0))
+        count_scales = scales.shape[1]
+        column = reader[:, None] * count_scales + np.arange(count_scales)
+        source = np.broadcast_to(rows[reader, place][:, None], column.shape)
+        weighed = (values[reader, place][:, None] * scales[place]).astype(np.float32)
+        shape = (len(self.rows), len(rows) * count_scales)
+        met = sp.csr_matrix((weighed.ravel(), (source.ravel(), column.ravel())), shape=shape)
+        spoken = sp.csr_matrix((self.by_target if asked is None else self.by_target[asked]) @ met)
+        found = spoken.toarray().reshape(-1, len(rows), count_scales)
+        return torch.from_numpy(found).transpose(0, 1)
+
+
+def regress(met: sp.csr_matrix, turned_to: sp.csr_matrix, *, ridge: float, companions: int, width: int) -> Companions:
+    """Fit one memory: `met` (t, n) what counted at each of t moments, `turned_to` (t, n) what came then.
+
+    A work's own presence never explains it. At most `companions` works explain one, and one work speaks for at most
+    `width` others: the strongest are kept. Time and memory are linear in t and in n for bounded rows.
+    """
+    count = int(turned_to.get_shape()[1])
+    met, turned_to = sp.csr_matrix(met, dtype=np.float32), sp.csr_matrix(turned_to, dtype=np.float32)
+    by_work, cross = sp.csc_matrix(met), sp.csc_matrix(met.T @ turned_to)
+    cross = sp.csc_matrix(cross - sp.diags(cross.diagonal(), dtype=np.float32))
+    cross.eliminate_zeros()
+    # Every work's products with every other, where they fit; else those of a few works at a time.
+    products = sp.csr_matrix(met.T @ met).toarray() if count <= DENSE_WORKS else by_work
+    alone = 1 / np.sqrt(np.asarray(by_work.multiply(by_work).sum(0)).ravel() + ridge)
+    sources, targets, weights = [], [], []
+    explained = np.flatnonzero(np.diff(cross.indptr))
+    for first in range(0, len(explained), _CHUNK):
+        works = explained[first : first + _CHUNK]
+        chosen, known = _companions(cross, works, alone, companions)
+        systems = _systems(products, chosen) + ridge * np.eye(chosen.shape[1], dtype=np.float32)
+        keep = chosen >= 0
+        sources.append(chosen[keep])
+        targets.append(np.broadcast_to(works[:, None], chosen.shape)[keep])
+        weights.append(np.linalg.solve(systems, known[..., None])[..., 0][keep])
+    if not sources:
+        return Companions.none(count)
+    return _by_source(np.concatenate(sources), np.concatenate(targets), np.concatenate(weights), count, width)
+
+
+def _companions(
+    cross: sp.csc_matrix, works: np.ndarray, alone: np.ndarray, companions: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(c, k) the works that explain each best alone, -1 as padding, and their cross products with it."""
+    chosen = np.full((len(works), companions), -1, dtype=np.int64)
+    known = np.zeros((len(works), companions), dtype=np.float32)
+    for i, work in enumerate(works.tolist()):
+        begin, end = cross.indptr[work], cross.indptr[work + 1]
+        rows, values = cross.indices[begin:end], cross.data[begin:end]
+        if len(rows) > companions:
+            best = np.argpartition(-np.abs(values * alone[rows]), companions)[:companions]
+            rows, values = rows[best], values[best]
+        chosen[i, : len(rows)], known[i, : len(rows)] = rows, values
+    return chosen, known
+
+
+def _systems(products: np.ndarray | sp.csc_matrix, chosen: np.ndarray) -> np.ndarray:
+    """(c, k, k) products of each work's companions with each other; 0 for padding."""
+    if isinstance(products, np.ndarray):
+        is_there = chosen >= 0
+        return products[chosen[:, :, None], chosen[:, None, :]] * (is_there[:, :, None] & is_there[:, None, :])
+    systems = np.zeros((*chosen.shape, chosen.shape[1]), dtype=np.float32)
+    for i, rows in enumerate(chosen):
+        count = int((rows >= 0).sum())
+        own = products[:, rows[:count]]
+        systems[i, :count, :count] = (own.T @ own).toarray()
+    return systems
+
+
+def _by_source(
+    sources: np.ndarray, targets: np.ndarray, weights: np.ndarray, count_works: int, width: int
+) -> Companions:
+    order = np.lexsort((-np.abs(weights), sources))
+    sources, targets, weights = sources[order], targets[order], weights[order]
+    place = np.arange(len(sources)) - np.searchsorted(sources, sources)
+    kept = place < width
+    widest = int(place[kept].max(initial=-1)) + 1
+    rows = np.full((count_works, widest), -1, dtype=np.int32)
+    values = np.zeros((count_works, widest), dtype=np.float16)
+    rows[sources[kept], place[kept]] = targets[kept]
+    values[sources[kept], place[kept]] = weights[kept]
+    return Companions(torch.from_numpy(rows), torch.from_numpy(values))
+
+
+@dataclass(frozen=True)
+class Memory:
+    together: Companions
+    next: Companions
+
+    @classmethod
+    def none(cls, count_works: int) -> "Memory":
+        return cls(Companions.none(count_works), Companions.none(count_works))
+
+    def taken(self, rows: np.ndarray, new_row_of: np.ndarray) -> "Memory":
+        return Memory(self.together.taken(rows, new_row_of), self.next.taken(rows, new_row_of))
