@@ -45,8 +45,14 @@ lint: install ## Check style, types, import direction and SQL
 	@$(BIN)/lint-imports
 	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt/models dbt/data_tests dbt/macros
 
-bench: install ## Measure what the README claims; prints JSON
+bench: install ## Measure what the README claims; prints JSON. FULL=1: in full, and rewrite the tables of models/README.md
+ifdef FULL
+	@mkdir -p build
+	$(BIN)/python benchmarks/closed_loop.py > build/closed_loop.json
+	$(BIN)/python benchmarks/ranking.py --readme --closed-loop build/closed_loop.json > build/ranking.json
+else
 	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b --quick --json || exit 1; done
+endif
 
 clean: ## Remove the environment and the installation under .openshelf
 	@if [ -e .openshelf/supervisor.lock ] && ! flock -n .openshelf/supervisor.lock true; then echo "Openshelf is running: stop it first (Ctrl-C)"; exit 1; fi

@@ -91,8 +91,7 @@ def _works_in(world: World, languages: tuple[str, ...]) -> NDArray[np.int64]:
 
 def can_read(world: World, languages: tuple[str, ...], works: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(m,): a work without a language is taken as readable by all."""
-    of_works = (world.languages[work] for work in works)
-    return np.array([not languages or language is None or language in languages for language in of_works], np.bool_)
+    return world.readable(languages)[works]
 
 
 def comes_today(reader: Reader, weekday: int, rng: np.random.Generator) -> bool:

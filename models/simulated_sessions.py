@@ -16,8 +16,6 @@ from openshelf.contracts import Action, Interaction, Slate, Surface
 # A session ends by itself after this long; with the acts of its last slate it stays within LONGEST.
 LONG = timedelta(minutes=70)
 LONGEST = timedelta(hours=2)
-ERRAND_AT_START = 0.3
-ERRAND_BETWEEN = 0.2
 
 # Mean seconds that pass before an act.
 PAUSES = {Action.SHOW: 0.7, Action.OPEN: 8.0, Action.FINISH: 60.0, Action.SEARCH: 12.0, Action.VISIT: 3.0}
@@ -79,7 +77,7 @@ def event_id_at(moment: datetime, rng: np.random.Generator) -> UUID:
 def open_session(world: World, session: Session, day: float) -> list[Interaction]:
     """The acts until the first slate is waited for: sometimes an errand, always a visit."""
     session.reader.count_sessions += 1
-    errand = _errand(world, session, day) if session.rng.random() < ERRAND_AT_START else []
+    errand = _errand(world, session, day) if session.rng.random() < simulator.ERRAND_AT_START else []
     return [*errand, _visit(session)]
 
 
@@ -103,7 +101,7 @@ def answer(
         session.mood, session.count_slates, session.rng
     )
     if not session.is_over:
-        if session.rng.random() < ERRAND_BETWEEN:
+        if session.rng.random() < simulator.ERRAND_BETWEEN:
             acts += _errand(world, session, day)
         if all(act.action is Action.SHOW for act in acts):
             acts.append(_visit(session))

@@ -7,6 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,17 @@ class World:
 
     def __len__(self) -> int:
         return len(self.book_ids)
+
+    def readable(self, languages: tuple[str, ...]) -> NDArray[np.bool_]:
+        """(n,): whether who reads these languages (none: all) can read each work; one without language, anyone can."""
+        if languages not in self._readable:
+            known = [not languages or language is None or language in languages for language in self.languages]
+            self._readable[languages] = np.array(known, np.bool_)
+        return self._readable[languages]
+
+    @cached_property
+    def _readable(self) -> dict[tuple[str, ...], NDArray[np.bool_]]:
+        return {}
 
 
 def world_of(

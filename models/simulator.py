@@ -1,17 +1,17 @@
-"""How simulated readers answer what they are shown (policy.md section 4), and the closed loop around them. Pure.
+"""How simulated readers answer what they are shown. Pure.
 
 Opening goes by taste and hook, what a reading is worth by taste and quality minus hook. So a recommender that only
 imitates clicks serves bait, bores its readers and sees their sessions end early; one that learns from reward does not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.rewards import Rewards
-from models.simulated_readers import Reader, can_read, comes_today, live_a_day, make_reader
+from models.simulated_readers import Reader, can_read
 from models.simulated_world import Floats, World
 from openshelf.contracts import Action, Surface
 
@@ -21,6 +21,9 @@ ALWAYS_SEEN = 3
 MAX_OPENS_A_SLATE = 3
 MAX_SLATES_A_SESSION = 8
 ODD_OPEN = 0.25
+# Chances of an errand when a session begins, and between two slates.
+ERRAND_AT_START = 0.3
+ERRAND_BETWEEN = 0.2
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,9 @@ def chances(world: World, reader: Reader, works: NDArray[np.int64]) -> Chances:
     bored = topics @ reader.boredom
     hook, quality = world.hook[works], world.quality[works]
     is_foreign = ~can_read(world, reader.languages, works)
-    is_met = np.isin(works, list(reader.met))
-    appeal = 7.0 * affinity + 1.6 * hook + 0.5 * quality - 0.9 * bored - 4.7 - 6.0 * is_foreign - 5.0 * is_met
+    is_met = np.zeros(len(world), np.bool_)
+    is_met[list(reader.met)] = True
+    appeal = 7.0 * affinity + 1.6 * hook + 0.5 * quality - 0.9 * bored - 4.7 - 6.0 * is_foreign - 5.0 * is_met[works]
     worth = 5.0 * affinity + 2.0 * quality - 2.2 * hook - 0.5 * bored - 2.9 - 4.0 * is_foreign
     return Chances(
         open=np.full(len(works), ODD_OPEN) if reader.is_odd else _sigmoid(appeal),
@@ -210,71 +214,6 @@ def reward_of(answer: Answer, rewards: Rewards) -> float:
     if answer.action is Action.RATE:
         return (answer.value or rewards.rate_midpoint) - rewards.rate_midpoint
     return rewards.by_action[answer.action]
-
-
-@dataclass(frozen=True)
-class LoopRequest:
-    """A slate is asked for. `reader` is the truth: only an oracle may look at it."""
-
-    number: int  # of the reader
-    day: int
-    history: tuple[Answer, ...]  # without shows, oldest first
-    allowed: NDArray[np.int64]  # rows of the world: there already, not met
-    reader: Reader
-
-
-# (world, requests, generator) -> for each request, rows of the world, best first.
-Recommend = Callable[[World, Sequence[LoopRequest], np.random.Generator], Sequence[NDArray[np.int64]]]
-# What a learner is told after each round: requests, slates, answers to each.
-Learn = Callable[[Sequence[LoopRequest], Sequence[NDArray[np.int64]], Sequence[list[Answer]]], None]
-
-
-def run_closed_loop(
-    world: World,
-    recommend: Recommend,
-    days: int,
-    seed: int,
-    *,
-    rewards: Rewards,
-    count_readers: int = 60,
-    on_answers: Learn | None = None,
-) -> Floats:
-    """(days,): summed reward of all slates of a day, while readers live with a recommender."""
-    readers = [make_reader(world, number, seed) for number in range(count_readers)]
-    generators = [np.random.default_rng([seed, 4, number]) for number in range(count_readers)]
-    own = np.random.default_rng([seed, 5])
-    histories: list[list[Answer]] = [[] for _ in readers]
-    total = np.zeros(days)
-    for day in range(days):
-        active = [r for r in readers if comes_today(r, day % 7, generators[r.number])]
-        moods = dict.fromkeys((r.number for r in active), 0.0)
-        count_slates = 0
-        while active:
-            count_slates += 1
-            requests = [_request(world, reader, day, histories[reader.number]) for reader in active]
-            slates = recommend(world, requests, own)
-            answers = [
-                answer_slate(world, request.reader, [int(work) for work in slate], generators[request.number])
-                for request, slate in zip(requests, slates, strict=True)
-            ]
-            if on_answers:
-                on_answers(requests, slates, answers)
-            for reader, given in zip(active, answers, strict=True):
-                histories[reader.number] += [answer for answer in given if answer.action is not Action.SHOW]
-                reward = sum(reward_of(answer, rewards) for answer in given)
-                total[day] += reward
-                moods[reader.number] = mood_after(moods[reader.number], reward)
-            active = [r for r in active if goes_on(moods[r.number], count_slates, generators[r.number])]
-        for reader in readers:
-            reader.count_sessions += reader.number in moods
-            live_a_day(world, reader, generators[reader.number])
-    return total
-
-
-def _request(world: World, reader: Reader, day: int, history: list[Answer]) -> LoopRequest:
-    is_allowed = world.added_day <= day
-    is_allowed[list(reader.met)] = False
-    return LoopRequest(reader.number, day, tuple(history), np.flatnonzero(is_allowed), reader)
 
 
 def _sigmoid(x: Floats) -> Floats:

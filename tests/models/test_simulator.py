@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from models import rewards, simulator
+from models.simulated_loop import LoopRequest, Recommend, run_closed_loop
 from models.simulated_readers import Reader, live_a_day, make_reader, put_away, take_up
 from models.simulated_world import World, make_world, world_of
-from models.simulator import Answer, LoopRequest
+from models.simulator import Answer
 from openshelf.contracts import Action, Surface
 
 REWARDS = rewards.load()
@@ -24,7 +25,7 @@ def world() -> World:
     return make_world(500, 12, SEED)
 
 
-def ranked_by(score: Score) -> simulator.Recommend:
+def ranked_by(score: Score) -> Recommend:
     def recommend(world: World, requests: Sequence[LoopRequest], rng: np.random.Generator) -> list[NDArray]:
         return [request.allowed[np.argsort(-score(world, request), kind="stable")[:10]] for request in requests]
 
@@ -45,7 +46,7 @@ bait = ranked_by(lambda world, request: taste(world, request) + world.hook[reque
 substance = ranked_by(lambda world, request: taste(world, request) - world.hook[request.allowed])
 
 
-def live(world: World, recommend: simulator.Recommend, days: int = 6, seed: int = SEED) -> tuple[float, float, int]:
+def live(world: World, recommend: Recommend, days: int = 6, seed: int = SEED) -> tuple[float, float, int]:
     """Reward in all, opened of shown, slates."""
     actions: list[Action] = []
     counts = []
@@ -54,7 +55,7 @@ def live(world: World, recommend: simulator.Recommend, days: int = 6, seed: int 
         counts.append(len(slates))
         actions.extend(answer.action for given in answers for answer in given)
 
-    total = simulator.run_closed_loop(world, recommend, days, seed, rewards=REWARDS, on_answers=note).sum()
+    total = run_closed_loop(world, recommend, days, seed, rewards=REWARDS, on_answers=note).sum()
     return float(total), actions.count(Action.OPEN) / actions.count(Action.SHOW), sum(counts)
 
 
@@ -92,7 +93,7 @@ def test_disappointed_readers_leave_sooner() -> None:
 
 
 def test_the_same_seed_lives_the_same_lives_and_another_seed_does_not(world: World) -> None:
-    first, again, other = (simulator.run_closed_loop(world, at_random, 4, seed, rewards=REWARDS) for seed in (1, 1, 2))
+    first, again, other = (run_closed_loop(world, at_random, 4, seed, rewards=REWARDS) for seed in (1, 1, 2))
 
     assert first.tolist() == again.tolist()
     assert first.tolist() != other.tolist()
@@ -163,7 +164,7 @@ def test_works_arrive_and_are_not_recommended_before(world: World) -> None:
             for work in slate:
                 first_days.setdefault(int(work), request.day)
 
-    simulator.run_closed_loop(world, at_random, 6, SEED, rewards=REWARDS, on_answers=note)
+    run_closed_loop(world, at_random, 6, SEED, rewards=REWARDS, on_answers=note)
 
     late = {work: day for work, day in first_days.items() if world.added_day[work] > 0}
     assert len(late) > 10
