@@ -47,6 +47,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, storefront) -> Iterator[Page]:
     context = browser.new_context(base_url=storefront.url, viewport={"width": 1280, "height": 900})
     context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     page = context.new_page()
     page.foreign = []  # type: ignore[attr-defined]
     page.on("request", lambda r: page.foreign.append(r.url) if _is_foreign(r.url, storefront.url) else None)  # type: ignore[attr-defined]
