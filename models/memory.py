@@ -47,10 +47,8 @@ class Companions:
     weights: Tensor  # (n, w) float16, 0 for padding
 
     @classmethod
-    def none(cls, count_works: int, width: int = 0) -> "Companions":
-        return cls(
-            torch.full((count_works, width), -1, dtype=torch.int32), torch.zeros(count_works, width, dtype=torch.half)
-        )
+    def none(cls, count_works: int) -> "Companions":
+        return cls(torch.empty(count_works, 0, dtype=torch.int32), torch.empty(count_works, 0, dtype=torch.half))
 
     def taken(self, rows: np.ndarray, new_row_of: np.ndarray) -> "Companions":
         """Of the works at `rows` (m,) (-1: a work not known here), renumbered by `new_row_of` (n,) (-1: gone)."""

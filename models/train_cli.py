@@ -1,7 +1,9 @@
 """Commands that train: `openshelf train adapter|policy|BASELINE`."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
+import psycopg
 import typer
 
 from models.cli_options import AtOption, ConfigOption, JsonFlag, PromoteFlag, SeedOption, SetOption, progress, time_of
@@ -9,6 +11,9 @@ from models.configuration import names, read_config
 from openshelf.cli import command_app, report
 from openshelf.database import migrate, pool
 from openshelf.errors import UsageError
+
+if TYPE_CHECKING:
+    from models.run_records import RunReport
 
 train_app = command_app("Train the adapter, the policy or a baseline.", group=True)
 
@@ -31,9 +36,7 @@ def train_adapter(
     from models.runs import run_adapter
 
     config, now = read_config("adapter", AdapterConfig, config_file, settings or []), time_of(at)
-    with pool.connect(unlimited=True) as conn:
-        migrate.check(conn)
-        report(run_adapter(conn, config, seed, now, promote=promote, on_progress=progress()), as_json=as_json)
+    _train(lambda conn: run_adapter(conn, config, seed, now, promote=promote, on_progress=progress()), as_json)
 
 
 @train_app.command("policy")
@@ -47,24 +50,19 @@ def train_policy(
     as_json: JsonFlag = False,
 ) -> None:
     """Learn from the slates since the champion was trained, starting from the champion; nothing new: nothing done."""
-    from models.run_records import NothingToLearnError
     from models.runs import resume_policy, run_policy
     from models.train import TrainConfig
 
     if resume is not None and (config_file or settings):
         raise UsageError("a resumed run keeps its own configuration: leave out --config and --set")
     config, now = read_config("policy", TrainConfig, config_file, settings or []), time_of(at)
-    with pool.connect(unlimited=True) as conn:
-        migrate.check(conn)
-        try:
-            if resume is not None:
-                done = resume_policy(conn, resume, now, promote=promote, on_progress=progress())
-            else:
-                done = run_policy(conn, config, seed, now, promote=promote, on_progress=progress())
-        except NothingToLearnError as error:
-            report({"status": "skipped", "reason": str(error)}, as_json=as_json)
-            return
-        report(done, as_json=as_json)
+
+    def train(conn: psycopg.Connection) -> "RunReport":
+        if resume is not None:
+            return resume_policy(conn, resume, now, promote=promote, on_progress=progress())
+        return run_policy(conn, config, seed, now, promote=promote, on_progress=progress())
+
+    _train(train, as_json)
 
 
 def _add_baseline(name: str) -> None:
@@ -79,17 +77,21 @@ def _add_baseline(name: str) -> None:
     ) -> None:
         from models.baseline_runs import run_baseline
         from models.baselines.roster import ROSTER
-        from models.run_records import NothingToLearnError
 
         config, now = read_config(name, ROSTER[name].config, config_file, settings or []), time_of(at)
-        with pool.connect(unlimited=True) as conn:
-            migrate.check(conn)
-            try:
-                done = run_baseline(conn, name, config, seed, now, promote=promote)
-            except NothingToLearnError as error:
-                report({"status": "skipped", "reason": str(error)}, as_json=as_json)
-                return
-            report(done, as_json=as_json)
+        _train(lambda conn: run_baseline(conn, name, config, seed, now, promote=promote), as_json)
+
+
+def _train(train: "Callable[[psycopg.Connection], RunReport]", as_json: bool) -> None:
+    """Report what came of it; nothing new to learn from is a quiet day, not a fault."""
+    from models.run_records import NothingToLearnError
+
+    with pool.connect(unlimited=True) as conn:
+        migrate.check(conn)
+        try:
+            report(train(conn), as_json=as_json)
+        except NothingToLearnError as error:
+            report({"status": "skipped", "reason": str(error)}, as_json=as_json)
 
 
 # Every model has its TOML: so its command is known without loading it.
