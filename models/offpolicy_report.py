@@ -23,14 +23,13 @@ HISTORY = timedelta(days=90)
 
 @dataclass(frozen=True)
 class PolicyValue:
-    """What one policy would have earned: a place on screen and a whole slate, by every estimator."""
+    """What one policy would have earned with a place on screen, by every estimator."""
 
     version: str
     slates: int
     readers: int
     logged: float  # mean reward of a shown place as logged
     per_place: tuple[Estimate, ...]
-    per_slate: tuple[Estimate, ...]
 
 
 def offpolicy_report(conn: psycopg.Connection, seed: int, *, draws: int = 500) -> list[PolicyValue]:
@@ -59,17 +58,13 @@ def offpolicy_report(conn: psycopg.Connection, seed: int, *, draws: int = 500) -
     report = []
     for version, scorer in scorers.items():
         seen = seen_from(scorer, later.histories, later.slates, catalogue, explore=settings.explore_share, seed=seed)
-        per_place, per_slate = (
-            tuple(estimates(seen, seed, per=per, draws=draws).values()) for per in ("place", "slate")
-        )
         report.append(
             PolicyValue(
                 version,
                 len(slates),
                 len({slate.reader_key for slate in slates}),
                 float(shown.mean()) if len(shown) else float("nan"),
-                per_place,
-                per_slate,
+                tuple(estimates(seen, seed, per="place", draws=draws).values()),
             )
         )
     return report

@@ -53,12 +53,11 @@ def seen_from(
     *,
     explore: float,
     seed: int,
-    with_model: bool = True,
 ) -> Logged:
     """Weigh every place by how much likelier the scorer is to show its work there than the one who did.
 
     A work that the reader had met or hidden by then weighs nothing: the scorer would not show it again.
-    `explore`: the target's share of uniform places; `with_model`: with the reward model of the doubly robust estimates.
+    `explore`: the target's share of uniform places.
     """
     placed = slates.rows >= 0
     rewards = slates.rewards * slates.shown
@@ -78,11 +77,8 @@ def seen_from(
             drawn = draw(logits, allowed, rows.shape[1], given=torch.from_numpy(rows), explore=explore)
             own = drawn.propensity.numpy() * np.take_along_axis(may_show, np.maximum(rows, 0), axis=1)
             ratios[chosen] = np.where(placed[chosen], own / slates.beta[chosen], 1.0)
-            if with_model:
-                scores = logits.masked_fill(~allowed, NOT_DRAWABLE).double().numpy()
-                logged[chosen], expected[chosen] = _features(scores, may_show, rows, features, explore)
-    if not with_model:
-        return Logged(ratios, rewards, placed, slates.shown, slates.at.readers)
+            scores = logits.masked_fill(~allowed, NOT_DRAWABLE).double().numpy()
+            logged[chosen], expected[chosen] = _features(scores, may_show, rows, features, explore)
     predicted, mean = crossfit(logged, expected, rewards, placed, fold)
     return Logged(ratios, rewards, placed, slates.shown, slates.at.readers, predicted, mean)
 
