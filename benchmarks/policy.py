@@ -32,7 +32,7 @@ from models.episodes import build
 from models.memory import Companions, Memory, MemoryConfig
 from models.plackett_luce import BLOCK, BOUND, Excluded, Masses, draw_from, slate_noise
 from models.policy import Policy, PolicyConfig
-from models.serving import READERS_AT_ONCE, Recommender, SlateRequest
+from models.recommender import READERS_AT_ONCE, Recommender, SlateRequest
 from models.states import MAX_ACTS, TEXT_DIM, Act, Catalogue, StateBatch, state_batch
 from models.train import TrainConfig, fit
 from openshelf.contracts import Action

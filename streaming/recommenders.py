@@ -9,7 +9,7 @@ import psycopg
 import structlog
 
 from models import serving
-from models.serving import Recommender
+from models.recommender import Recommender
 from openshelf.errors import ModelError
 from streaming import stopping
 from streaming.patience import PatientConnection

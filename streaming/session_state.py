@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from models.serving import Act, SlateRequest
+from models.recommender import SlateRequest
+from models.states import Act
 from openshelf import readers
 from openshelf.contracts import MEETING, Action, Interaction, slate_id_of
 from openshelf.database.stream import SessionRow

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from models.serving import DrawnSlate, Recommender, SlateRequest
+from models.recommender import DrawnSlate, Recommender, SlateRequest
 from openshelf.contracts import Slate, Surface, slate_id_of
 from openshelf.database.stream import SessionRow, SlateRow
 from streaming.acts import TakenAct

@@ -14,7 +14,8 @@ from models.arms import RankerScorer, reader_batch
 from models.baselines.roster import ROSTER
 from models.plackett_luce import BOUND, Excluded
 from models.ranking_data import Ranker, RankingData, ReaderBatch
-from models.serving import DrawnSlate, SlateRequest, load_recommender
+from models.recommender import DrawnSlate, SlateRequest
+from models.serving import load_recommender
 from models.states import Catalogue, state_batch
 from openshelf.contracts import Action, Source
 from openshelf.errors import ModelError, UsageError

@@ -17,8 +17,9 @@ from ingest.load import ingest_calibre
 from models import registry
 from models.adapter import AdapterConfig
 from models.embedding import load_encoder
+from models.recommender import DrawnSlate, SlateRequest
 from models.runs import run_adapter, run_policy
-from models.serving import DrawnSlate, SlateRequest, load_recommender, stamp
+from models.serving import load_recommender, stamp
 from models.train import TrainConfig
 from openshelf.contracts import Source
 from openshelf.database import learning

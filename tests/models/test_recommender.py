@@ -13,7 +13,7 @@ from models.catalogue import Ranking
 from models.memory import Companions, Memory
 from models.plackett_luce import Excluded
 from models.policy import Items, Policy
-from models.serving import Recommender, SlateRequest
+from models.recommender import Recommender, SlateRequest
 from models.states import Act, Catalogue, StateBatch, state_batch
 from openshelf.contracts import Action, Source
 

@@ -18,8 +18,9 @@ from models import registry
 from models.adapter import AdapterConfig
 from models.catalogue import load_ranking
 from models.plackett_luce import Excluded
+from models.recommender import SlateRequest
 from models.runs import run_adapter, run_policy
-from models.serving import SlateRequest, load_recommender, load_scorer, stamp
+from models.serving import load_recommender, load_scorer, stamp
 from models.states import state_batch
 from models.train import TrainConfig
 from openshelf.cli import main

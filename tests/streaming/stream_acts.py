@@ -9,7 +9,7 @@ import psycopg
 from bytewax.testing import run_main
 
 from models import rewards
-from models.serving import DrawnSlate, SlateRequest
+from models.recommender import DrawnSlate, SlateRequest
 from openshelf.contracts import Action, Interaction, Place, Source, Surface, new_event_id, utc_now
 from openshelf.database import consumers, reader_history
 from streaming import sessions_flow

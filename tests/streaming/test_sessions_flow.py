@@ -11,7 +11,7 @@ from bytewax.testing import TestingSource, run_main
 from stream_acts import SILENCE, SmallRecommender, act, catch_up, many_acts, snapshot
 
 from models import rewards
-from models.serving import DrawnSlate, SlateRequest
+from models.recommender import DrawnSlate, SlateRequest
 from openshelf import topics
 from openshelf.contracts import Action, Place, new_event_id, slate_id_of, utc_now
 from openshelf.database import dead_letters, events, reader_history, stream
