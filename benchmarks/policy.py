@@ -17,7 +17,6 @@ of the repeats.
 import argparse
 import itertools
 import json
-import sys
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -33,7 +32,7 @@ from models.memory import Companions, Memory, MemoryConfig
 from models.plackett_luce import BLOCK, BOUND, Excluded, Masses, draw_from, slate_noise
 from models.policy import Policy, PolicyConfig
 from models.recommender import READERS_AT_ONCE, Recommender, SlateRequest
-from models.states import MAX_ACTS, TEXT_DIM, Act, Catalogue, StateBatch, state_batch
+from models.states import MAX_ACTS, TEXT_DIM, Act, Catalogue, StateBatch, stack_states
 from models.train import TrainConfig, fit
 from openshelf.contracts import Action
 from openshelf.database.episodes import SeenSlate, StoredAct
@@ -71,7 +70,7 @@ def make_requests(count_works: int, readers: int) -> list[SlateRequest]:
             for minutes, book_id in enumerate(rng.integers(1, count_works, size=MAX_ACTS))
         )
         requests.append(
-            SlateRequest(f"r_{seed}", acts, frozenset(rng.integers(1, count_works, size=60).tolist()), NOW, seed)
+            SlateRequest.of(f"r_{seed}", acts, frozenset(rng.integers(1, count_works, size=60).tolist()), NOW, seed)
         )
     return requests
 
@@ -101,7 +100,8 @@ class Steps:
 
     def numbers(self) -> StateBatch:
         nows = [request.now for request in self.requests]
-        return state_batch([request.acts for request in self.requests], nows, self.catalogue, MAX_ACTS)
+        works = [request.met for request in self.requests]
+        return stack_states([request.acts for request in self.requests], nows, works, self.catalogue, MAX_ACTS)
 
     def score(self) -> Masses:
         return self.scorer.masses(self.batch, self.excluded)[0]
@@ -175,8 +175,7 @@ def slate_us(catalogue: Catalogue, policy: Policy, repeats: int) -> dict[str, tu
 
 def memory_mb(catalogue: Catalogue, policy: Policy) -> float:
     scorer = PolicyScorer(policy, catalogue)
-    index = catalogue.row_of
-    ids = catalogue.book_ids.nbytes + sys.getsizeof(index) + 2 * len(index) * sys.getsizeof(10**6)
+    ids = 2 * catalogue.book_ids.nbytes  # and the table of rows by id
     return round((scorer.count_bytes() + catalogue.prior.nbytes + ids) / 2**20, 1)
 
 

@@ -70,12 +70,15 @@ class Companions:
         reader, place = (rows >= 0).nonzero(as_tuple=True)
         if self.rows.shape[1] and len(reader):
             met = rows[reader, place]
-            column = self.rows[met]  # (t, w)
+            values = self.weights.index_select(0, met).float().mul_(weights[reader, place][:, None])
             # What is padding adds 0 to the reader's first work: cheaper than leaving it out.
-            values = self.weights[met].float() * weights[reader, place][:, None]
-            at = (reader * size)[:, None] + column.clamp(min=0)
-            onto.view(-1).index_add_(0, at.flatten(), values.flatten())
+            at = self._targets.index_select(0, met).add_((reader * size).int()[:, None])
+            onto.view(-1).index_add_(0, at.view(-1), values.view(-1))
         return onto
+
+    @cached_property
+    def _targets(self) -> Tensor:
+        return self.rows.clamp(min=0)
 
     @cached_property
     def by_target(self) -> sp.csr_matrix:

@@ -7,6 +7,7 @@ number, sent to its block of works by the sums of the blocks and to its work by 
 pass over the works for their masses and next to nothing for the drawing.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,7 +110,7 @@ def draw_from(
 ) -> Drawn:
     """`draw` from masses in which what is not allowed is 0 already."""
     values, sums = masses.values, masses.sums
-    if not torch.isfinite(sums).all():
+    if not np.isfinite(sums.detach().numpy()).all():
         raise ValueError(f"logits must be numbers no larger than {BOUND:.0f}")
     if given is None:
         assert noise is not None  # one of the two says which slates
@@ -222,7 +223,7 @@ def _zero(
 
 
 class _Remaining:
-    """The allowed works of one slate, to pick uniformly from."""
+    """The works of one slate that may still be drawn."""
 
     def __init__(self, allowed: Tensor | Excluded, i: int) -> None:
         if isinstance(allowed, Excluded):
@@ -234,9 +235,9 @@ class _Remaining:
             self._count = len(self._is_allowed)
             self._taken = set()
 
-    def pick(self, uniforms: np.ndarray) -> int | None:
+    def pick(self, uniforms: list[float]) -> int | None:
         """Tries at random, so that nothing is listed as long as most works remain."""
-        for uniform in uniforms[:-1].tolist():
+        for uniform in uniforms[:-1]:
             row = int(uniform * self._count)
             if row not in self._taken and (self._is_allowed is None or self._is_allowed[row]):
                 return row
@@ -245,26 +246,29 @@ class _Remaining:
         left = np.flatnonzero(is_left)
         return int(left[int(uniforms[-1] * len(left))]) if len(left) else None
 
+    def first_of(self, queue: Iterator[int]) -> int | None:
+        return next((row for row in queue if row not in self._taken), None)
+
     def take(self, row: int) -> None:
         self._taken.add(row)
 
 
 def _pick_exploring(
     order: np.ndarray, wanted: np.ndarray, remaining: _Remaining, pick: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[list[int], list[bool]]:
     """One slate with uniform places among those of the order (which stays Plackett-Luce on what is left)."""
-    queue = [row for row in order.tolist() if row >= 0]
+    queue = iter([row for row in order.tolist() if row >= 0])
     chosen: list[int] = []
     explored: list[bool] = []
-    for is_random, uniforms in zip(wanted.tolist(), pick, strict=True):
-        row = remaining.pick(uniforms) if is_random else next((r for r in queue if r not in chosen), None)
+    for place, is_random in enumerate(wanted.tolist()):
+        row = remaining.pick(pick[place].tolist()) if is_random else remaining.first_of(queue)
         if row is None:
             break
         chosen.append(row)
         explored.append(is_random)
         remaining.take(row)
     short = len(order) - len(chosen)
-    return np.array(chosen + [-1] * short), np.array(explored + [False] * short)
+    return chosen + [-1] * short, explored + [False] * short
 
 
 def _uniforms(seeds: list[int], count: int) -> np.ndarray:

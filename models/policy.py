@@ -150,29 +150,43 @@ class Policy(nn.Module):
         actions, gaps = torch.from_numpy(batch.actions), torch.from_numpy(batch.gaps)
         rewards, present = torch.from_numpy(batch.rewards), torch.from_numpy(batch.present)
         length = rows.shape[1]
-        vectors = items.vectors[rows.clamp(min=0)] * (rows >= 0)[..., None]  # (B, L, d)
+        vectors = functional.embedding(rows.clamp(min=0), items.vectors)  # (B, L, d)
+        is_work = (rows >= 0).float()
 
         acts_since = torch.arange(length - 1, -1, -1)
         recency = torch.exp2(-acts_since / self.log_half_life.exp())
-        weight = rewards * self.action_scale[actions] * self.gap_log_weight[gaps].exp() * recency * (rows >= 0)
+        weight = rewards * self.action_scale[actions] * self.gap_log_weight.exp()[gaps] * recency * is_work
         # The direction of the weighted sum; its length says how much there is to go by, at most 1 at birth.
-        total = self.start + (weight[..., None] * vectors).sum(1)
+        total = self.start + _sum_of(weight, vectors)
         closed = total / (torch.exp(2 * self.log_doubt) + (total**2).sum(1, keepdim=True)).sqrt()
 
-        acts = vectors + self.action_embedding(actions) + self.gap_embedding(gaps) + self.reward_in(rewards[..., None])
-        acts = acts * present[..., None]
-        newest = acts[:, -1]
-        # The maps of keys and values go to the one query and the one pooled act: the same for a fiftieth of the work.
-        # (The bias of the keys is the same for every act, so attention does not see it.)
+        # An act is the sum of four vectors: of its work, action, gap and reward. They are never laid out for all acts:
+        # attention goes to each of the four apart.
+        reward_in = self.reward_in.weight[:, 0]
+        newest = vectors[:, -1] * is_work[:, -1:] + rewards[:, -1:] * reward_in
+        newest = newest + self.action_embedding(actions[:, -1]) + self.gap_embedding(gaps[:, -1])
+        newest = newest * present[:, -1:]
+        # The bias of the keys is the same for every act, so attention does not see it.
         asked = self.query(newest) @ self.key.weight
-        scores = (acts @ asked[..., None]).squeeze(-1) / self.config.dim**0.5
-        attention = scores.masked_fill(~present, NOT_DRAWABLE).softmax(1)
-        pooled = self.value((attention[..., None] * acts).sum(1))
+        scores = torch.bmm(vectors, asked[..., None]).squeeze(-1) * is_work + rewards * (asked @ reward_in)[:, None]
+        scores = scores + (asked @ self.action_embedding.weight.T).gather(1, actions)
+        scores = scores + (asked @ self.gap_embedding.weight.T).gather(1, gaps)
+        scores = scores / self.config.dim**0.5
+        attention = scores.masked_fill(~present, NOT_DRAWABLE).softmax(1) * present
+        by_action = attention.new_zeros(len(rows), len(ACTIONS)).scatter_add(1, actions, attention)
+        by_gap = attention.new_zeros(len(rows), COUNT_GAPS).scatter_add(1, gaps, attention)
+        pooled = _sum_of(attention * is_work, vectors) + (attention * rewards).sum(1, keepdim=True) * reward_in
+        pooled = pooled + by_action @ self.action_embedding.weight + by_gap @ self.gap_embedding.weight
+        # The map of values goes to the one pooled act, not to each.
+        pooled = self.value(pooled)
         inner = functional.gelu(self.correction_in(self.dropout(self.norm(torch.cat([pooled, newest], dim=1)))))
         return closed + self.correction_out(inner) * present.any(1, keepdim=True)
 
-    def remembered(self, items: Items, batch: StateBatch) -> Tensor:
-        """(B, n) logits for what the works met so far speak for: all of them as a set, the last acts as a sequence."""
+    def remembered(self, items: Items, batch: StateBatch, onto: Tensor | None = None) -> Tensor:
+        """(B, n) logits for what the works met so far speak for: all of them as a set, the last acts as a sequence.
+
+        Added to `onto` in place, if that is given.
+        """
         met, rows = torch.from_numpy(batch.met), torch.from_numpy(batch.rows)
         *_, whole = self.together_log_weight.exp()
         recent = _mixed(self.together_log_weight[:-1], TOGETHER_HALF_LIVES[:-1], met.shape[1])
@@ -180,7 +194,7 @@ class Policy(nn.Module):
         # Only whether an act was glad, and how recent it is: the regressions know no more either.
         glad = torch.from_numpy(batch.rewards).clamp(-1, 1)
         weights = glad * _mixed(self.next_log_weight, NEXT_HALF_LIVES, rows.shape[1])
-        return items.memory.next.scores(rows, weights, onto=items.memory.together.scores(met, set_weights))
+        return items.memory.next.scores(rows, weights, onto=items.memory.together.scores(met, set_weights, onto))
 
     def forget_order(self) -> None:
         """For acts without an order: neither sets nor states look at how recent a work is, and learning keeps it so."""
@@ -205,7 +219,8 @@ class Policy(nn.Module):
     def logits(self, states: Tensor, items: Items, remembered: Tensor | None = None) -> Tensor:
         """(B, n) within +-BOUND; NOT_DRAWABLE for works without text embedding.
 
-        Vectors in another precision than float32 are multiplied in that; all else stays float32.
+        Vectors in another precision than float32 are multiplied in that; all else stays float32. Where there are more
+        states than `remembered` has readers, the others only fill the product, so that its shape does not change.
         """
         # The scales go into the small matrix: over B x n numbers each further step costs as much as the product.
         scaled, bias = states * (self.log_sharpness.exp() / BOUND), items.bias / BOUND
@@ -214,9 +229,11 @@ class Policy(nn.Module):
         else:
             raw = torch.addmm(bias.to(items.vectors.dtype), scaled.to(items.vectors.dtype), items.vectors.T).float()
         if remembered is not None:
-            raw = torch.add(raw, remembered, alpha=1 / BOUND)
+            raw = raw[: len(remembered)].add_(remembered, alpha=1 / BOUND)
         floor = torch.where(items.bias > NOT_DRAWABLE / 2, 0.0, NOT_DRAWABLE)
-        return torch.add(floor, raw.tanh_(), alpha=BOUND)
+        raw.tanh_()
+        # In place where nothing learns from it: room of this size costs as much as the sum.
+        return torch.add(floor, raw, alpha=BOUND, out=raw if torch.is_inference_mode_enabled() else None)
 
     @classmethod
     def restored(cls, config: PolicyConfig, weights: dict[str, Tensor]) -> "Policy":
@@ -251,6 +268,11 @@ class Policy(nn.Module):
         own = memory.taken(catalogue.rows(known), np.searchsorted(known, catalogue.book_ids))
         self.together_rows, self.together_weights = own.together.rows, own.together.weights
         self.next_rows, self.next_weights = own.next.rows, own.next.weights
+
+
+def _sum_of(weights: Tensor, vectors: Tensor) -> Tensor:
+    """(B, d): the sum of (B, L, d) with weights (B, L)."""
+    return torch.bmm(weights[:, None], vectors).squeeze(1)
 
 
 def _share_of_many(met: Tensor) -> Tensor:

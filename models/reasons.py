@@ -1,15 +1,14 @@
 """Why a work stands in a slate: the reader's own act on the work nearest to it, if any is near. Pure."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from models.states import Act
+from models.states import ACTION_INDEX, ACTIONS, StateBatch
 from openshelf.contracts import Action
 
 # A place nearer than this (cosine) to something the reader liked is explained by it.
 REASON_FLOOR = 0.6
-_REASONS = {
+NEW_TO_YOU = "new_to_you"
+_REASON_OF = {
     Action.LIKE: "because_like",
     Action.OPEN: "because_open",
     Action.READ: "because_read",
@@ -17,31 +16,37 @@ _REASONS = {
     Action.WANT: "because_want",
     Action.RATE: "because_rate",
 }
+_EXPLAINS = np.isin(np.arange(len(ACTIONS)), [ACTION_INDEX[action] for action in _REASON_OF])
+_REASONS = [_REASON_OF.get(action, NEW_TO_YOU) for action in ACTIONS]
+
+Reason = tuple[str, int]
 
 
-def reasons_of(
-    rows: list[int], vectors: np.ndarray, acts: Sequence[Act], act_rows: np.ndarray
-) -> list[tuple[str, int | None]]:
-    """(reason, book_id of the act's work) of each place's row of `vectors` (n, d).
+def reasons_of(rows: np.ndarray, vectors: np.ndarray, lengths: np.ndarray, batch: StateBatch) -> list[list[Reason]]:
+    """(reason, row of the work it names or -1) of each place, for the first readers of the batch.
 
-    `act_rows` (L,): the rows of the reader's last acts, right-aligned and without impressions; -1 is none.
+    `rows` (B, k): the places, -1 where there is none; `vectors` (n, d) of the works and their `lengths` (n,).
     """
-    kept = [act for act in acts if act.action is not Action.SHOW][-len(act_rows) :]
-    # Of several acts on one work, the one worth most speaks for it.
-    best: dict[int, Act] = {}
-    for act, row in zip(kept, act_rows[len(act_rows) - len(kept) :].tolist(), strict=True):
-        if row < 0 or act.reward <= 0 or act.action not in _REASONS:
-            continue
-        if row not in best or act.reward >= best[row].reward:
-            best[row] = act
-    if not best or not rows:
-        return [("new_to_you", None)] * len(rows)
-    liked = list(best)
-    both = vectors[rows + liked]
-    both /= np.sqrt(np.einsum("ij,ij->i", both, both))[:, None] + 1e-12
-    near = both[: len(rows)] @ both[len(rows) :].T  # (places, liked works)
-    reasons: list[tuple[str, int | None]] = []
-    for nearest, cosine in zip(near.argmax(1).tolist(), near.max(1).tolist(), strict=True):
-        act = best[liked[nearest]]
-        reasons.append((_REASONS[act.action], act.book_id) if cosine >= REASON_FLOOR else ("new_to_you", None))
-    return reasons
+    count = len(rows)
+    acted, actions, rewards = batch.rows[:count], batch.actions[:count], batch.rewards[:count]
+    counts = (acted >= 0) & (rewards > 0) & _EXPLAINS[actions]
+    if not counts.any():
+        return [[(NEW_TO_YOU, -1)] * rows.shape[1] for _ in range(count)]
+    # Only the columns in which some reader has an act that counts.
+    first = int(counts.any(0).argmax())
+    acted, actions, rewards, counts = acted[:, first:], actions[:, first:], rewards[:, first:], counts[:, first:]
+    cosine = np.matmul(vectors[rows], vectors[acted].transpose(0, 2, 1))  # (B, k, L)
+    cosine /= lengths[rows][:, :, None] * lengths[acted][:, None, :] + 1e-12
+    cosine[np.broadcast_to(~counts[:, None, :], cosine.shape)] = -1
+    nearest = cosine.argmax(2)
+    reader = np.arange(count)[:, None]
+    anchor = acted[reader, nearest]
+    # Of several acts on one work, the one worth most speaks for it, of equals the latest.
+    worth = np.where((acted[:, None, :] == anchor[:, :, None]) & counts[:, None, :], rewards[:, None, :], -np.inf)
+    best = worth.shape[2] - 1 - worth[:, :, ::-1].argmax(2)
+    is_near = np.take_along_axis(cosine, nearest[..., None], 2)[..., 0] >= REASON_FLOOR
+    found = zip(is_near.tolist(), actions[reader, best].tolist(), anchor.tolist(), strict=True)
+    return [
+        [(_REASONS[action], row) if near else (NEW_TO_YOU, -1) for near, action, row in zip(*places, strict=True)]
+        for places in found
+    ]

@@ -1,45 +1,81 @@
 """Slates for readers: batches of requests in, slates out, never an exception because of a model.
 
-A place is filled by the policy (or the model that serves in its place), else by the fallback model, else from the
-popular works, else at random; which one is its `source`.
+A place is filled by the policy (or the model that serves in its place), else by the fallback models, else from the
+popular works, else at random; which one is its `source`. Places that staff have pinned are set apart.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, islice
+from itertools import islice
 
+import msgspec
 import numpy as np
 import structlog
 import torch
 
 from models.arms import Scorer
 from models.catalogue import Ranking
-from models.plackett_luce import Excluded, Masses, block_sums, draw_from, slate_noise
+from models.plackett_luce import Drawn, Excluded, Masses, block_sums, draw_from, slate_noise
 from models.reasons import reasons_of
-from models.states import MAX_ACTS, Act, Catalogue, StateBatch, met_in, state_batch
-from openshelf.contracts import MEETING, Place, Source
+from models.states import (
+    MAX_ACTS,
+    MAX_MET,
+    Act,
+    Catalogue,
+    StateBatch,
+    met_in,
+    pack_acts,
+    pack_works,
+    stack_states,
+    work_rows,
+)
+from openshelf.contracts import Place, Source
 
 _log = structlog.get_logger(__name__)
 
 # Readers whose works are scored together, and so the rows of every matrix: see `Recommender._states`.
-READERS_AT_ONCE = 16
+READERS_AT_ONCE = 32
+
+Reason = tuple[str, int | None]
 
 
-@dataclass(frozen=True)
-class SlateRequest:
+class SlateRequest(msgspec.Struct, frozen=True):
+    """Works are book_ids; those met or hidden are never drawn. Make one of single acts with `of`."""
+
     reader_key: str
-    acts: tuple[Act, ...]  # oldest first, at most 50, since the last reset
-    excluded: frozenset[int]  # met or hidden: never drawn
-    now: datetime
+    acts: bytes  # as states.pack_acts makes them: oldest first, at most 50, since the last reset
+    met: bytes  # as states.pack_works makes them: all works met since the last reset, each once, the latest last
+    hidden: bytes  # works that the reader hid
+    now: float  # seconds since the epoch
     seed: int
-    met: tuple[int, ...] | None = None  # all works met since the last reset, the latest last; unset: those of `acts`
+
+    @classmethod
+    def of(
+        cls,
+        reader_key: str,
+        acts: Sequence[Act],
+        excluded: frozenset[int],
+        now: datetime,
+        seed: int,
+        met: Sequence[int] | None = None,
+    ) -> "SlateRequest":
+        """`met`: unset, the works of the acts."""
+        works = (met_in(acts) if met is None else met)[-MAX_MET:]
+        return cls(reader_key, pack_acts(acts), pack_works(works), pack_works(sorted(excluded)), now.timestamp(), seed)
 
 
-@dataclass(frozen=True)
-class DrawnSlate:
+class DrawnSlate(msgspec.Struct, frozen=True):
     policy_version: str
     places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A work that staff want in a place of every slate."""
+
+    book_id: int
+    position: int
 
 
 class Recommender:
@@ -54,20 +90,26 @@ class Recommender:
         slate_size: int,
         explore_share: float,
         cold_pool: int,
-        fallback: Scorer | None = None,
+        fallbacks: Sequence[Scorer] = (),
+        pins: Sequence[Pin] = (),
     ) -> None:
-        """`fallback` ranks for readers whom the scorer cannot rank for; where it cannot either, popularity does."""
+        """`fallbacks`, in this order, rank for readers whom the scorer cannot rank for; last of all, popularity does.
+
+        Of several pins to one place, or of one work, the first counts.
+        """
         self.version = version
         self.catalogue_version = ranking.version
         # In the order in which they are asked.
-        rungs = {Source.POLICY: scorer, Source.FALLBACK: fallback}
-        self._rungs = {source: rung for source, rung in rungs.items() if rung is not None}
+        self._rungs = [(Source.POLICY, scorer)] if scorer is not None else []
+        self._rungs += [(Source.FALLBACK, fallback) for fallback in fallbacks]
+        self._lengths = [np.linalg.norm(scorer.vectors, axis=1) for _, scorer in self._rungs]
         whole = ranking.catalogue
         # Without the texts, which are far larger than all that is needed to serve.
         self._catalogue = Catalogue(whole.book_ids, np.empty((len(whole.book_ids), 0), np.float32), whole.prior)
         popular = whole.rows(np.array(ranking.popular, dtype=np.int64))
         self._popular = popular[popular >= 0].tolist()
         self._size, self._explore, self._cold_pool = slate_size, explore_share, cold_pool
+        self._pins = self._pinned_rows(pins)
 
     def draw(self, requests: Sequence[SlateRequest]) -> list[DrawnSlate]:
         """One slate per request, in order; the same request and seed give the same slate."""
@@ -80,17 +122,18 @@ class Recommender:
 
     def _draw(self, requests: Sequence[SlateRequest]) -> list[DrawnSlate]:
         with torch.inference_mode():
-            excluded = self._excluded(requests)
             batch = self._states(requests)
-            masses, sources = self._masses(batch, excluded)
+            excluded, pinned = self._excluded(requests, batch)
+            masses, rungs = self._masses(batch, excluded)
             noise = slate_noise([request.seed for request in requests], self._size)
             drawn = draw_from(masses, excluded, self._size, explore=self._explore, noise=noise)
-        rows, propensities, explored = drawn.rows.tolist(), drawn.propensity.tolist(), drawn.explored.tolist()
+        reasons = self._reasons(drawn, rungs, batch)
         slates = []
-        for i, request in enumerate(requests):
-            places = self._places(request, sources[i], batch.rows[i], rows[i], propensities[i], explored[i])
+        for i, places in enumerate(self._places(drawn, rungs, reasons)):
             if len(places) < self._size:
-                places += self._top_up(rows[i][: len(places)], excluded.rows[i], noise.pick[i, :, -1])
+                places += self._top_up(drawn.rows[i, : len(places)].tolist(), excluded.rows[i], noise.pick[i, :, -1])
+            if pinned[i]:
+                places = self._with_pins(places, pinned[i])
             slates.append(DrawnSlate(self.version, tuple(places)))
         return slates
 
@@ -100,49 +143,51 @@ class Recommender:
         (Matrix products of another shape may add in another order.)
         """
         missing = READERS_AT_ONCE - len(requests)
-        histories: list[tuple[Act, ...]] = [request.acts for request in requests] + [()] * missing
-        nows = [request.now for request in requests] + [requests[0].now] * missing
-        met = [request.met if request.met is not None else met_in(request.acts) for request in requests]
-        return state_batch(histories, nows, self._catalogue, MAX_ACTS, [*met, *([()] * missing)])
+        acts = [request.acts for request in requests] + [b""] * missing
+        met = [request.met for request in requests] + [b""] * missing
+        nows = [request.now for request in requests] + [0.0] * missing
+        return stack_states(acts, nows, met, self._catalogue, MAX_ACTS)
 
-    def _excluded(self, requests: Sequence[SlateRequest]) -> Excluded:
-        """The works that each reader has met or hidden."""
-        banned = [
-            list(request.excluded.union(act.book_id for act in request.acts if act.book_id and act.action in MEETING))
-            for request in requests
-        ]
-        is_banned = np.arange(max(map(len, banned))) < np.array([[len(book_ids)] for book_ids in banned])
-        rows = np.full(is_banned.shape, -1, dtype=np.int64)
-        rows[is_banned] = self._catalogue.rows(np.array(list(chain.from_iterable(banned)), dtype=np.int64))
-        return Excluded(rows, len(self._catalogue.book_ids))
+    def _excluded(self, requests: Sequence[SlateRequest], batch: StateBatch) -> tuple[Excluded, list[list[Pin]]]:
+        """The works that each reader has met or hidden, or has in a pinned place; and each reader's pins."""
+        hidden = work_rows([request.hidden for request in requests], self._catalogue)
+        rows = batch.met[: len(requests)]
+        if hidden.shape[1]:
+            rows = np.sort(np.concatenate([rows, hidden], axis=1), axis=1)
+            rows[:, 1:][rows[:, 1:] == rows[:, :-1]] = -1
+        pinned: list[list[Pin]] = [[] for _ in requests]
+        if self._pins:
+            free = [[each for each in self._pins if each[0] not in taken] for taken in map(set, rows.tolist())]
+            pinned = [[pin for _, pin in mine] for mine in free]
+            more = [[row for row, _ in mine] + [-1] * (len(self._pins) - len(mine)) for mine in free]
+            rows = np.concatenate([rows, np.array(more, dtype=np.int64)], axis=1)
+        return Excluded(rows, len(self._catalogue.book_ids)), pinned
 
-    def _masses(self, batch: StateBatch, excluded: Excluded) -> tuple[Masses, list[Source]]:
-        """Of the readers asked for, and which rung of the ladder each is served by: the first that can rank."""
-        sources = [Source.POPULAR] * len(excluded.rows)
+    def _masses(self, batch: StateBatch, excluded: Excluded) -> tuple[Masses, np.ndarray]:
+        """Of the readers asked for, and the rung of the ladder that serves each: the first that can rank, else -1."""
+        rungs = np.full(len(excluded.rows), -1)
         masses = None
-        for source, scorer in self._rungs.items():
-            waiting = [i for i, found in enumerate(sources) if found is Source.POPULAR]
-            answer = self._ask(scorer, batch, excluded) if waiting else None
+        for number, (_, scorer) in enumerate(self._rungs):
+            answer = self._ask(scorer, batch, excluded) if (rungs < 0).any() else None
             if answer is None:
                 continue
             answered, can_rank = answer
-            ranked = [i for i in waiting if can_rank[i]]
+            ranked = (rungs < 0) & can_rank
             if masses is None:
-                masses = Masses(answered.values[: len(sources)], answered.sums[: len(sources)])
+                masses = answered
             else:
-                masses.values[ranked], masses.sums[ranked] = answered.values[ranked], answered.sums[ranked]
-            for i in ranked:
-                sources[i] = source
+                chosen = torch.from_numpy(np.flatnonzero(ranked))
+                masses.values[chosen], masses.sums[chosen] = answered.values[chosen], answered.sums[chosen]
+            rungs[ranked] = number
         if masses is None:
-            masses = Masses.of(torch.empty(len(sources), excluded.count_works))
-        for i, source in enumerate(sources):
-            if source is Source.POPULAR:
-                # A uniform draw from the reader's pool of most popular works.
-                pool = self._free_popular(set(excluded.rows[i].tolist()), max(self._cold_pool, self._size))
-                masses.values[i] = 0.0
-                masses.values[i, pool] = 1.0
-                masses.sums[i] = block_sums(masses.values[i])
-        return masses, sources
+            masses = Masses.of(torch.empty(len(rungs), excluded.count_works))
+        for i in np.flatnonzero(rungs < 0).tolist():
+            # A uniform draw from the reader's pool of most popular works.
+            pool = self._free_popular(set(excluded.rows[i].tolist()), max(self._cold_pool, self._size))
+            masses.values[i] = 0.0
+            masses.values[i, pool] = 1.0
+            masses.sums[i] = block_sums(masses.values[i])
+        return masses, rungs
 
     def _ask(self, scorer: Scorer, batch: StateBatch, excluded: Excluded) -> tuple[Masses, np.ndarray] | None:
         """What it says, and for which readers that can be used; None where it fails or has nothing to say."""
@@ -151,7 +196,7 @@ class Recommender:
         except Exception:  # noqa: BLE001 - whatever a model's code does, readers get their slates from the next rung
             _log.exception("scorer_failed", version=self.version, scorer=type(scorer).__name__)
             return None
-        is_sound = torch.isfinite(masses.sums).all(1).numpy()
+        is_sound = np.isfinite(masses.sums.numpy()).all(1)
         if not is_sound.all():
             _log.error("scores_not_finite", version=self.version, scorer=type(scorer).__name__)
         can_rank = can_rank & is_sound
@@ -160,27 +205,43 @@ class Recommender:
     def _free_popular(self, taken: set[int], count: int) -> list[int]:
         return list(islice((row for row in self._popular if row not in taken), count))
 
-    def _places(
-        self,
-        request: SlateRequest,
-        source: Source,
-        act_rows: np.ndarray,
-        rows: list[int],
-        propensities: list[float],
-        explored: list[bool],
-    ) -> list[Place]:
-        rows = [row for row in rows if row >= 0]
-        scorer = self._rungs.get(source)
-        reasons = (
-            reasons_of(rows, scorer.vectors, request.acts, act_rows) if scorer else [("popular", None)] * len(rows)
-        )
-        places = []
-        for position, (row, (reason, anchor)) in enumerate(zip(rows, reasons, strict=True)):
-            if explored[position]:
-                places.append(self._place(row, position, propensities[position], Source.RANDOM, "explore", None))
-            else:
-                places.append(self._place(row, position, propensities[position], source, reason, anchor))
-        return places
+    def _reasons(self, drawn: Drawn, rungs: np.ndarray, batch: StateBatch) -> list[list[tuple[str, int]]]:
+        """Of each place its reason and the row of the work that it names, or -1."""
+        rows = drawn.rows.numpy()
+        reasons = [[("popular", -1)] * self._size for _ in rungs]
+        for number, (_, scorer) in enumerate(self._rungs):
+            if (rungs == number).any():
+                found = reasons_of(rows, scorer.vectors, self._lengths[number], batch)
+                reasons = [
+                    f if rung == number else r for f, r, rung in zip(found, reasons, rungs.tolist(), strict=True)
+                ]
+        return reasons
+
+    def _places(self, drawn: Drawn, rungs: np.ndarray, reasons: list[list[tuple[str, int]]]) -> list[list[Place]]:
+        rows, propensities = drawn.rows.tolist(), drawn.propensity.clamp(max=1.0).tolist()
+        explored = drawn.explored.tolist()
+        ids = self._catalogue.book_ids
+        slates: list[list[Place]] = []
+        for i, rung in enumerate(rungs.tolist()):
+            source = self._rungs[rung][0] if rung >= 0 else Source.POPULAR
+            places: list[Place] = []
+            for position, row in enumerate(rows[i]):
+                if row < 0:
+                    break
+                is_random = explored[i][position]
+                reason, anchor = ("explore", -1) if is_random else reasons[i][position]
+                places.append(
+                    Place(
+                        book_id=int(ids[row]),
+                        position=position,
+                        propensity=propensities[i][position],
+                        source=Source.RANDOM if is_random else source,
+                        reason=reason,
+                        reason_book_id=int(ids[anchor]) if anchor >= 0 else None,
+                    )
+                )
+            slates.append(places)
+        return slates
 
     def _top_up(self, rows: list[int], excluded: np.ndarray, uniforms: np.ndarray) -> list[Place]:
         """Fill what the rung above left empty: from the next most popular works, then from all, at random."""
@@ -196,17 +257,25 @@ class Recommender:
                 break
             row = free[int(uniforms[position] * len(free))]
             taken.add(row)
-            places.append(self._place(row, position, 1 / len(free), source, reason, None))
+            book_id = int(self._catalogue.book_ids[row])
+            places.append(
+                Place(book_id=book_id, position=position, propensity=1 / len(free), source=source, reason=reason)
+            )
         return places
 
-    def _place(
-        self, row: int, position: int, propensity: float, source: Source, reason: str, anchor: int | None
-    ) -> Place:
-        return Place(
-            book_id=int(self._catalogue.book_ids[row]),
-            position=position,
-            propensity=min(propensity, 1.0),
-            source=source,
-            reason=reason,
-            reason_book_id=anchor,
-        )
+    def _pinned_rows(self, pins: Sequence[Pin]) -> list[tuple[int, Pin]]:
+        """Row and pin of those that this catalogue has and that fit into a slate, by position."""
+        rows = self._catalogue.rows(np.array([pin.book_id for pin in pins], dtype=np.int64)).tolist()
+        at: dict[int, tuple[int, Pin]] = {}
+        for row, pin in zip(rows, pins, strict=True):
+            if row >= 0 and pin.position < self._size and row not in [taken for taken, _ in at.values()]:
+                at.setdefault(pin.position, (row, pin))
+        return [at[position] for position in sorted(at)]
+
+    def _with_pins(self, drawn: list[Place], pins: list[Pin]) -> list[Place]:
+        """The pinned works at their places (nearer, in a slate too short), the drawn ones in order around them."""
+        books: list[Place] = drawn[: self._size - len(pins)]
+        for pin in pins:
+            place = Place(book_id=pin.book_id, position=0, propensity=1.0, source=Source.PINNED, reason="pinned")
+            books.insert(min(pin.position, len(books)), place)
+        return [msgspec.structs.replace(place, position=position) for position, place in enumerate(books)]

@@ -14,9 +14,12 @@ class Rewards:
     version: str
     by_action: dict[Action, float]
     rate_midpoint: float
+    inferred_skip: float
 
     def of(self, event: Interaction) -> float:
         """The reward of one act; a rating is worth its stars minus the midpoint."""
+        if event.inferred:
+            return self.inferred_skip
         if event.action is Action.RATE:
             assert event.value is not None  # the contract refuses a rate without stars
             return event.value - self.rate_midpoint
@@ -30,7 +33,8 @@ def parse(raw: bytes) -> Rewards:
     missing = set(Action) - by_action.keys() - {Action.RATE}
     if missing:
         raise KeyError(f"rewards.toml has no reward for {', '.join(sorted(missing))}")
-    return Rewards(hashlib.sha256(raw).hexdigest()[:12], by_action, float(table["rate_midpoint"]))
+    version = hashlib.sha256(raw).hexdigest()[:12]
+    return Rewards(version, by_action, float(table["rate_midpoint"]), float(table["inferred_skip"]))
 
 
 @cache

@@ -48,7 +48,7 @@ def load_recommender(
         slate_size=settings.slate_size,
         explore_share=settings.explore_share,
         cold_pool=settings.cold_pool,
-        fallback=_fallback(conn, settings.fallback, ranking.catalogue),
+        fallbacks=_fallbacks(conn, settings.fallback, ranking.catalogue),
     )
 
 
@@ -75,15 +75,16 @@ def _loaded(conn: psycopg.Connection, version: str, catalogue: Catalogue) -> Sco
         return None
 
 
-def _fallback(conn: psycopg.Connection, kind: str, catalogue: Catalogue) -> Scorer | None:
+def _fallbacks(conn: psycopg.Connection, kind: str, catalogue: Catalogue) -> list[Scorer]:
     """The champion of that kind; none for `popular`, which every recommender has of the last days."""
     if kind == "popular":
-        return None
+        return []
     champion = learning.champion(conn, kind)
     if champion is None:
         _log.warning("no_fallback_champion", kind=kind, serving=POPULAR_VERSION)
-        return None
-    return _loaded(conn, champion.version, catalogue)
+        return []
+    scorer = _loaded(conn, champion.version, catalogue)
+    return [] if scorer is None else [scorer]
 
 
 def stamp(conn: psycopg.Connection) -> tuple[str | None, int]:

@@ -1,13 +1,14 @@
 """What the policy looks at: the works it ranks, and readers' last acts as arrays. Pure.
 
-Act, Act, ... --state_batch--> StateBatch (B, L) --Policy.encode--> state (B, d)
+Act, Act, ... --pack_acts--> bytes --stack_states--> StateBatch (B, L) --Policy.encode--> state (B, d)
 Catalogue (n works) --Policy.items--> item vectors (n, d)
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
+from struct import Struct
 
 import numpy as np
 
@@ -50,6 +51,35 @@ class Act:
     occurred_at: datetime
 
 
+# A reader's acts as the dataflow keeps them: bytes, a row an act, oldest first, without impressions. Bytes are joined,
+# compared and stored at next to no cost, whole batches of them become arrays at once.
+_ACT = Struct("<dfib7x")
+ACT_ROW = np.dtype([("at", "<f8"), ("reward", "<f4"), ("book_id", "<i4"), ("action", "i1")], align=True)
+ACT_BYTES = _ACT.size
+_BOOK_ID = Struct("<i")
+BOOK_ID_BYTES = _BOOK_ID.size
+NO_WORK = -1
+
+
+def pack_act(book_id: int | None, action: Action, reward: float, at: float) -> bytes:
+    """`at` in seconds since the epoch."""
+    return _ACT.pack(at, reward, NO_WORK if book_id is None else book_id, ACTION_INDEX[action])
+
+
+def pack_acts(acts: Sequence[Act]) -> bytes:
+    """The last MAX_ACTS but impressions, which say nothing of taste."""
+    kept = [act for act in acts if act.action is not Action.SHOW][-MAX_ACTS:]
+    return b"".join([pack_act(act.book_id, act.action, act.reward, act.occurred_at.timestamp()) for act in kept])
+
+
+def pack_works(book_ids: Iterable[int]) -> bytes:
+    return b"".join(map(_BOOK_ID.pack, book_ids))
+
+
+def works_of(packed: bytes) -> list[int]:
+    return np.frombuffer(packed, "<i4").tolist()
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """The active works, in ascending book_id; row i of every array is work `book_ids[i]`."""
@@ -63,6 +93,16 @@ class Catalogue:
         return {book_id: row for row, book_id in enumerate(self.book_ids.tolist())}
 
     @cached_property
+    def _row_by_id(self) -> np.ndarray | None:
+        """At book_id + 1 its row, at both ends -1 for ids below and above; None where ids lie too far apart."""
+        last = int(self.book_ids[-1])
+        if last > 8 * len(self.book_ids) + 100_000:
+            return None
+        table = np.full(last + 3, -1, dtype=np.int64)
+        table[self.book_ids + 1] = np.arange(len(self.book_ids))
+        return table
+
+    @cached_property
     def has_text(self) -> np.ndarray:
         """(n,) bool; only these works can be ranked by the policy."""
         return np.asarray(self.texts.any(axis=1))
@@ -71,6 +111,9 @@ class Catalogue:
         """Rows of many works at once; -1 where the catalogue does not have the work."""
         if not len(self.book_ids):
             return np.full(book_ids.shape, -1, dtype=np.int64)
+        table = self._row_by_id
+        if table is not None:
+            return table[(book_ids.astype(np.int64) + 1).clip(0, len(table) - 1)]
         at = np.searchsorted(self.book_ids, book_ids).clip(max=len(self.book_ids) - 1)
         return np.where(self.book_ids[at] == book_ids, at, -1)
 
@@ -87,6 +130,10 @@ class StateBatch:
     met: np.ndarray  # (B, M) int64 catalogue rows of all works met since the last reset, each once, -1 is padding
 
 
+def first_of(batch: StateBatch, count: int) -> StateBatch:
+    return StateBatch(*(getattr(batch, field.name)[:count] for field in fields(StateBatch)))
+
+
 def gap_bucket(seconds: np.ndarray) -> np.ndarray:
     return np.searchsorted(GAP_EDGES_S, seconds, side="right").astype(np.int64)
 
@@ -98,30 +145,33 @@ def state_batch(
     length: int | None = None,
     met: Sequence[Sequence[int]] | None = None,
 ) -> StateBatch:
-    """What the policy sees of each reader at that moment; impressions are left out, they say nothing of taste.
+    """What the policy sees of each reader at that moment.
 
     `length` of the batch, at least MAX_ACTS; unset: as long as the longest history. `met`: book_ids of all works that
     each reader met, in the order of their first meeting; unset: those of the histories.
     """
-    kept = [[act for act in acts if act.action is not Action.SHOW][-MAX_ACTS:] for acts in histories]
+    acts = [pack_acts(history) for history in histories]
+    known = [met_in(history) for history in histories] if met is None else met
+    works = [pack_works(book_ids[-MAX_MET:]) for book_ids in known]
     if length is None:
-        length = max(1, *(len(acts) for acts in kept)) if kept else 1
-    shape = (len(kept), length)
-    rows, actions = np.full(shape, -1, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    rewards, seconds = np.zeros(shape, dtype=np.float32), np.zeros(shape)
-    present = np.zeros(shape, dtype=bool)
-    row_of = catalogue.row_of
-    for i, (acts, now) in enumerate(zip(kept, nows, strict=True)):
-        if not acts:
-            continue
-        start = length - len(acts)
-        rows[i, start:] = [row_of.get(act.book_id, -1) if act.book_id is not None else -1 for act in acts]
-        actions[i, start:] = [ACTION_INDEX[act.action] for act in acts]
-        rewards[i, start:] = [act.reward for act in acts]
-        seconds[i, start:] = [(now - act.occurred_at).total_seconds() for act in acts]
-        present[i, start:] = True
-    known = met if met is not None else [met_in(acts) for acts in histories]
-    return StateBatch(rows, actions, rewards, gap_bucket(seconds), present, _met_rows(known, catalogue))
+        length = max([1, *(len(packed) // ACT_BYTES for packed in acts)])
+    return stack_states(acts, [now.timestamp() for now in nows], works, catalogue, length)
+
+
+def stack_states(
+    acts: Sequence[bytes], nows: Sequence[float], met: Sequence[bytes], catalogue: Catalogue, length: int
+) -> StateBatch:
+    """`state_batch` of packed acts and met works, and the moments in seconds since the epoch."""
+    counts = [len(packed) // ACT_BYTES for packed in acts]
+    present = _right_aligned(counts, length)
+    rows, actions = np.full(present.shape, -1, dtype=np.int64), np.zeros(present.shape, dtype=np.int64)
+    rewards, gaps = np.zeros(present.shape, dtype=np.float32), np.zeros(present.shape, dtype=np.int64)
+    all_acts = np.frombuffer(b"".join(acts), ACT_ROW)
+    if len(all_acts):
+        rows[present], actions[present] = catalogue.rows(all_acts["book_id"]), all_acts["action"]
+        rewards[present] = all_acts["reward"]
+        gaps[present] = gap_bucket(np.repeat(np.array(nows), counts) - all_acts["at"])
+    return StateBatch(rows, actions, rewards, gaps, present, work_rows(met, catalogue))
 
 
 def met_in(acts: Sequence[Act]) -> tuple[int, ...]:
@@ -130,11 +180,16 @@ def met_in(acts: Sequence[Act]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(met))
 
 
-def _met_rows(met: Sequence[Sequence[int]], catalogue: Catalogue) -> np.ndarray:
-    """(B, M) right-aligned: the work met last is in the last column."""
-    latest = [book_ids[-MAX_MET:] for book_ids in met]
-    rows = np.full((len(latest), max(map(len, latest), default=0)), -1, dtype=np.int64)
-    is_work = np.arange(rows.shape[1]) >= rows.shape[1] - np.array([[len(book_ids)] for book_ids in latest], dtype=int)
+def work_rows(works: Sequence[bytes], catalogue: Catalogue) -> np.ndarray:
+    """(B, M) catalogue rows of B packed lists of works, right-aligned: the last of each is in the last column."""
+    counts = [len(packed) // BOOK_ID_BYTES for packed in works]
+    is_work = _right_aligned(counts, max(counts, default=0))
+    rows = np.full(is_work.shape, -1, dtype=np.int64)
     if rows.size:
-        rows[is_work] = catalogue.rows(np.array([book_id for ids in latest for book_id in ids], dtype=np.int64))
+        rows[is_work] = catalogue.rows(np.frombuffer(b"".join(works), "<i4"))
     return rows
+
+
+def _right_aligned(counts: Sequence[int], length: int) -> np.ndarray:
+    """(B, length) bool: True in the last `count` columns of each row."""
+    return np.arange(length) >= length - np.array(counts, dtype=np.int64).reshape(-1, 1)

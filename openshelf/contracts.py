@@ -21,6 +21,7 @@ MAX_EARLY = timedelta(minutes=5)
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SLATE_NAMESPACE = uuid.UUID("5b0f6f1e-6d5c-4e0e-9d0a-0b5e1f5a7c11")
+_SKIP_NAMESPACE = uuid.UUID("9c7f3a52-20b5-4a57-8a8e-6c1b8b1f0d3e")
 
 ReaderKey = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_\-]+$")]
 UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -171,6 +172,11 @@ def parse_slate(raw: bytes) -> Slate:
 def slate_id_of(event_id: uuid.UUID) -> uuid.UUID:
     """The slate an event triggers: the same on every replay."""
     return uuid.uuid5(_SLATE_NAMESPACE, str(event_id))
+
+
+def skip_id_of(slate_id: uuid.UUID, position: int) -> uuid.UUID:
+    """The skip that is inferred for a place, at most once: the same on every replay."""
+    return uuid.uuid5(_SKIP_NAMESPACE, f"{slate_id}/{position}")
 
 
 def new_event_id() -> uuid.UUID:

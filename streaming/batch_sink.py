@@ -11,7 +11,7 @@ from openshelf.database import stream
 from openshelf.database.stream import Batch, DeadLetterRow, SessionRow, SlateRow
 from streaming.acts import BadAct, RawAct
 from streaming.patience import PatientConnection
-from streaming.session_logic import EndedSessions
+from streaming.session_logic import EndedSessions, InferredSkips
 from streaming.slates import DrawnAct
 
 CONSUMER = "sessions"
@@ -20,7 +20,7 @@ MAX_ACTS = 1_000
 
 _log = structlog.get_logger(__name__)
 
-Outcome = DrawnAct | EndedSessions | BadAct
+Outcome = DrawnAct | EndedSessions | InferredSkips | BadAct
 
 
 class Publisher(Protocol):
@@ -35,11 +35,12 @@ def batch_of(outcomes: Sequence[Outcome]) -> Batch:
     bad = [outcome for outcome in outcomes if isinstance(outcome, BadAct)]
     sessions: dict[object, SessionRow] = {}
     for outcome in outcomes:
-        if not isinstance(outcome, BadAct):
+        if isinstance(outcome, DrawnAct | EndedSessions):
             rows = outcome.sessions if isinstance(outcome, DrawnAct) else outcome.rows
             sessions |= {row.session_id: row for row in rows}
+    skips = [row for outcome in outcomes if isinstance(outcome, InferredSkips) for row in outcome.rows]
     return Batch(
-        interactions=[act.taken.row() for act in acts],
+        interactions=[*[act.taken.row() for act in acts], *skips],
         # Sorted: two workers that touch the same rows take them in the same order.
         sessions=sorted(sessions.values(), key=lambda row: row.session_id),
         slates=[act.slate for act in acts if act.slate],

@@ -2,20 +2,21 @@
 
 import pickle
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bytewax.operators import StatefulBatchLogic
 
 from openshelf import readers
+from openshelf.contracts import Interaction
 from openshelf.database.reader_history import StoredAct
-from openshelf.database.stream import SessionRow
+from openshelf.database.stream import InteractionRow, SessionRow
 from streaming import session_state
 from streaming.acts import TakenAct
-from streaming.session_state import Change, SessionState
+from streaming.session_state import Change, Rules, SessionState
 
 # A snapshot of another layout is not read; the reader's state is made anew from the stored acts.
-STATE_VERSION = 1
+STATE_VERSION = 2
 # Someone with a history who stays away this long leaves memory; the stored acts bring the state back.
 IDLE_EVICTION = timedelta(hours=12)
 
@@ -37,39 +38,59 @@ class EndedSessions:
     rows: tuple[SessionRow, ...]
 
 
-class SessionLogic(StatefulBatchLogic[TakenAct, MovedAct | EndedSessions, Snapshot]):
+@dataclass(frozen=True, slots=True)
+class InferredSkips:
+    rows: tuple[InteractionRow, ...]
+
+
+Moved = MovedAct | EndedSessions | InferredSkips
+
+
+class SessionLogic(StatefulBatchLogic[TakenAct, Moved, Snapshot]):
     def __init__(
-        self, snapshot: Snapshot | None, history: History, clock: Callable[[], datetime], silence: timedelta
+        self, snapshot: Snapshot | None, history: History, clock: Callable[[], datetime], rules: Rules
     ) -> None:
         version, pickled = snapshot or (STATE_VERSION, None)
         # Our own recovery store, readable by the owner only.
         known = version == STATE_VERSION and pickled
         self._state: SessionState | None = pickle.loads(pickled) if known and pickled else None  # noqa: S301
-        self._history, self._clock, self._silence = history, clock, silence
-        # By the clock, not by the acts: while an old log is replayed nobody falls silent.
+        self._history, self._clock, self._rules = history, clock, rules
+        # By the clock, not by the acts, and anew after a start: while acts wait in the log nobody falls silent.
         self._touched_at = clock()
         self._has_open_session = True
 
-    def on_batch(self, values: list[TakenAct]) -> tuple[Iterable[MovedAct | EndedSessions], bool]:
-        moved: list[MovedAct] = []
+    def on_batch(self, values: list[TakenAct]) -> tuple[Iterable[Moved], bool]:
+        moved: list[Moved] = []
         state = self._state or self._rebuilt(values[0])
         for taken in values:
-            state, change = session_state.apply(state, taken.event, taken.reward, self._silence)
+            raw = taken.raw
+            state, change = session_state.apply(
+                state, taken.event, taken.reward, self._rules, raw.log_offset, raw.received_at
+            )
             if change:
+                if change.skips:
+                    moved.append(InferredSkips(tuple(self._skip_row(skip, taken) for skip in change.skips)))
                 moved.append(MovedAct(taken, change))
         self._state = state
         self._touched_at, self._has_open_session = self._clock(), True
         return moved, self.RETAIN
+
+    def _skip_row(self, skip: Interaction, taken: TakenAct) -> InteractionRow:
+        """As stored: it has no place in the log, and follows from an act that has."""
+        raw = replace(taken.raw, log_partition=None, log_offset=None)
+        return TakenAct(skip, self._rules.inferred_skip, taken.rewards_version, raw).row()
 
     def _rebuilt(self, first: TakenAct) -> SessionState:
         """The state before the first act seen: of a reader with a history, what the stored acts make of it."""
         state = SessionState(first.event.reader_key)
         if not readers.is_session_key(state.reader_key):
             for act in self._history(first):
-                state, _ = session_state.apply(state, act.event, act.reward, self._silence)
+                state, _ = session_state.apply(
+                    state, act.event, act.reward, self._rules, act.log_offset, act.received_at
+                )
         return state
 
-    def on_notify(self) -> tuple[Iterable[MovedAct | EndedSessions], bool]:
+    def on_notify(self) -> tuple[Iterable[Moved], bool]:
         if self._state is None or not self._has_open_session:
             return (), self.DISCARD
         self._state, rows = session_state.expire(self._state)
@@ -77,7 +98,7 @@ class SessionLogic(StatefulBatchLogic[TakenAct, MovedAct | EndedSessions, Snapsh
         return ([EndedSessions(rows)] if rows else []), self._state is None
 
     def notify_at(self) -> datetime:
-        return self._touched_at + (self._silence if self._has_open_session else IDLE_EVICTION)
+        return self._touched_at + (self._rules.silence if self._has_open_session else IDLE_EVICTION)
 
     def snapshot(self) -> Snapshot:
         return STATE_VERSION, pickle.dumps(self._state, protocol=5) if self._state else None

@@ -14,6 +14,7 @@ from models.rewards import Rewards
 from streaming.acts import BadAct, RawAct, TakenAct, take
 from streaming.batch_sink import Outcome
 from streaming.session_logic import History, SessionLogic
+from streaming.session_state import Rules
 from streaming.slates import CurrentRecommender, draw_slates
 
 # The recovery store hangs on these names.
@@ -45,6 +46,7 @@ def build_flow(
     def take_all(raws: list[RawAct]) -> list[TakenAct | BadAct]:
         return [take(raw, rewards) for raw in raws]
 
+    rules = Rules(silence, rewards.inferred_skip)
     flow = Dataflow(FLOW_ID)
     raws = op.input("read_acts", flow, source)
     # RawAct
@@ -54,12 +56,12 @@ def build_flow(
     # trues TakenAct, falses BadAct
     keyed = op.key_on("key_by_reader", parted.trues, lambda act: act.event.reader_key)
     # reader_key and TakenAct
-    moved = op.stateful_batch("move_sessions", keyed, lambda snapshot: SessionLogic(snapshot, history, clock, silence))
-    # reader_key and MovedAct | EndedSessions
+    moved = op.stateful_batch("move_sessions", keyed, lambda snapshot: SessionLogic(snapshot, history, clock, rules))
+    # reader_key and MovedAct | EndedSessions | InferredSkips
     drawn = op.flat_map_batch("draw_slates", moved, partial(draw_slates, recommender))
-    # DrawnAct | EndedSessions
+    # DrawnAct | EndedSessions | InferredSkips
     outcomes = op.merge("join_dead_letters", drawn, cast("Stream[BadAct]", parted.falses))
-    # DrawnAct | EndedSessions | BadAct
+    # DrawnAct | EndedSessions | InferredSkips | BadAct
     op.output("store_batch", outcomes, sink)
     return flow
 

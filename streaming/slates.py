@@ -9,7 +9,7 @@ from models.recommender import DrawnSlate, Recommender, SlateRequest
 from openshelf.contracts import Slate, Surface, slate_id_of
 from openshelf.database.stream import SessionRow, SlateRow
 from streaming.acts import TakenAct
-from streaming.session_logic import EndedSessions, MovedAct
+from streaming.session_logic import EndedSessions, InferredSkips, Moved, MovedAct
 
 # Rows of a draw are as wide as the catalogue: this bounds the memory of one.
 MAX_DRAW = 256
@@ -29,16 +29,16 @@ class DrawnAct:
 
 
 def draw_slates(
-    current: CurrentRecommender, moved: Sequence[tuple[str, MovedAct | EndedSessions]]
-) -> list[DrawnAct | EndedSessions]:
+    current: CurrentRecommender, moved: Sequence[tuple[str, Moved]]
+) -> list[DrawnAct | EndedSessions | InferredSkips]:
     """A slate for each act that asks for one; the order stays."""
     values = [value for _, value in moved]
     requests = [v.change.request for v in values if isinstance(v, MovedAct) and v.change.request]
     recommender = current()
     drawn = iter(_draw_all(recommender, requests) if recommender else [None] * len(requests))
-    out: list[DrawnAct | EndedSessions] = []
+    out: list[DrawnAct | EndedSessions | InferredSkips] = []
     for value in values:
-        if isinstance(value, EndedSessions):
+        if not isinstance(value, MovedAct):
             out.append(value)
             continue
         slate = next(drawn) if value.change.request else None
@@ -62,7 +62,7 @@ def _draw_all(recommender: Recommender, requests: Sequence[SlateRequest]) -> lis
 def _slate_row(moved: MovedAct, drawn: DrawnSlate) -> SlateRow:
     event = moved.taken.event
     slate = Slate(
-        slate_id=slate_id_of(event.event_id),
+        slate_id=moved.change.slate_id or slate_id_of(event.event_id),
         reader_key=event.reader_key,
         session_id=event.session_id,
         created_at=event.occurred_at,

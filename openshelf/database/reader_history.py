@@ -12,10 +12,12 @@ from openshelf.contracts import Action, Interaction, Surface
 
 @dataclass(frozen=True)
 class StoredAct:
-    """One interaction as stored, for rebuilding a reader's state."""
+    """One interaction as stored, for rebuilding a reader's state; `log_offset` if it came through the log."""
 
     event: Interaction
     reward: float
+    log_offset: int | None
+    received_at: datetime
 
 
 @dataclass(frozen=True)
@@ -26,20 +28,27 @@ class _Act:
     action: str
     book_id: int | None
     surface: str
+    slate_id: UUID | None
+    position: int | None
     value: float | None
     reward: float
-    inferred: bool
+    log_offset: int | None
+    received_at: datetime
 
 
 def stored_acts(
     conn: psycopg.Connection, reader_key: str, *, before_offset: int | None, limit: int = 20_000
 ) -> list[StoredAct]:
-    """A reader's newest stored acts in the order of the log, those before `before_offset` if it is given."""
+    """A reader's newest stored acts in the order of the log, those before `before_offset` if it is given.
+
+    Without inferred skips: these follow from the others.
+    """
     with conn.cursor(row_factory=class_row(_Act)) as cursor:
         rows = cursor.execute(
-            """select event_id, occurred_at, session_id, action, book_id, surface, value, reward::float8, inferred
+            """select event_id, occurred_at, session_id, action, book_id, surface, slate_id, position, value,
+                      reward::float8, log_offset, received_at
                from stream.interactions
-               where reader_key = %(reader_key)s
+               where reader_key = %(reader_key)s and not inferred
                    and (%(before)s::bigint is null or log_offset < %(before)s)
                order by log_offset desc nulls last, received_at desc
                limit %(limit)s""",
@@ -55,10 +64,13 @@ def stored_acts(
                 action=Action(row.action),
                 book_id=row.book_id,
                 surface=Surface(row.surface),
+                slate_id=row.slate_id,
+                position=row.position,
                 value=row.value,
-                inferred=row.inferred,
             ),
             row.reward,
+            row.log_offset,
+            row.received_at,
         )
         for row in reversed(rows)
     ]

@@ -5,7 +5,7 @@ Bulk rows travel as one JSON document a table (encoded in C, taken apart by the 
 the work of a parameter per value in the dataflow's process.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import LiteralString
@@ -51,6 +51,7 @@ class SessionRow(msgspec.Struct, frozen=True):
     ended_at: datetime | None
     count_acts: int
     count_shows: int
+    count_inferred: int
     reward: float
 
 
@@ -121,11 +122,12 @@ def _store_sessions(conn: psycopg.Connection, rows: Sequence[SessionRow]) -> Non
     # until a later act reopens the session.
     conn.execute(
         """insert into stream.sessions as known (
-               session_id, reader_key, arm, started_at, last_act_at, ended_at, count_acts, count_shows, reward
+               session_id, reader_key, arm, started_at, last_act_at, ended_at, count_acts, count_shows,
+               count_inferred, reward
            )
            select * from json_to_recordset(%s::json) as session (
                session_id uuid, reader_key text, arm text, started_at timestamptz, last_act_at timestamptz,
-               ended_at timestamptz, count_acts int, count_shows int, reward real
+               ended_at timestamptz, count_acts int, count_shows int, count_inferred int, reward real
            )
            on conflict (session_id) do update set
                started_at = least(known.started_at, excluded.started_at),
@@ -136,6 +138,7 @@ def _store_sessions(conn: psycopg.Connection, rows: Sequence[SessionRow]) -> Non
                ),
                count_acts = greatest(known.count_acts, excluded.count_acts),
                count_shows = greatest(known.count_shows, excluded.count_shows),
+               count_inferred = greatest(known.count_inferred, excluded.count_inferred),
                reward = case
                    when excluded.count_acts + excluded.count_shows >= known.count_acts + known.count_shows
                    then excluded.reward else known.reward
@@ -144,41 +147,58 @@ def _store_sessions(conn: psycopg.Connection, rows: Sequence[SessionRow]) -> Non
     )
 
 
+class _SlateRow(msgspec.Struct, frozen=True):
+    """A slate as it lies in its table: arrays by place."""
+
+    slate_id: UUID
+    event_id: UUID
+    reader_key: str
+    session_id: UUID
+    created_at: datetime
+    policy_version: str
+    arm: str
+    surface: str
+    event_received_at: datetime
+    book_ids: list[int]
+    propensities: list[float]
+    sources: list[str]
+    reasons: list[str]
+    reason_book_ids: list[int | None]
+
+
+def _slate_row(row: SlateRow) -> _SlateRow:
+    slate = row.slate
+    return _SlateRow(
+        slate_id=slate.slate_id,
+        event_id=row.event_id,
+        reader_key=slate.reader_key,
+        session_id=slate.session_id,
+        created_at=slate.created_at,
+        policy_version=slate.policy_version,
+        arm=slate.arm,
+        surface=slate.surface,
+        event_received_at=row.event_received_at,
+        book_ids=[place.book_id for place in slate.places],
+        propensities=[place.propensity for place in slate.places],
+        sources=[place.source for place in slate.places],
+        reasons=[place.reason for place in slate.places],
+        reason_book_ids=[place.reason_book_id for place in slate.places],
+    )
+
+
 def _store_slates(conn: psycopg.Connection, rows: Sequence[SlateRow]) -> None:
-    # Places go in only with a slate that is new: a replay under another policy must not mix two draws.
     conn.execute(
-        """with drawn as materialized (
-               select * from json_to_recordset(%s::json) as row (
-                   slate json, event_id uuid, event_received_at timestamptz
-               )
-           ),
-           fresh as (
-               insert into stream.slates (
-                   slate_id, event_id, reader_key, session_id, created_at, policy_version, arm, surface,
-                   event_received_at
-               )
-               select slate.slate_id, drawn.event_id, slate.reader_key, slate.session_id, slate.created_at,
-                      slate.policy_version, slate.arm, slate.surface, drawn.event_received_at
-               from drawn cross join lateral json_to_record(drawn.slate) as slate (
-                   slate_id uuid, reader_key text, session_id uuid, created_at timestamptz, policy_version text,
-                   arm text, surface text
-               )
-               on conflict (slate_id) do nothing
-               returning slate_id
+        """insert into stream.slates (
+               slate_id, event_id, reader_key, session_id, created_at, policy_version, arm, surface,
+               event_received_at, book_ids, propensities, sources, reasons, reason_book_ids
            )
-           insert into stream.slate_places (
-               slate_id, position, book_id, propensity, source, reason, reason_book_id
+           select * from json_to_recordset(%s::json) as slate (
+               slate_id uuid, event_id uuid, reader_key text, session_id uuid, created_at timestamptz,
+               policy_version text, arm text, surface text, event_received_at timestamptz, book_ids int[],
+               propensities double precision[], sources text[], reasons text[], reason_book_ids int[]
            )
-           select fresh.slate_id, place.position, place.book_id, place.propensity, place.source, place.reason,
-                  place.reason_book_id
-           from fresh
-           join drawn on (drawn.slate ->> 'slate_id')::uuid = fresh.slate_id
-           cross join lateral json_to_recordset(drawn.slate -> 'places') as place (
-               position smallint, book_id int, propensity double precision, source text, reason text,
-               reason_book_id int
-           )
-           on conflict (slate_id, position) do nothing""",
-        [_json(rows)],
+           on conflict (slate_id) do nothing""",
+        [_json([_slate_row(row) for row in rows])],
     )
 
 
@@ -191,7 +211,7 @@ def _store_dead_letter(conn: psycopg.Connection, letter: DeadLetterRow) -> None:
 
 
 @dataclass(frozen=True)
-class _SlatePlace:
+class _StoredSlate:
     slate_id: UUID
     event_id: UUID
     reader_key: str
@@ -200,76 +220,59 @@ class _SlatePlace:
     policy_version: str
     arm: str
     surface: str
-    position: int | None
-    book_id: int | None
-    propensity: float | None
-    source: str | None
-    reason: str | None
-    reason_book_id: int | None
+    book_ids: list[int]
+    propensities: list[float]
+    sources: list[str]
+    reasons: list[str]
+    reason_book_ids: list[int | None]
 
 
-_SLATE_PLACES: LiteralString = """
-    select slate.slate_id, slate.event_id, slate.reader_key, slate.session_id, slate.created_at, slate.policy_version,
-           slate.arm, slate.surface, place.position, place.book_id, place.propensity, place.source, place.reason,
-           place.reason_book_id
-    from slate left join stream.slate_places as place using (slate_id)
-    order by slate.slate_id, place.position"""
+_SLATE: LiteralString = """
+    select slate_id, event_id, reader_key, session_id, created_at, policy_version, arm, surface, book_ids, propensities,
+           sources, reasons, reason_book_ids
+    from stream.slates"""
 
 
 def latest_slate(conn: psycopg.Connection, reader_key: str, session_id: UUID | None = None) -> Slate | None:
     """The slate of the reader's newest act, of one session if given."""
-    with conn.cursor(row_factory=class_row(_SlatePlace)) as cursor:
-        rows = cursor.execute(
-            "with slate as ("
-            "    select * from stream.slates"
-            "    where reader_key = %(reader_key)s"
-            "        and (%(session_id)s::uuid is null or session_id = %(session_id)s)"
-            "    order by created_at desc, stored_at desc limit 1"
-            f") {_SLATE_PLACES}",
+    with conn.cursor(row_factory=class_row(_StoredSlate)) as cursor:
+        row = cursor.execute(
+            f"""{_SLATE} where reader_key = %(reader_key)s
+                    and (%(session_id)s::uuid is null or session_id = %(session_id)s)
+                order by created_at desc, stored_at desc limit 1""",
             {"reader_key": reader_key, "session_id": session_id},
-        ).fetchall()
-    return next(iter(_slates(rows, key=lambda row: row.slate_id).values()), None)
+        ).fetchone()
+    return row and _slate(row)
 
 
 def slates_of_events(conn: psycopg.Connection, event_ids: Sequence[UUID]) -> dict[UUID, Slate]:
     """The slates that these acts triggered, by event_id; acts without one (yet) are absent."""
-    with conn.cursor(row_factory=class_row(_SlatePlace)) as cursor:
+    with conn.cursor(row_factory=class_row(_StoredSlate)) as cursor:
         rows = cursor.execute(
-            f"with slate as (select * from stream.slates where slate_id = any(%s)) {_SLATE_PLACES}",
-            [[contracts.slate_id_of(event_id) for event_id in event_ids]],
+            f"{_SLATE} where slate_id = any(%s)", [[contracts.slate_id_of(event_id) for event_id in event_ids]]
         ).fetchall()
-    return _slates(rows, key=lambda row: row.event_id)
+    return {row.event_id: _slate(row) for row in rows}
 
 
-def _slates(rows: Sequence[_SlatePlace], key: Callable[[_SlatePlace], UUID]) -> dict[UUID, Slate]:
-    grouped: dict[UUID, list[_SlatePlace]] = {}
-    for row in rows:
-        grouped.setdefault(key(row), []).append(row)
-    return {
-        found: Slate(
-            slate_id=first.slate_id,
-            reader_key=first.reader_key,
-            session_id=first.session_id,
-            created_at=first.created_at,
-            policy_version=first.policy_version,
-            arm=first.arm,
-            surface=Surface(first.surface),
-            places=tuple(place for row in mine if (place := _place(row))),
-        )
-        for found, mine in grouped.items()
-        for first in mine[:1]
-    }
-
-
-def _place(row: _SlatePlace) -> Place | None:
-    """The place of a joined row; None for a slate without places."""
-    if row.book_id is None or row.position is None or row.propensity is None or not row.source or row.reason is None:
-        return None
-    return Place(
-        book_id=row.book_id,
-        position=row.position,
-        propensity=row.propensity,
-        source=Source(row.source),
-        reason=row.reason,
-        reason_book_id=row.reason_book_id,
+def _slate(row: _StoredSlate) -> Slate:
+    places = zip(row.book_ids, row.propensities, row.sources, row.reasons, row.reason_book_ids, strict=True)
+    return Slate(
+        slate_id=row.slate_id,
+        reader_key=row.reader_key,
+        session_id=row.session_id,
+        created_at=row.created_at,
+        policy_version=row.policy_version,
+        arm=row.arm,
+        surface=Surface(row.surface),
+        places=tuple(
+            Place(
+                book_id=book_id,
+                position=position,
+                propensity=propensity,
+                source=Source(source),
+                reason=reason,
+                reason_book_id=reason_book_id,
+            )
+            for position, (book_id, propensity, source, reason, reason_book_id) in enumerate(places)
+        ),
     )

@@ -33,16 +33,25 @@ def store_slate(
     """A slate as the dataflow writes it: (book_id, reason, reason_book_id) in order."""
     event_id = new_event_id()
     now = utc_now()
+    book_ids, reasons, reason_book_ids = ([place[i] for place in places] for i in range(3))
     conn.execute(
         """insert into stream.slates (slate_id, event_id, reader_key, session_id, created_at, policy_version, arm,
-               surface, event_received_at) values (%s, %s, %s, %s, %s, 'policy-0001', 'champion', 'for_you', %s)""",
-        [slate_id_of(event_id), event_id, reader_key, session_id, now, now],
+               surface, event_received_at, book_ids, propensities, sources, reasons, reason_book_ids)
+           values (%s, %s, %s, %s, %s, 'policy-0001', 'champion', 'for_you', %s, %s, %s, %s, %s, %s)""",
+        [
+            slate_id_of(event_id),
+            event_id,
+            reader_key,
+            session_id,
+            now,
+            now,
+            book_ids,
+            [0.1] * len(places),
+            ["policy"] * len(places),
+            reasons,
+            reason_book_ids,
+        ],
     )
-    for position, (book_id, reason, reason_book_id) in enumerate(places):
-        conn.execute(
-            "insert into stream.slate_places values (%s, %s, %s, 0.1, 'policy', %s, %s)",
-            [slate_id_of(event_id), position, book_id, reason, reason_book_id],
-        )
     conn.commit()
 
 

@@ -57,8 +57,10 @@ def store_history(conn: psycopg.Connection, slates: list[SeenSlate], acts: list[
     with conn.cursor() as cursor:
         cursor.executemany(
             """insert into stream.slates (slate_id, event_id, reader_key, session_id, created_at, policy_version, arm,
-                   surface, event_received_at, stored_at)
-               values (%s, gen_random_uuid(), %s, %s, %s, 'policy-0001', 'champion', 'for_you', %s, %s)""",
+                   surface, event_received_at, stored_at, book_ids, propensities, sources, reasons, reason_book_ids)
+               values (%s, gen_random_uuid(), %s, %s, %s, 'policy-0001', 'champion', 'for_you', %s, %s, %s, %s,
+                   array_fill('policy'::text, array[%s]), array_fill('new_to_you'::text, array[%s]),
+                   array_fill(null::int, array[%s]))""",
             [
                 (
                     s.slate_id,
@@ -67,17 +69,11 @@ def store_history(conn: psycopg.Connection, slates: list[SeenSlate], acts: list[
                     s.created_at + later,
                     s.created_at + later,
                     s.stored_at + later,
+                    s.book_ids,
+                    s.propensities,
+                    *[len(s.book_ids)] * 3,
                 )
                 for s in slates
-            ],
-        )
-        cursor.executemany(
-            """insert into stream.slate_places (slate_id, position, book_id, propensity, source, reason)
-               values (%s, %s, %s, %s, 'policy', 'new_to_you')""",
-            [
-                (s.slate_id, position, book_id, propensity)
-                for s in slates
-                for position, (book_id, propensity) in enumerate(zip(s.book_ids, s.propensities, strict=True))
             ],
         )
         cursor.executemany(

@@ -110,7 +110,7 @@ def test_the_ranker_sees_each_glad_act_once_where_it_was_last_in_order_of_time()
 
 
 def served(conn: psycopg.Connection, version: str | None = None, count: int = 40) -> list[DrawnSlate]:
-    requests = [SlateRequest(f"r_{s}", (act(10), act(16)), frozenset(), START, s) for s in range(count)]
+    requests = [SlateRequest.of(f"r_{s}", (act(10), act(16)), frozenset(), START, s) for s in range(count)]
     return load_recommender(conn, START + timedelta(days=1), version=version).draw(requests)
 
 
@@ -174,7 +174,7 @@ def sources(slates: list[DrawnSlate]) -> set[Source]:
 
 def test_a_place_of_the_fallback_is_stored_as_one(conn: psycopg.Connection) -> None:
     check = conn.execute(
-        "select pg_get_constraintdef(oid) from pg_constraint where conname = 'slate_places_source_check'"
+        "select pg_get_constraintdef(oid) from pg_constraint where conname = 'slates_sources_check'"
     ).fetchone()
 
     assert check

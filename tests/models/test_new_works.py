@@ -51,7 +51,7 @@ def put_into_library(conn: psycopg.Connection, folder: Path, placed: list[Placed
 
 def slates_of_a_reader_of(conn: psycopg.Connection, group: int) -> list[DrawnSlate]:
     liked = tuple(act(number) for number in range(1, COUNT_WORKS + 1) if group_of(number) == group)[:3]
-    asked = [SlateRequest("r_test", liked, frozenset(), START, seed) for seed in range(SLATES)]
+    asked = [SlateRequest.of("r_test", liked, frozenset(), START, seed) for seed in range(SLATES)]
     return load_recommender(conn, LATER).draw(asked)
 
 

@@ -34,12 +34,12 @@ def recommender(
         slate_size=12,
         explore_share=explore,
         cold_pool=20,
-        fallback=fallback,
+        fallbacks=[fallback] if fallback else [],
     )
 
 
 def request(*acts: Act, excluded: frozenset[int] = frozenset(), seed: int = 1) -> SlateRequest:
-    return SlateRequest("r_test", acts, excluded, START, seed)
+    return SlateRequest.of("r_test", acts, excluded, START, seed)
 
 
 class Broken(Policy):
@@ -179,7 +179,7 @@ def test_impressions_among_the_acts_do_not_shift_reasons_to_other_works() -> Non
 
 
 def test_time_passing_and_unknown_works_do_no_harm() -> None:
-    asked = SlateRequest("r", (act(999), act(10)), frozenset({12345}), START + timedelta(days=900), 2**63 - 1)
+    asked = SlateRequest.of("r", (act(999), act(10)), frozenset({12345}), START + timedelta(days=900), 2**63 - 1)
 
     assert len(recommender(newborn()).draw([asked])[0].places) == 12
 

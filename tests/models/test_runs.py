@@ -125,7 +125,7 @@ def test_new_works_can_be_drawn_after_the_catalogue_grew_and_training_goes_on(le
     store_history(learned, *renamed(*logged_world(20, seed=4)), days=1)
 
     run_policy(learned, TrainConfig(epochs=1), 42, LATER)
-    requests = [SlateRequest("r", (act(7),), frozenset(), START, seed) for seed in range(200)]
+    requests = [SlateRequest.of("r", (act(7),), frozenset(), START, seed) for seed in range(200)]
     drawn = load_recommender(learned, LATER).draw(requests)
 
     assert book_id
@@ -147,8 +147,8 @@ def test_saved_and_loaded_the_policy_scores_and_draws_as_the_trainer_s_did(learn
     version = "policy-0002"
     policies = [registry.load_policy(learned, version) for _ in range(2)]
     catalogue = load_ranking(learned, LATER).catalogue
-    request = SlateRequest("r", (act(7), act(13)), frozenset(), START, 5)
-    batch, nothing = state_batch([request.acts], [START], catalogue), Excluded(np.empty((1, 0), np.int64), 60)
+    request = SlateRequest.of("r", (act(7), act(13)), frozenset(), START, 5)
+    batch, nothing = state_batch([(act(7), act(13))], [START], catalogue), Excluded(np.empty((1, 0), np.int64), 60)
 
     with torch.inference_mode():
         logits = [p.rank(i, batch) for p in policies for i in [p.items(catalogue)]]

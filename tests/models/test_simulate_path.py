@@ -75,7 +75,7 @@ def test_simulated_history_is_the_dataflows_own_and_goes_on_where_it_stopped(lib
     report = run_simulate("--readers", "10", "--days", "6", "--start-days-ago", "12", "--seed", "4")
 
     assert report["sessions"] > 10
-    assert report["acts"] == number(library, "select count(*) from stream.interactions")
+    assert report["acts"] == number(library, "select count(*) from stream.interactions where not inferred")
     assert report["slates"] == number(library, "select count(*) from stream.slates")
     assert number(library, "select count(*) from stream.dead_letters") == 0
     assert report["sessions"] == number(library, "select count(distinct session_id) from stream.interactions")
@@ -94,7 +94,9 @@ def test_simulated_history_is_the_dataflows_own_and_goes_on_where_it_stopped(lib
 
     more = run_simulate("--readers", "10", "--days", "6", "--start-days-ago", "6", "--seed", "4")
 
-    assert report["acts"] + more["acts"] == number(library, "select count(*) from stream.interactions")
+    assert report["acts"] + more["acts"] == number(
+        library, "select count(*) from stream.interactions where not inferred"
+    )
     lives = json.loads((get_settings().home / "simulation.json").read_text())
     assert lives["runs"] == 2
     counts = [life["count_sessions"] for life in lives["readers"].values()]

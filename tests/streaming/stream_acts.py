@@ -5,19 +5,23 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID, uuid4
 
+import numpy as np
 import psycopg
 from bytewax.testing import run_main
 
 from models import rewards
 from models.recommender import DrawnSlate, SlateRequest
+from models.states import ACT_ROW, ACTIONS, NO_WORK, works_of
 from openshelf.contracts import Action, Interaction, Place, Source, Surface, new_event_id, utc_now
 from openshelf.database import consumers, reader_history
 from streaming import sessions_flow
 from streaming.batch_sink import BatchSink
 from streaming.log_source import LogSource
+from streaming.session_state import Rules
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SILENCE = timedelta(minutes=30)
+RULES = Rules(SILENCE, inferred_skip=-0.1)
 SESSION = UUID(int=7)
 
 
@@ -54,6 +58,17 @@ def many_acts(count: int, seed: int = 0, count_readers: int = 9) -> list[Interac
     return out
 
 
+def excluded_of(request: SlateRequest) -> set[int]:
+    return {*works_of(request.met), *works_of(request.hidden)}
+
+
+def acts_of(packed: bytes) -> list[tuple[Action, int | None]]:
+    return [
+        (ACTIONS[row["action"]], None if row["book_id"] == NO_WORK else int(row["book_id"]))
+        for row in np.frombuffer(packed, ACT_ROW)
+    ]
+
+
 class SmallRecommender:
     """Draws 5 of the books 1 to 100 by the request's seed."""
 
@@ -64,7 +79,7 @@ class SmallRecommender:
         return [DrawnSlate(self.version, tuple(self._places(request))) for request in requests]
 
     def _places(self, request: SlateRequest) -> list[Place]:
-        free = [book_id for book_id in range(1, 101) if book_id not in request.excluded]
+        free = [book_id for book_id in range(1, 101) if book_id not in excluded_of(request)]
         return [
             Place(book_id=book_id, position=n, propensity=0.5, source=Source.POLICY, reason="new_to_you")
             for n, book_id in enumerate(Random(request.seed).sample(free, 5))

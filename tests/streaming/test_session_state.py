@@ -2,8 +2,9 @@ import random
 from datetime import timedelta
 from uuid import UUID
 
-from stream_acts import NOON, SESSION, SILENCE, act
+from stream_acts import NOON, RULES, SESSION, act, acts_of, excluded_of
 
+from models.states import MAX_ACTS, works_of
 from openshelf.contracts import BOOKLESS, Action, Interaction, slate_id_of
 from streaming import session_state
 from streaming.session_state import Change, SessionState
@@ -14,7 +15,7 @@ OTHER_SESSION = UUID(int=8)
 def live(*acts: Interaction, reader_key: str = "r_1") -> tuple[SessionState, list[Change | None]]:
     state, changes = SessionState(reader_key), []
     for each in acts:
-        state, change = session_state.apply(state, each, 1.0, SILENCE)
+        state, change = session_state.apply(state, each, 1.0, RULES)
         changes.append(change)
     return state, changes
 
@@ -42,7 +43,7 @@ def test_the_same_act_asks_for_the_same_slate_again() -> None:
 
     assert first == second
     assert first_changes == second_changes
-    assert first.last_slate_id == slate_id_of(each.event_id)
+    assert first.slates == slate_id_of(each.event_id).bytes
 
 
 def test_a_repeat_changes_nothing() -> None:
@@ -60,23 +61,23 @@ def test_met_and_hidden_works_are_excluded_and_shown_ones_are_not() -> None:
 
     assert changes[-1]
     assert changes[-1].request
-    assert changes[-1].request.excluded == {1, 2}
+    assert excluded_of(changes[-1].request) == {1, 2}
 
 
 def test_unhiding_brings_a_work_back() -> None:
     state, _ = live(at(0, Action.HIDE, 2), at(1, Action.UNHIDE, 2))
 
-    assert state.hidden == ()
+    assert works_of(state.taste.hidden) == []
 
 
 def test_a_reset_forgets_taste_and_keeps_what_was_hidden() -> None:
     state, changes = live(at(0, Action.LIKE, 1), at(1, Action.HIDE, 2), at(2, Action.RESET, None))
 
-    assert state.acts == ()
-    assert state.met == ()
+    assert state.taste.acts == b""
+    assert state.taste.met == b""
     assert changes[-1]
     assert changes[-1].request
-    assert changes[-1].request.excluded == {2}
+    assert excluded_of(changes[-1].request) == {2}
 
 
 def test_the_policy_sees_every_act_since_the_last_reset_but_impressions() -> None:
@@ -88,7 +89,7 @@ def test_the_policy_sees_every_act_since_the_last_reset_but_impressions() -> Non
     change = changes[-1]
     assert change
     assert change.request
-    assert [(each.action, each.book_id) for each in change.request.acts] == [
+    assert acts_of(change.request.acts) == [
         (Action.VISIT, None),
         (Action.OPEN, 3),
         (Action.SEARCH, None),
@@ -99,7 +100,7 @@ def test_the_policy_sees_every_act_since_the_last_reset_but_impressions() -> Non
 def test_a_late_act_takes_its_place_in_time() -> None:
     state, _ = live(at(0, book_id=1), at(10, book_id=2), at(5, book_id=3))
 
-    assert [each.book_id for each in state.acts] == [1, 3, 2]
+    assert [book_id for _, book_id in acts_of(state.taste.acts)] == [1, 3, 2]
 
 
 def test_shuffled_acts_with_repeats_end_in_the_same_taste_and_sessions() -> None:
@@ -110,18 +111,18 @@ def test_shuffled_acts_with_repeats_end_in_the_same_taste_and_sessions() -> None
     straight, _ = live(*acts)
     mixed, _ = live(*shuffled)
 
-    assert mixed.acts == straight.acts
-    assert set(mixed.met) == set(straight.met)
+    assert mixed.taste.acts == straight.taste.acts
+    assert set(works_of(mixed.taste.met)) == set(works_of(straight.taste.met))
     assert mixed.sessions == straight.sessions
 
 
 def test_everything_is_bounded() -> None:
     state, _ = live(*(at(n, Action.OPEN, n + 1, session_id=UUID(int=n)) for n in range(300)))
 
-    assert len(state.acts) == session_state.MAX_ACTS
-    assert state.acts[-1].book_id == 300
+    assert len(acts_of(state.taste.acts)) == MAX_ACTS
+    assert acts_of(state.taste.acts)[-1][1] == 300
     assert len(state.sessions) == session_state.MAX_SESSIONS
-    assert len(state.event_ids) == session_state.MAX_EVENT_IDS
+    assert len(state.slates) == session_state.MAX_SLATES * 16
 
 
 def test_two_sessions_at_once_are_counted_apart() -> None:
@@ -157,7 +158,7 @@ def test_someone_without_a_history_is_forgotten_with_the_session() -> None:
 
     assert changes[1]
     assert changes[1].request
-    assert changes[1].request.excluded == frozenset()
+    assert excluded_of(changes[1].request) == set()
     assert expired is None
     assert rows[0].ended_at == NOON + timedelta(minutes=45)
 
@@ -170,6 +171,6 @@ def test_the_clock_ends_a_session_once_and_keeps_a_reader_with_a_history() -> No
     again, no_rows = session_state.expire(kept)
 
     assert [row.ended_at for row in rows] == [NOON]
-    assert kept.met == (5,)
+    assert works_of(kept.taste.met) == [5]
     assert again == kept
     assert no_rows == ()

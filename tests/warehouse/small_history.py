@@ -34,17 +34,26 @@ def at(text: str) -> datetime:
 def put_slate(conn: psycopg.Connection, reader: str, made: str, version: str, books: dict[int, str]) -> None:
     """A slate of `books` (book_id -> source), in order."""
     slate_id = slate_of(reader, made)
+    count = len(books)
     conn.execute(
         """insert into stream.slates (slate_id, event_id, reader_key, session_id, created_at, policy_version, arm,
-               surface, event_received_at) values (%s, %s, %s, %s, %s, %s, 'champion', 'for_you', %s)""",
-        [slate_id, uid(f"trigger {slate_id}"), reader, uid(f"session {reader}"), at(made), version, at(made)],
+               surface, event_received_at, book_ids, propensities, sources, reasons, reason_book_ids)
+           values (%s, %s, %s, %s, %s, %s, 'champion', 'for_you', %s, %s, %s, %s, %s, %s)""",
+        [
+            slate_id,
+            uid(f"trigger {slate_id}"),
+            reader,
+            uid(f"session {reader}"),
+            at(made),
+            version,
+            at(made),
+            list(books),
+            [0.25] * count,
+            list(books.values()),
+            ["popular"] * count,
+            [None] * count,
+        ],
     )
-    for position, (book_id, source) in enumerate(books.items()):
-        conn.execute(
-            """insert into stream.slate_places (slate_id, position, book_id, propensity, source, reason)
-               values (%s, %s, %s, 0.25, %s, 'popular')""",
-            [slate_id, position, book_id, source],
-        )
 
 
 def slate_of(reader: str, made: str) -> UUID:
