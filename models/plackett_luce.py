@@ -114,23 +114,49 @@ def draw_from(
         raise ValueError(f"logits must be numbers no larger than {BOUND:.0f}")
     if given is None:
         assert noise is not None  # one of the two says which slates
-        rows, explored = _pick(values.detach().numpy(), sums.detach().numpy(), allowed, size, explore, noise)
-    else:
-        rows, explored = given, torch.zeros_like(given, dtype=torch.bool)
-    is_place = rows >= 0
-    chosen = (values.gather(1, rows.clamp(min=0)) * is_place).double()
-    remaining = chosen.flip(1).cumsum(1).flip(1) + _never_chosen(values, sums, rows)[:, None]
+        return _sampled(values.detach().numpy(), sums.detach().numpy(), allowed, size, explore, noise)
+    is_place = given >= 0
+    chosen = (values.gather(1, given.clamp(min=0)) * is_place).double()
+    remaining = chosen.flip(1).cumsum(1).flip(1) + _never_chosen(values, sums, given)[:, None]
     remaining = remaining.clamp(min=_NO_MASS)
     log_pi = (chosen.clamp(min=_NO_MASS).log() - remaining.log()).to(values.dtype) * is_place
-    left = (_count_allowed(allowed)[:, None] - torch.arange(rows.shape[1])).clamp(min=1)
+    left = (torch.from_numpy(_count_allowed(allowed))[:, None] - torch.arange(given.shape[1])).clamp(min=1)
     propensity = explore / left.double() + (1 - explore) * chosen / remaining
-    return Drawn(rows, log_pi, propensity, explored)
+    return Drawn(given, log_pi, propensity, torch.zeros_like(given, dtype=torch.bool))
 
 
-def _count_allowed(allowed: Tensor | Excluded) -> Tensor:
+def _sampled(
+    values: np.ndarray, sums: np.ndarray, allowed: Tensor | Excluded, size: int, explore: float, noise: Noise
+) -> Drawn:
+    """Slates and the same probabilities as of given ones, step by step; without gradients, numpy is much faster."""
+    sums = sums.astype(np.float64)
+    rows = _plackett_luce_order(values, sums, size, noise.order)
+    rows, explored = _exploring(rows, noise.explore < explore, allowed, noise)
+    is_place = rows >= 0
+    reader = np.arange(len(rows))[:, None]
+    chosen = np.where(is_place, values[reader, rows], 0.0).astype(np.float64)
+    # The mass of what is in no place; see `_never_chosen`.
+    block = np.where(is_place, rows, 0) // BLOCK
+    inside = values.reshape(len(values), -1, BLOCK)[reader, block].astype(np.float64)  # (B, k, BLOCK)
+    is_same = (block[:, :, None] == block[:, None, :]) & is_place[:, None, :]
+    i, j, other = np.nonzero(is_same)
+    inside[i, j, rows[i, other] % BLOCK] = 0
+    is_first = is_place & ~np.tril(is_same, -1).any(2)
+    others = sums.copy()
+    i, j = np.nonzero(is_place)
+    others[i, block[i, j]] = 0
+    never = others.sum(1) + (inside.sum(2) * is_first).sum(1)
+    remaining = np.maximum(chosen[:, ::-1].cumsum(1)[:, ::-1] + never[:, None], _NO_MASS)
+    log_pi = (np.log(np.maximum(chosen, _NO_MASS)) - np.log(remaining)).astype(np.float32) * is_place
+    left = np.maximum(_count_allowed(allowed)[:, None] - np.arange(size), 1)
+    propensity = explore / left + (1 - explore) * chosen / remaining
+    return Drawn(*(torch.from_numpy(each) for each in (rows, log_pi, propensity, explored & is_place)))
+
+
+def _count_allowed(allowed: Tensor | Excluded) -> np.ndarray:
     if isinstance(allowed, Excluded):
-        return torch.from_numpy(allowed.count_works - (allowed.rows >= 0).sum(1))
-    return allowed.sum(1)
+        return allowed.count_works - (allowed.rows >= 0).sum(1)
+    return allowed.sum(1).numpy()
 
 
 def _never_chosen(values: Tensor, sums: Tensor, rows: Tensor) -> Tensor:
@@ -150,14 +176,25 @@ def _never_chosen(values: Tensor, sums: Tensor, rows: Tensor) -> Tensor:
     return others.double().sum(1) + (inside * is_first).double().sum(1)
 
 
-def _pick(
-    mass: np.ndarray, sums: np.ndarray, allowed: Tensor | Excluded, size: int, explore: float, noise: Noise
-) -> tuple[Tensor, Tensor]:
-    rows = _plackett_luce_order(mass, sums.astype(np.float64), size, noise.order)
-    explored = noise.explore < explore
-    for i in np.flatnonzero(explored.any(1)).tolist():
+def _exploring(
+    rows: np.ndarray, explored: np.ndarray, allowed: Tensor | Excluded, noise: Noise
+) -> tuple[np.ndarray, np.ndarray]:
+    """The slates with uniform works in the places that explore."""
+    waiting: np.ndarray = explored.any(1)
+    if isinstance(allowed, Excluded):
+        # One such place, and its first try a work that is free and in no place: the others move down by one.
+        reader = np.flatnonzero((explored.sum(1) == 1) & (rows >= 0).all(1))
+        place = explored[reader].argmax(1)
+        row = (noise.pick[reader, place, 0] * allowed.count_works).astype(np.int64)
+        is_taken = (rows[reader] == row[:, None]).any(1) | (allowed.rows[reader] == row[:, None]).any(1)
+        reader, place, row = reader[~is_taken], place[~is_taken], row[~is_taken]
+        at = np.arange(rows.shape[1])
+        rows[reader] = rows[reader[:, None], at - (at > place[:, None])]
+        rows[reader, place] = row
+        waiting[reader] = False
+    for i in np.flatnonzero(waiting).tolist():
         rows[i], explored[i] = _pick_exploring(rows[i], explored[i], _Remaining(allowed, i), noise.pick[i])
-    return torch.from_numpy(rows), torch.from_numpy(explored & (rows >= 0))
+    return rows, explored
 
 
 def _plackett_luce_order(mass: np.ndarray, sums: np.ndarray, size: int, uniforms: np.ndarray) -> np.ndarray:
@@ -241,7 +278,9 @@ class _Remaining:
             row = int(uniform * self._count)
             if row not in self._taken and (self._is_allowed is None or self._is_allowed[row]):
                 return row
-        is_left = np.ones(self._count, dtype=bool) if self._is_allowed is None else self._is_allowed.copy()
+        is_left = np.ones(self._count, dtype=bool)
+        if self._is_allowed is not None:
+            is_left &= self._is_allowed
         is_left[[row for row in self._taken if row >= 0]] = False
         left = np.flatnonzero(is_left)
         return int(left[int(uniforms[-1] * len(left))]) if len(left) else None

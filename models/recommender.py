@@ -35,7 +35,7 @@ from openshelf.contracts import Place, Source
 _log = structlog.get_logger(__name__)
 
 # Readers whose works are scored together, and so the rows of every matrix: see `Recommender._states`.
-READERS_AT_ONCE = 32
+READERS_AT_ONCE = 64
 
 Reason = tuple[str, int | None]
 
