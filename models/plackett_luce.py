@@ -180,7 +180,7 @@ def _exploring(
     rows: np.ndarray, explored: np.ndarray, allowed: Tensor | Excluded, noise: Noise
 ) -> tuple[np.ndarray, np.ndarray]:
     """The slates with uniform works in the places that explore."""
-    waiting: np.ndarray = explored.any(1)
+    waiting = np.asarray(explored.any(1))
     if isinstance(allowed, Excluded):
         # One such place, and its first try a work that is free and in no place: the others move down by one.
         reader = np.flatnonzero((explored.sum(1) == 1) & (rows >= 0).all(1))

@@ -1,5 +1,6 @@
 """What serves, loaded from the registry over the present catalogue."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import psycopg
@@ -8,10 +9,11 @@ import torch
 
 from models import registry
 from models.arms import PolicyScorer, RankerScorer, Scorer
-from models.catalogue import load_ranking
-from models.recommender import Recommender
+from models.catalogue import Ranking, load_ranking
+from models.experiments import CHAMPION, Arm, Experiment, Serving
+from models.recommender import Pin, Recommender
 from models.states import Catalogue
-from openshelf.database import learning
+from openshelf.database import experiments, learning, pins
 from openshelf.errors import ModelError, UsageError
 from openshelf.settings import get_settings
 
@@ -31,25 +33,86 @@ def load_recommender(
     Raises:
         UsageError: there is no such version. ModelError: a version that was asked for does not load.
     """
-    torch.set_num_threads(1)  # the dataflow scales by processes; threads would only fight each other
-    settings = get_settings()
-    ranking = load_ranking(conn, now)
-    champion = learning.champion(conn, "policy")
-    scorer = None
-    if version is not None:
-        scorer = load_scorer(conn, version, ranking.catalogue)
-    elif champion is not None:
-        scorer = _loaded(conn, champion.version, ranking.catalogue)
-    serving = version or (champion.version if champion and scorer else POPULAR_VERSION)
-    return Recommender(
-        scorer,
-        serving,
-        ranking,
-        slate_size=settings.slate_size,
-        explore_share=settings.explore_share,
-        cold_pool=settings.cold_pool,
-        fallbacks=_fallbacks(conn, settings.fallback, ranking.catalogue),
-    )
+    loader = _Loader(conn, load_ranking(conn, now))
+    if version is None:
+        return loader.champion()
+    return loader.recommender(load_scorer(conn, version, loader.ranking.catalogue), version)
+
+
+def load_serving(conn: psycopg.Connection) -> Serving:
+    """The champion, and what each arm of the running experiment draws with.
+
+    An arm whose model does not load is said aloud; its readers stay in it, and the champion fills its places.
+    """
+    loader = _Loader(conn, load_ranking(conn))
+    champion = loader.champion()
+    running = experiments.running(conn)
+    if running is None:
+        return Serving(champion)
+    rows = experiments.arms(conn, running.experiment_id)
+    experiment = Experiment(running.experiment_id, running.salt, tuple(Arm(row.arm, row.share) for row in rows))
+    return Serving(champion, experiment, {row.arm: loader.arm(row.version, champion) for row in rows})
+
+
+class _Loader:
+    """Loads models over one ranking of the works, each once."""
+
+    def __init__(self, conn: psycopg.Connection, ranking: Ranking) -> None:
+        torch.set_num_threads(1)  # the dataflow scales by processes; threads would only fight each other
+        self._conn, self.ranking = conn, ranking
+        self._settings = get_settings()
+        self._scorers: dict[str, Scorer | None] = {}
+        self._pins = [Pin(row.book_id, row.position) for row in pins.present(conn)]
+        champion = learning.champion(conn, "policy")
+        self._champion = champion.version if champion else None
+        self._fallbacks = self._fallback_scorers()
+
+    def champion(self) -> Recommender:
+        scorer = self._scorer(self._champion) if self._champion else None
+        return self.recommender(scorer, self._champion if self._champion and scorer else POPULAR_VERSION)
+
+    def arm(self, version: str, champion: Recommender) -> Recommender:
+        """An arm's own model, behind it the champion's."""
+        if version == CHAMPION:
+            return champion
+        behind = self._scorer(self._champion) if self._champion and self._champion != version else None
+        scorer = None if version == POPULAR_VERSION else self._scorer(version)
+        fallbacks = [] if behind is None or version == POPULAR_VERSION else [behind]
+        return self.recommender(scorer, version, fallbacks)
+
+    def recommender(self, scorer: Scorer | None, version: str, fallbacks: Sequence[Scorer] = ()) -> Recommender:
+        return Recommender(
+            scorer,
+            version,
+            self.ranking,
+            slate_size=self._settings.slate_size,
+            explore_share=self._settings.explore_share,
+            cold_pool=self._settings.cold_pool,
+            fallbacks=[*fallbacks, *self._fallbacks],
+            pins=self._pins,
+        )
+
+    def _scorer(self, version: str) -> Scorer | None:
+        """None, said aloud, where it does not load: a broken model must not stop the serving."""
+        if version not in self._scorers:
+            try:
+                self._scorers[version] = load_scorer(self._conn, version, self.ranking.catalogue)
+            except (ModelError, UsageError) as error:
+                _log.error("model_refused", version=version, reason=str(error))
+                self._scorers[version] = None
+        return self._scorers[version]
+
+    def _fallback_scorers(self) -> list[Scorer]:
+        """The champion of the kind that is set; none for `popular`, which every recommender has of the last days."""
+        kind = self._settings.fallback
+        if kind == POPULAR_VERSION:
+            return []
+        champion = learning.champion(self._conn, kind)
+        if champion is None:
+            _log.warning("no_fallback_champion", kind=kind, serving=POPULAR_VERSION)
+            return []
+        scorer = self._scorer(champion.version)
+        return [] if scorer is None else [scorer]
 
 
 def load_scorer(conn: psycopg.Connection, version: str, catalogue: Catalogue) -> Scorer:
@@ -66,27 +129,6 @@ def load_scorer(conn: psycopg.Connection, version: str, catalogue: Catalogue) ->
     return RankerScorer(registry.load_ranker(conn, version), catalogue)
 
 
-def _loaded(conn: psycopg.Connection, version: str, catalogue: Catalogue) -> Scorer | None:
-    """None, said aloud, where it does not load: a broken model must not stop the serving."""
-    try:
-        return load_scorer(conn, version, catalogue)
-    except ModelError as error:
-        _log.error("model_refused", version=version, reason=str(error))
-        return None
-
-
-def _fallbacks(conn: psycopg.Connection, kind: str, catalogue: Catalogue) -> list[Scorer]:
-    """The champion of that kind; none for `popular`, which every recommender has of the last days."""
-    if kind == "popular":
-        return []
-    champion = learning.champion(conn, kind)
-    if champion is None:
-        _log.warning("no_fallback_champion", kind=kind, serving=POPULAR_VERSION)
-        return []
-    scorer = _loaded(conn, champion.version, catalogue)
-    return [] if scorer is None else [scorer]
-
-
-def stamp(conn: psycopg.Connection) -> tuple[str | None, int]:
-    """(champion version, catalogue version): reload when it differs from the last one seen."""
-    return learning.serving_stamp(conn)
+def stamp(conn: psycopg.Connection) -> learning.ServingStamp:
+    """All that decides what serves: reload when it differs from the last one seen."""
+    return learning.serving_stamp(conn, get_settings().fallback)

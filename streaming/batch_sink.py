@@ -45,6 +45,7 @@ def batch_of(outcomes: Sequence[Outcome]) -> Batch:
         sessions=sorted(sessions.values(), key=lambda row: row.session_id),
         slates=[act.slate for act in acts if act.slate],
         dead_letters=[outcome.row() for outcome in bad],
+        assignments=list({a.reader_key: a for act in reversed(acts) if (a := act.assignment)}.values()),
         progress=_progress([act.taken.raw for act in acts] + [outcome.raw for outcome in bad]),
     )
 

@@ -1,4 +1,4 @@
-"""Which recommender serves: loaded at the start, replaced while the dataflow runs when champion or catalogue change."""
+"""What serves: loaded at the start, replaced while the dataflow runs when champion, catalogue or experiment change."""
 
 import threading
 import time
@@ -9,7 +9,8 @@ import psycopg
 import structlog
 
 from models import serving
-from models.recommender import Recommender
+from models.experiments import Serving
+from openshelf.database.learning import ServingStamp
 from openshelf.errors import ModelError
 from streaming import stopping
 from streaming.patience import PatientConnection
@@ -22,45 +23,53 @@ RENEW_EVERY_S = 600.0
 
 _log = structlog.get_logger(__name__)
 
-Stamp = tuple[str | None, int]
-
 
 class RecommenderKeeper:
     """Holds what serves; `refresh` loads what is newer and keeps the old one if that fails."""
 
     def __init__(
         self,
-        stamp: Callable[[psycopg.Connection], Stamp] = serving.stamp,
-        load: Callable[[psycopg.Connection], Recommender] = serving.load_recommender,
+        stamp: Callable[[psycopg.Connection], ServingStamp] = serving.stamp,
+        load: Callable[[psycopg.Connection], Serving] = serving.load_serving,
     ) -> None:
         self._stamp, self._load = stamp, load
-        self._current: Recommender | None = None
-        self._seen: Stamp | None = None
+        self._current: Serving | None = None
+        self._seen: ServingStamp | None = None
         self._load_again_at = float("inf")
 
-    def current(self) -> Recommender | None:
+    def current(self) -> Serving | None:
         return self._current
 
     def refresh(self, conn: psycopg.Connection) -> bool:
-        """Load champion and catalogue if they are not those seen last; whether something new serves now."""
+        """Load what serves if something of it is not as it was seen last; whether something new serves now."""
         newest = self._stamp(conn)
         if newest == self._seen and time.monotonic() < self._load_again_at:
             return False
         self._seen = newest
         try:
             loaded = self._load(conn)
-            if loaded.version == serving.POPULAR_VERSION and newest[0] is not None and self._current is not None:
-                raise ModelError(f"champion {newest[0]} does not load; see champion_refused above")
+            if loaded.version == serving.POPULAR_VERSION and newest.champion is not None and self._current is not None:
+                raise ModelError(f"champion {newest.champion} does not load; see model_refused above")
         except psycopg.OperationalError:
             self._seen = None
             raise
         except Exception:  # noqa: BLE001 - whatever is wrong with the new one, the old one must go on serving
             self._load_again_at = time.monotonic() + RETRY_EVERY_S
-            _log.exception("recommender_refused", champion=newest[0], catalogue_version=newest[1], serving=self._name())
+            _log.exception(
+                "recommender_refused",
+                champion=newest.champion,
+                catalogue_version=newest.catalogue_version,
+                serving=self._name(),
+            )
             return False
         # One assignment: a batch that is being drawn keeps the one it took.
         self._current, self._load_again_at = loaded, time.monotonic() + RENEW_EVERY_S
-        _log.info("recommender_serves", policy=loaded.version, catalogue_version=loaded.catalogue_version)
+        _log.info(
+            "recommender_serves",
+            policy=loaded.version,
+            catalogue_version=newest.catalogue_version,
+            arms={arm: each.version for arm, each in loaded.arms.items()},
+        )
         return True
 
     def watch(self, connection: PatientConnection) -> threading.Thread:

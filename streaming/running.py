@@ -66,7 +66,7 @@ def get_flow(keeper: RecommenderKeeper | None = None) -> Dataflow:
         source,
         sink,
         rewards=rewards.load(),
-        recommender=keeper.current,
+        serving=keeper.current,
         history=lambda act: past.run(
             lambda conn: reader_history.stored_acts(conn, act.event.reader_key, before_offset=act.raw.log_offset)
         ),

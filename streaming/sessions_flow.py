@@ -15,7 +15,7 @@ from streaming.acts import BadAct, RawAct, TakenAct, take
 from streaming.batch_sink import Outcome
 from streaming.session_logic import History, SessionLogic
 from streaming.session_state import Rules
-from streaming.slates import CurrentRecommender, draw_slates
+from streaming.slates import CurrentServing, draw_slates
 
 # The recovery store hangs on these names.
 FLOW_ID = "sessions"
@@ -36,12 +36,12 @@ def build_flow(
     sink: Sink[Outcome],
     *,
     rewards: Rewards,
-    recommender: CurrentRecommender,
+    serving: CurrentServing,
     history: History,
     clock: Callable[[], datetime],
     silence: timedelta,
 ) -> Dataflow:
-    """`recommender` gives what serves now, or None; `history` a reader's stored acts; `silence` ends a session."""
+    """`serving` gives what serves now, or None; `history` a reader's stored acts; `silence` ends a session."""
 
     def take_all(raws: list[RawAct]) -> list[TakenAct | BadAct]:
         return [take(raw, rewards) for raw in raws]
@@ -58,7 +58,7 @@ def build_flow(
     # reader_key and TakenAct
     moved = op.stateful_batch("move_sessions", keyed, lambda snapshot: SessionLogic(snapshot, history, clock, rules))
     # reader_key and MovedAct | EndedSessions | InferredSkips
-    drawn = op.flat_map_batch("draw_slates", moved, partial(draw_slates, recommender))
+    drawn = op.flat_map_batch("draw_slates", moved, partial(draw_slates, serving))
     # DrawnAct | EndedSessions | InferredSkips
     outcomes = op.merge("join_dead_letters", drawn, cast("Stream[BadAct]", parted.falses))
     # DrawnAct | EndedSessions | InferredSkips | BadAct

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 import numpy as np
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import args_row, class_row
 from psycopg.types.json import Jsonb
 
 
@@ -156,13 +156,30 @@ def catalogue_version(conn: psycopg.Connection) -> int:
     return row[0] if row else 0
 
 
-def serving_stamp(conn: psycopg.Connection) -> tuple[str | None, int]:
-    """(champion policy, catalogue version): what a server compares to know that it must reload."""
-    row = conn.execute(
-        """select (select version from learning.models where kind = 'policy' and status = 'champion'), version
-           from library.catalogue_version"""
-    ).fetchone()
-    return row if row else (None, 0)
+class ServingStamp(NamedTuple):
+    """What a server compares to know that it must load anew what it serves."""
+
+    champion: str | None  # policy
+    catalogue_version: int
+    fallback: str | None = None  # champion of the kind that fills in
+    experiment_id: int | None = None  # the one running
+    pins: str = ""  # those that hold at this moment
+
+
+def serving_stamp(conn: psycopg.Connection, fallback_kind: str) -> ServingStamp:
+    with conn.cursor(row_factory=args_row(ServingStamp)) as cursor:
+        row = cursor.execute(
+            """select
+                   (select version from learning.models where kind = 'policy' and status = 'champion'),
+                   coalesce((select version from library.catalogue_version), 0),
+                   (select version from learning.models where kind = %s and status = 'champion'),
+                   (select experiment_id from learning.experiments where stopped_at is null),
+                   (select coalesce(string_agg(pin_id::text, ' ' order by pin_id), '') from library.pins
+                    where removed_at is null and starts_at <= now() and (ends_at is null or ends_at > now()))""",
+            [fallback_kind],
+        ).fetchone()
+    assert row
+    return row
 
 
 _ACTIVE_EMBEDDINGS: LiteralString = """copy (

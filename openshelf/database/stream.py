@@ -17,7 +17,8 @@ from psycopg.rows import class_row
 
 from openshelf import contracts
 from openshelf.contracts import Place, Slate, Source, Surface
-from openshelf.database import events
+from openshelf.database import events, experiments
+from openshelf.database.experiments import Assignment
 
 
 class InteractionRow(msgspec.Struct, frozen=True):
@@ -79,6 +80,7 @@ class Batch:
     sessions: Sequence[SessionRow] = ()
     slates: Sequence[SlateRow] = ()
     dead_letters: Sequence[DeadLetterRow] = ()
+    assignments: Sequence[Assignment] = ()
     progress: dict[int, int] = field(default_factory=dict)
 
 
@@ -91,6 +93,8 @@ def store_batch(conn: psycopg.Connection, consumer: str, batch: Batch) -> None:
             _store_sessions(conn, batch.sessions)
         if batch.slates:
             _store_slates(conn, batch.slates)
+        if batch.assignments:
+            experiments.store_assignments(conn, batch.assignments)
         for letter in batch.dead_letters:
             _store_dead_letter(conn, letter)
         if batch.progress:

@@ -75,7 +75,7 @@ def test_the_first_adapter_gives_birth_to_a_policy_that_serves(library: psycopg.
     assert adapter.metrics["closeness/after"] < adapter.metrics["closeness/before"]
     curve = library.execute("select count(*) from learning.run_metrics where name = 'loss/triplet'").fetchone()
     assert curve == (8,)
-    assert stamp(library) == ("policy-0001", 0)
+    assert stamp(library)[:2] == ("policy-0001", 0)
 
 
 def test_a_run_records_counts_curves_parent_and_time(learned: psycopg.Connection) -> None:

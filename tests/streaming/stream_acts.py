@@ -10,6 +10,7 @@ import psycopg
 from bytewax.testing import run_main
 
 from models import rewards
+from models.experiments import Serving
 from models.recommender import DrawnSlate, SlateRequest
 from models.states import ACT_ROW, ACTIONS, NO_WORK, works_of
 from openshelf.contracts import Action, Interaction, Place, Source, Surface, new_event_id, utc_now
@@ -86,14 +87,20 @@ class SmallRecommender:
         ]
 
 
+def only(recommender: object) -> Serving:
+    """It serves everyone."""
+    return Serving(recommender)  # pyright: ignore[reportArgumentType]
+
+
 def catch_up(conn: psycopg.Connection, recommender: object | None, recovery: object = None) -> None:
-    """Run the session dataflow over the log as it is now."""
+    """Run the session dataflow over the log as it is now; `recommender`: of everyone, or a whole `Serving`."""
     conn.commit()
+    serving = recommender if recommender is None or isinstance(recommender, Serving) else only(recommender)
     flow = sessions_flow.build_flow(
         LogSource(stop_at=consumers.end_offsets(conn)),
         BatchSink(),
         rewards=rewards.load(),
-        recommender=lambda: recommender,  # pyright: ignore[reportArgumentType]
+        serving=lambda: serving,
         history=lambda taken: reader_history.stored_acts(
             conn, taken.event.reader_key, before_offset=taken.raw.log_offset
         ),

@@ -1,25 +1,27 @@
 import psycopg
 import pytest
-from stream_acts import SmallRecommender
+from stream_acts import SmallRecommender, only
 
-from streaming.recommenders import RecommenderKeeper, Stamp
+from models.experiments import Serving
+from openshelf.database.learning import ServingStamp
+from streaming.recommenders import RecommenderKeeper
 
 
 class Shop:
     """What is on offer: a stamp and what loading gives."""
 
     def __init__(self) -> None:
-        self.stamp: Stamp = ("policy-1", 1)
+        self.stamp = ServingStamp("policy-1", 1)
         self.fault: Exception | None = None
         self.count_loads = 0
 
-    def load(self, _conn: psycopg.Connection) -> SmallRecommender:
+    def load(self, _conn: psycopg.Connection) -> Serving:
         self.count_loads += 1
         if self.fault:
             raise self.fault
         loaded = SmallRecommender()
-        loaded.version = str(self.stamp[0])
-        return loaded
+        loaded.version = str(self.stamp.champion)
+        return only(loaded)
 
 
 @pytest.fixture
@@ -44,11 +46,11 @@ def test_a_new_champion_or_catalogue_is_loaded_and_nothing_else_is(
     keeper.refresh(conn)
     assert (serving(keeper), shop.count_loads) == ("policy-1", 1)
 
-    shop.stamp = ("policy-2", 1)
+    shop.stamp = ServingStamp("policy-2", 1)
     assert keeper.refresh(conn)
     assert serving(keeper) == "policy-2"
 
-    shop.stamp = ("policy-2", 2)
+    shop.stamp = ServingStamp("policy-2", 2)
     assert keeper.refresh(conn)
     assert shop.count_loads == 3
 
@@ -57,7 +59,7 @@ def test_one_that_does_not_load_is_refused_aloud_and_the_old_one_stays(
     keeper: RecommenderKeeper, shop: Shop, conn: psycopg.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keeper.refresh(conn)
-    shop.stamp, shop.fault = ("policy-2", 1), ValueError("truncated")
+    shop.stamp, shop.fault = ServingStamp("policy-2", 1), ValueError("truncated")
 
     assert not keeper.refresh(conn)
     assert not keeper.refresh(conn)

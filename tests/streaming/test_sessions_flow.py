@@ -17,6 +17,7 @@ from stream_acts import (
     catch_up,
     excluded_of,
     many_acts,
+    only,
     snapshot,
 )
 
@@ -186,7 +187,7 @@ def flow_over(raws: list[RawAct], conn: psycopg.Connection, recommender: SmallRe
         TestingSource(raws),
         BatchSink(),
         rewards=rewards.load(),
-        recommender=lambda: recommender,  # pyright: ignore[reportArgumentType]
+        serving=lambda: only(recommender),
         history=lambda taken: reader_history.stored_acts(
             conn, taken.event.reader_key, before_offset=taken.raw.log_offset
         ),
@@ -258,7 +259,7 @@ def test_step_ids_are_those_the_recovery_store_knows(database: str) -> None:
         TestingSource([]),
         BatchSink(),
         rewards=rewards.load(),
-        recommender=lambda: None,
+        serving=lambda: None,
         history=lambda _: [],
         clock=utc_now,
         silence=SILENCE,
