@@ -53,7 +53,8 @@ def seen_slates(
     """Slates stored in (after, until] that a reader saw or answered, in order of time.
 
     With a limit: a seeded sample of that many, the same for the same seed. With `seen_until`: what was seen by acts
-    stored until then, so that the same question has the same answer later.
+    stored until then, so that the same question has the same answer later. Without places that staff pinned: no policy
+    chose these.
     """
     with conn.cursor(row_factory=class_row(SeenSlate)) as cursor:
         return cursor.execute(
@@ -72,6 +73,7 @@ def seen_slates(
                       array_agg(places.book_id order by places.position) as book_ids,
                       array_agg(places.propensity order by places.position) as propensities
                from chosen join stream.slate_places as places using (slate_id)
+               where places.source <> 'pinned'
                group by chosen.slate_id, chosen.reader_key, chosen.session_id, chosen.created_at, chosen.stored_at
                order by chosen.created_at, chosen.slate_id""",
             {"after": after, "until": until, "limit": limit, "seed": seed, "seen_until": seen_until},

@@ -15,6 +15,7 @@ counted as (
         surface,
         {{ quality_counts() }}
     from places
+    where source != 'pinned'
     group by slate_date, policy_version, arm, surface
 
 )

@@ -13,6 +13,7 @@ counted as (
         policy_version,
         {{ quality_counts() }}
     from places
+    where source != 'pinned'
     group by slate_date, policy_version
 
 )

@@ -18,6 +18,7 @@ recent_places as (
     from places
     inner join newest
         on places.slate_date > newest.newest_date - {{ var('recent_days') }}
+    where places.source != 'pinned'
 
 ),
 
