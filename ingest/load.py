@@ -12,7 +12,8 @@ import psycopg
 from ingest import calibre, works
 from ingest.clean import RECIPE, Author, Edition, Rejected, clean, find_files, instant
 from ingest.compose import compose, primary, subjects_of
-from openshelf.database import ingest_runs, ingestion
+from openshelf.contracts import utc_now
+from openshelf.database import ingest_runs, ingestion, quarantine
 from openshelf.database.ingestion import EditionRow, StoredEdition
 from openshelf.errors import IngestError
 
@@ -95,6 +96,8 @@ def ingest_calibre(
         ingest_runs.finish_run(conn, run_id, library_id=None, counts={}, failure=message)
         conn.commit()
         raise
+    # Acts that came before their work count now.
+    quarantine.release(conn, utc_now())
     return report
 
 

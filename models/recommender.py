@@ -40,7 +40,7 @@ READERS_AT_ONCE = 64
 Reason = tuple[str, int | None]
 
 
-class SlateRequest(msgspec.Struct, frozen=True):
+class SlateRequest(msgspec.Struct, frozen=True, gc=False):
     """Works are book_ids; those met or hidden are never drawn. Make one of single acts with `of`."""
 
     reader_key: str
@@ -65,7 +65,7 @@ class SlateRequest(msgspec.Struct, frozen=True):
         return cls(reader_key, pack_acts(acts), pack_works(works), pack_works(sorted(excluded)), now.timestamp(), seed)
 
 
-class DrawnSlate(msgspec.Struct, frozen=True):
+class DrawnSlate(msgspec.Struct, frozen=True, gc=False):
     policy_version: str
     places: tuple[Place, ...]
 

@@ -75,7 +75,7 @@ class Source(StrEnum):
     PINNED = "pinned"
 
 
-class Interaction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Interaction(msgspec.Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
     """One act of one reader. `book_id` is the key of a work; `position` is 0-based."""
 
     event_id: uuid.UUID
@@ -95,7 +95,7 @@ class Interaction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return _encoder.encode(self)
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Place(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One place of a slate. `propensity`: probability of this book here, given the places above."""
 
     book_id: int
@@ -106,7 +106,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     reason_book_id: int | None = None
 
 
-class Slate(msgspec.Struct, frozen=True, kw_only=True):
+class Slate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     slate_id: uuid.UUID
     version: int = 1
     reader_key: str
@@ -121,7 +121,7 @@ class Slate(msgspec.Struct, frozen=True, kw_only=True):
         return _encoder.encode(self)
 
 
-class BadEvent(msgspec.Struct, frozen=True):
+class BadEvent(msgspec.Struct, frozen=True, gc=False):
     """What could not be an interaction, kept as found."""
 
     reason: str

@@ -1,15 +1,15 @@
 """From raw log entries to acts with their reward; what is bad becomes a dead letter. Pure."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from models.rewards import Rewards
 from openshelf.contracts import BadEvent, Interaction, parse_interaction
 from openshelf.database.stream import DeadLetterRow, InteractionRow
 
 
-@dataclass(frozen=True, slots=True)
-class RawAct:
+class RawAct(msgspec.Struct, frozen=True, gc=False):
     """One entry as its source gave it.
 
     `source`, `partition`, `offset` say where it was read. `log_partition` and `log_offset` are its place in
@@ -27,8 +27,7 @@ class RawAct:
     reader_key: str = ""  # as the log's writer named it; what counts is the one in the payload
 
 
-@dataclass(frozen=True, slots=True)
-class TakenAct:
+class TakenAct(msgspec.Struct, frozen=True, gc=False):
     event: Interaction
     reward: float
     rewards_version: str
@@ -57,8 +56,7 @@ class TakenAct:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class BadAct:
+class BadAct(msgspec.Struct, frozen=True, gc=False):
     reason: str
     raw: RawAct
 

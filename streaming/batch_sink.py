@@ -7,12 +7,15 @@ import psycopg
 import structlog
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 
-from openshelf.database import stream
+from openshelf.contracts import utc_now
+from openshelf.database import quarantine, stream
 from openshelf.database.stream import Batch, DeadLetterRow, SessionRow, SlateRow
+from streaming import measures
 from streaming.acts import BadAct, RawAct
 from streaming.patience import PatientConnection
 from streaming.session_logic import EndedSessions, InferredSkips
 from streaming.slates import DrawnAct
+from streaming.works_on_file import EarlyAct
 
 CONSUMER = "sessions"
 # One transaction holds at most this many acts, so that catching up shows progress and a retry is cheap.
@@ -20,7 +23,7 @@ MAX_ACTS = 1_000
 
 _log = structlog.get_logger(__name__)
 
-Outcome = DrawnAct | EndedSessions | InferredSkips | BadAct
+Outcome = DrawnAct | EndedSessions | InferredSkips | BadAct | EarlyAct
 
 
 class Publisher(Protocol):
@@ -33,6 +36,7 @@ def batch_of(outcomes: Sequence[Outcome]) -> Batch:
     """The rows of a batch; a session that changed several times is written once, as it is at last."""
     acts = [outcome for outcome in outcomes if isinstance(outcome, DrawnAct)]
     bad = [outcome for outcome in outcomes if isinstance(outcome, BadAct)]
+    early = [outcome for outcome in outcomes if isinstance(outcome, EarlyAct)]
     sessions: dict[object, SessionRow] = {}
     for outcome in outcomes:
         if isinstance(outcome, DrawnAct | EndedSessions):
@@ -46,7 +50,8 @@ def batch_of(outcomes: Sequence[Outcome]) -> Batch:
         slates=[act.slate for act in acts if act.slate],
         dead_letters=[outcome.row() for outcome in bad],
         assignments=list({a.reader_key: a for act in reversed(acts) if (a := act.assignment)}.values()),
-        progress=_progress([act.taken.raw for act in acts] + [outcome.raw for outcome in bad]),
+        early=[outcome.row() for outcome in early],
+        progress=_progress([act.taken.raw for act in acts] + [outcome.raw for outcome in (*bad, *early)]),
     )
 
 
@@ -71,7 +76,7 @@ class BatchPart(StatelessSinkPartition[Outcome]):
     def _store(self, outcomes: Sequence[Outcome]) -> Batch:
         batch = batch_of(outcomes)
         try:
-            self._connection.run(lambda conn: stream.store_batch(conn, CONSUMER, batch))
+            self._connection.run(lambda conn: _store_in(conn, batch))
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             # The server is there and refuses a value: find the act, the others must not suffer for it.
             if len(outcomes) > 1:
@@ -82,10 +87,18 @@ class BatchPart(StatelessSinkPartition[Outcome]):
             reason = f"Postgres refuses it: {str(error).splitlines()[0]}"
             _log.exception("act_refused")
             return self._store([BadAct(reason, outcomes[0].taken.raw)])
+        measures.THIS_PROCESS.stored(len(batch.interactions), batch.slates, len(batch.dead_letters), len(batch.early))
         return batch
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _store_in(conn: psycopg.Connection, batch: Batch) -> None:
+    stream.store_batch(conn, CONSUMER, batch)
+    if batch.early:
+        # An ingest that brought the work after the act was looked at has not seen it in quarantine.
+        quarantine.release(conn, utc_now())
 
 
 def _joined(first: Batch, second: Batch) -> Batch:

@@ -20,7 +20,7 @@ _OFFSET = Struct("<q")
 _FOREIGN = Struct("<16sd")
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Seen(msgspec.Struct, frozen=True, gc=False):
     offsets: bytes = b""  # packed, in the order of arrival
     floor: int = -1  # offsets up to this one are no longer in `offsets`, and known
     foreign: bytes = b""  # event_id and arrival, packed

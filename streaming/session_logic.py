@@ -2,9 +2,9 @@
 
 import pickle
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import msgspec
 from bytewax.operators import StatefulBatchLogic
 
 from openshelf import readers
@@ -25,21 +25,18 @@ Snapshot = tuple[int, bytes | None]
 History = Callable[[TakenAct], Sequence[StoredAct]]
 
 
-@dataclass(frozen=True, slots=True)
-class MovedAct:
+class MovedAct(msgspec.Struct, frozen=True, gc=False):
     """An act with what it changed."""
 
     taken: TakenAct
     change: Change
 
 
-@dataclass(frozen=True, slots=True)
-class EndedSessions:
+class EndedSessions(msgspec.Struct, frozen=True, gc=False):
     rows: tuple[SessionRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class InferredSkips:
+class InferredSkips(msgspec.Struct, frozen=True, gc=False):
     rows: tuple[InteractionRow, ...]
 
 
@@ -77,7 +74,7 @@ class SessionLogic(StatefulBatchLogic[TakenAct, Moved, Snapshot]):
 
     def _skip_row(self, skip: Interaction, taken: TakenAct) -> InteractionRow:
         """As stored: it has no place in the log, and follows from an act that has."""
-        raw = replace(taken.raw, log_partition=None, log_offset=None)
+        raw = msgspec.structs.replace(taken.raw, log_partition=None, log_offset=None)
         return TakenAct(skip, self._rules.inferred_skip, taken.rewards_version, raw).row()
 
     def _rebuilt(self, first: TakenAct) -> SessionState:

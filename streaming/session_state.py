@@ -36,14 +36,14 @@ _AT = Struct("<d")
 _UUID_BYTES = 16
 
 
-class Rules(msgspec.Struct, frozen=True):
+class Rules(msgspec.Struct, frozen=True, gc=False):
     """`silence` ends a session; `inferred_skip` is the reward of a skip that was inferred."""
 
     silence: timedelta
     inferred_skip: float
 
 
-class Session(msgspec.Struct, frozen=True):
+class Session(msgspec.Struct, frozen=True, gc=False):
     session_id: UUID
     started_at: datetime
     last_act_at: datetime
@@ -68,7 +68,7 @@ class Session(msgspec.Struct, frozen=True):
         )
 
 
-class OnScreen(msgspec.Struct, frozen=True):
+class OnScreen(msgspec.Struct, frozen=True, gc=False):
     """The latest slate that a session saw, and its places (position, book_id) on screen without an answer."""
 
     slate_id: UUID
@@ -77,7 +77,7 @@ class OnScreen(msgspec.Struct, frozen=True):
     places: tuple[tuple[int, int], ...]
 
 
-class Taste(msgspec.Struct, frozen=True):
+class Taste(msgspec.Struct, frozen=True, gc=False):
     """As `models.states` packs them. `acts`: oldest first. `met`, `hidden`: the newest last."""
 
     acts: bytes = b""
@@ -85,7 +85,7 @@ class Taste(msgspec.Struct, frozen=True):
     hidden: bytes = b""
 
 
-class SessionState(msgspec.Struct, frozen=True):
+class SessionState(msgspec.Struct, frozen=True, gc=False):
     reader_key: str
     taste: Taste = Taste()
     sessions: tuple[Session, ...] = ()
@@ -94,7 +94,7 @@ class SessionState(msgspec.Struct, frozen=True):
     seen: Seen = NOTHING_SEEN
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     sessions: tuple[SessionRow, ...]
     skips: tuple[Interaction, ...]  # inferred
     request: SlateRequest | None

@@ -16,6 +16,7 @@ from streaming.batch_sink import Outcome
 from streaming.session_logic import History, SessionLogic
 from streaming.session_state import Rules
 from streaming.slates import CurrentServing, draw_slates
+from streaming.works_on_file import EarlyAct, WorksOnFile
 
 # The recovery store hangs on these names.
 FLOW_ID = "sessions"
@@ -40,31 +41,36 @@ def build_flow(
     history: History,
     clock: Callable[[], datetime],
     silence: timedelta,
+    works: WorksOnFile | None = None,
 ) -> Dataflow:
-    """`serving` gives what serves now, or None; `history` a reader's stored acts; `silence` ends a session."""
+    """`serving` gives what serves now, or None; `history` a reader's stored acts; `silence` ends a session.
 
-    def take_all(raws: list[RawAct]) -> list[TakenAct | BadAct]:
-        return [take(raw, rewards) for raw in raws]
+    `works`: acts on works that it does not know are kept apart; unset, every act counts.
+    """
+
+    def take_all(raws: list[RawAct]) -> list[TakenAct | BadAct | EarlyAct]:
+        taken = [take(raw, rewards) for raw in raws]
+        return works.sift(taken) if works else [*taken]
 
     rules = Rules(silence, rewards.inferred_skip)
     flow = Dataflow(FLOW_ID)
     raws = op.input("read_acts", flow, source)
     # RawAct
     taken = op.flat_map_batch("take_acts", raws, take_all)
-    # TakenAct | BadAct
+    # TakenAct | BadAct | EarlyAct
     parted = op.branch("part_dead_letters", taken, _is_taken)
-    # trues TakenAct, falses BadAct
+    # trues TakenAct, falses BadAct | EarlyAct
     keyed = op.key_on("key_by_reader", parted.trues, lambda act: act.event.reader_key)
     # reader_key and TakenAct
     moved = op.stateful_batch("move_sessions", keyed, lambda snapshot: SessionLogic(snapshot, history, clock, rules))
     # reader_key and MovedAct | EndedSessions | InferredSkips
     drawn = op.flat_map_batch("draw_slates", moved, partial(draw_slates, serving))
     # DrawnAct | EndedSessions | InferredSkips
-    outcomes = op.merge("join_dead_letters", drawn, cast("Stream[BadAct]", parted.falses))
-    # DrawnAct | EndedSessions | InferredSkips | BadAct
+    outcomes = op.merge("join_dead_letters", drawn, cast("Stream[BadAct | EarlyAct]", parted.falses))
+    # DrawnAct | EndedSessions | InferredSkips | BadAct | EarlyAct
     op.output("store_batch", outcomes, sink)
     return flow
 
 
-def _is_taken(act: TakenAct | BadAct) -> TypeGuard[TakenAct]:
+def _is_taken(act: TakenAct | BadAct | EarlyAct) -> TypeGuard[TakenAct]:
     return isinstance(act, TakenAct)

@@ -1,7 +1,6 @@
 """Draw the slates that a batch of acts asks for, in one call for each arm."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import msgspec
 import structlog
@@ -11,6 +10,7 @@ from models.recommender import DrawnSlate, Recommender, SlateRequest
 from openshelf.contracts import Slate, Surface, slate_id_of
 from openshelf.database.experiments import Assignment
 from openshelf.database.stream import SessionRow, SlateRow
+from streaming import measures
 from streaming.acts import TakenAct
 from streaming.session_logic import EndedSessions, InferredSkips, Moved, MovedAct
 from streaming.session_state import DEFAULT_ARM
@@ -23,8 +23,7 @@ _log = structlog.get_logger(__name__)
 CurrentServing = Callable[[], Serving | None]
 
 
-@dataclass(frozen=True, slots=True)
-class DrawnAct:
+class DrawnAct(msgspec.Struct, frozen=True, gc=False):
     """An act ready to be stored, with its slate unless it asks for none or there is nothing to recommend.
 
     `assignment`: that its reader is in an arm of the running experiment.
@@ -75,7 +74,8 @@ def _draw_all(recommender: Recommender, requests: Sequence[SlateRequest]) -> lis
     for start in range(0, len(requests), MAX_DRAW):
         some = requests[start : start + MAX_DRAW]
         try:
-            drawn += recommender.draw(some)
+            with measures.THIS_PROCESS.drawing(len(some)):
+                drawn += recommender.draw(some)
         except Exception:  # noqa: BLE001 - a fault of the policy's code must not stop the storing of acts
             _log.exception("slates_not_drawn", count=len(some), policy=recommender.version)
             drawn += [None] * len(some)

@@ -28,7 +28,7 @@ class ExperimentRow:
     stop_reason: str | None
 
 
-class Assignment(msgspec.Struct, frozen=True):
+class Assignment(msgspec.Struct, frozen=True, gc=False):
     experiment_id: int
     reader_key: str
     arm: str

@@ -17,11 +17,12 @@ from psycopg.rows import class_row
 
 from openshelf import contracts
 from openshelf.contracts import Place, Slate, Source, Surface
-from openshelf.database import events, experiments
+from openshelf.database import events, experiments, quarantine
 from openshelf.database.experiments import Assignment
+from openshelf.database.quarantine import QuarantineRow
 
 
-class InteractionRow(msgspec.Struct, frozen=True):
+class InteractionRow(msgspec.Struct, frozen=True, gc=False):
     event_id: UUID
     version: int
     occurred_at: datetime
@@ -41,7 +42,7 @@ class InteractionRow(msgspec.Struct, frozen=True):
     received_at: datetime
 
 
-class SessionRow(msgspec.Struct, frozen=True):
+class SessionRow(msgspec.Struct, frozen=True, gc=False):
     """A session with absolute numbers, so that writing it twice changes nothing."""
 
     session_id: UUID
@@ -56,13 +57,13 @@ class SessionRow(msgspec.Struct, frozen=True):
     reward: float
 
 
-class SlateRow(msgspec.Struct, frozen=True):
+class SlateRow(msgspec.Struct, frozen=True, gc=False):
     slate: Slate
     event_id: UUID
     event_received_at: datetime
 
 
-class DeadLetterRow(msgspec.Struct, frozen=True):
+class DeadLetterRow(msgspec.Struct, frozen=True, gc=False):
     """`source` is 'log' or a topic; `partition` and `log_offset` are the place there."""
 
     source: str
@@ -81,6 +82,7 @@ class Batch:
     slates: Sequence[SlateRow] = ()
     dead_letters: Sequence[DeadLetterRow] = ()
     assignments: Sequence[Assignment] = ()
+    early: Sequence[QuarantineRow] = ()
     progress: dict[int, int] = field(default_factory=dict)
 
 
@@ -95,6 +97,8 @@ def store_batch(conn: psycopg.Connection, consumer: str, batch: Batch) -> None:
             _store_slates(conn, batch.slates)
         if batch.assignments:
             experiments.store_assignments(conn, batch.assignments)
+        if batch.early:
+            quarantine.store(conn, batch.early)
         for letter in batch.dead_letters:
             _store_dead_letter(conn, letter)
         if batch.progress:
@@ -151,7 +155,7 @@ def _store_sessions(conn: psycopg.Connection, rows: Sequence[SessionRow]) -> Non
     )
 
 
-class _SlateRow(msgspec.Struct, frozen=True):
+class _SlateRow(msgspec.Struct, frozen=True, gc=False):
     """A slate as it lies in its table: arrays by place."""
 
     slate_id: UUID
