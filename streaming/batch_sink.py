@@ -1,6 +1,12 @@
-"""Store what a batch of acts led to: one transaction, tried until Postgres takes it."""
+"""Draw the slates that a batch of acts asks for, and store what it led to, trying until Postgres takes it.
+
+A batch is cut into pieces. While Postgres works on one, the next is drawn, so that neither waits for the other; the
+batch ends when its last piece is stored, so a snapshot of the dataflow never knows of an act that Postgres does not.
+"""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Protocol
 
 import psycopg
@@ -11,19 +17,20 @@ from openshelf.contracts import utc_now
 from openshelf.database import quarantine, stream
 from openshelf.database.stream import Batch, DeadLetterRow, SessionRow, SlateRow
 from streaming import measures
-from streaming.acts import BadAct, RawAct
+from streaming.acts import BadAct
 from streaming.patience import PatientConnection
-from streaming.session_logic import EndedSessions, InferredSkips
-from streaming.slates import DrawnAct
+from streaming.session_logic import EndedSessions, InferredSkips, Moved, MovedAct
+from streaming.slates import CurrentServing, DrawnAct, draw_slates
 from streaming.works_on_file import EarlyAct
 
 CONSUMER = "sessions"
-# One transaction holds at most this many acts, so that catching up shows progress and a retry is cheap.
-MAX_ACTS = 1_000
+# What is drawn and stored at once: large enough that a transaction costs little, small enough that the work overlaps.
+PIECE = 512
 
 _log = structlog.get_logger(__name__)
 
-Outcome = DrawnAct | EndedSessions | InferredSkips | BadAct | EarlyAct
+Aside = BadAct | EarlyAct
+Outcome = DrawnAct | EndedSessions | InferredSkips | Aside
 
 
 class Publisher(Protocol):
@@ -32,65 +39,96 @@ class Publisher(Protocol):
     def publish(self, slates: Sequence[SlateRow], dead_letters: Sequence[DeadLetterRow]) -> None: ...
 
 
-def batch_of(outcomes: Sequence[Outcome]) -> Batch:
+def batch_of(outcomes: Sequence[Outcome], progress: dict[int, int] | None = None) -> Batch:
     """The rows of a batch; a session that changed several times is written once, as it is at last."""
     acts = [outcome for outcome in outcomes if isinstance(outcome, DrawnAct)]
-    bad = [outcome for outcome in outcomes if isinstance(outcome, BadAct)]
-    early = [outcome for outcome in outcomes if isinstance(outcome, EarlyAct)]
     sessions: dict[object, SessionRow] = {}
     for outcome in outcomes:
         if isinstance(outcome, DrawnAct | EndedSessions):
             rows = outcome.sessions if isinstance(outcome, DrawnAct) else outcome.rows
-            sessions |= {row.session_id: row for row in rows}
+            for row in rows:
+                sessions[row.session_id] = row
     skips = [row for outcome in outcomes if isinstance(outcome, InferredSkips) for row in outcome.rows]
     return Batch(
         interactions=[*[act.taken.row() for act in acts], *skips],
         # Sorted: two workers that touch the same rows take them in the same order.
         sessions=sorted(sessions.values(), key=lambda row: row.session_id),
         slates=[act.slate for act in acts if act.slate],
-        dead_letters=[outcome.row() for outcome in bad],
+        dead_letters=[outcome.row() for outcome in outcomes if isinstance(outcome, BadAct)],
         assignments=list({a.reader_key: a for act in reversed(acts) if (a := act.assignment)}.values()),
-        early=[outcome.row() for outcome in early],
-        progress=_progress([act.taken.raw for act in acts] + [outcome.raw for outcome in (*bad, *early)]),
+        early=[outcome.row() for outcome in outcomes if isinstance(outcome, EarlyAct)],
+        progress=progress or {},
     )
 
 
-def _progress(raws: Sequence[RawAct]) -> dict[int, int]:
+def progress_of(items: Sequence[Moved | Aside]) -> dict[int, int]:
+    """The next offset of each partition of the log after these."""
     progress: dict[int, int] = {}
-    for raw in raws:
-        if raw.log_partition is not None and raw.log_offset is not None:
+    for item in items:
+        raw = item.taken.raw if isinstance(item, MovedAct) else item.raw if isinstance(item, Aside) else None
+        if raw and raw.log_partition is not None and raw.log_offset is not None:
             progress[raw.log_partition] = max(progress.get(raw.log_partition, 0), raw.log_offset + 1)
     return progress
 
 
-class BatchPart(StatelessSinkPartition[Outcome]):
-    def __init__(self, connection: PatientConnection, publisher: Publisher | None) -> None:
-        self._connection, self._publisher = connection, publisher
+class BatchPart(StatelessSinkPartition[Moved | Aside]):
+    def __init__(self, serving: CurrentServing, connection: PatientConnection, publisher: Publisher | None) -> None:
+        self._serving, self._connection, self._publisher = serving, connection, publisher
+        # One thread, and one piece in it at most: the connection is used by one at a time.
+        self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._stored: Future[None] | None = None
 
-    def write_batch(self, items: list[Outcome]) -> None:
-        for start in range(0, len(items), MAX_ACTS):
-            batch = self._store(items[start : start + MAX_ACTS])
-            if self._publisher:
-                self._publisher.publish(batch.slates, batch.dead_letters)
+    def write_batch(self, items: list[Moved | Aside]) -> None:
+        for start in range(0, len(items), PIECE):
+            outcomes = self._outcomes(items[start : start + PIECE])
+            is_last = start + PIECE >= len(items)
+            self._wait()
+            progress = progress_of(items) if is_last else {}
+            if is_last:
+                self._store_and_publish(outcomes, progress)
+            else:
+                run = copy_context().run  # with what log lines of this thread carry
+                self._stored = self._storing.submit(run, self._store_and_publish, outcomes, progress)
 
-    def _store(self, outcomes: Sequence[Outcome]) -> Batch:
-        batch = batch_of(outcomes)
+    def _outcomes(self, items: Sequence[Moved | Aside]) -> list[Outcome]:
+        moved = [item for item in items if not isinstance(item, Aside)]
+        aside = [item for item in items if isinstance(item, Aside)]
+        return [*draw_slates(self._serving, moved), *aside]
+
+    def _wait(self) -> None:
+        """Until the piece before is stored.
+
+        Raises:
+            OpenshelfError: a stop was asked for while Postgres or the broker was away.
+        """
+        if self._stored:
+            stored, self._stored = self._stored, None
+            stored.result()
+
+    def _store_and_publish(self, outcomes: Sequence[Outcome], progress: dict[int, int]) -> None:
+        batch = self._store(outcomes, progress)
+        if self._publisher:
+            self._publisher.publish(batch.slates, batch.dead_letters)
+
+    def _store(self, outcomes: Sequence[Outcome], progress: dict[int, int]) -> Batch:
+        batch = batch_of(outcomes, progress)
         try:
             self._connection.run(lambda conn: _store_in(conn, batch))
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             # The server is there and refuses a value: find the act, the others must not suffer for it.
             if len(outcomes) > 1:
                 half = len(outcomes) // 2
-                return _joined(self._store(outcomes[:half]), self._store(outcomes[half:]))
+                return _joined(self._store(outcomes[:half], {}), self._store(outcomes[half:], progress))
             if not isinstance(outcomes[0], DrawnAct):
                 raise
             reason = f"Postgres refuses it: {str(error).splitlines()[0]}"
             _log.exception("act_refused")
-            return self._store([BadAct(reason, outcomes[0].taken.raw)])
+            return self._store([BadAct(reason, outcomes[0].taken.raw)], progress)
         measures.THIS_PROCESS.stored(len(batch.interactions), batch.slates, len(batch.dead_letters), len(batch.early))
         return batch
 
     def close(self) -> None:
+        self._storing.shutdown()
         self._connection.close()
 
 
@@ -105,13 +143,16 @@ def _joined(first: Batch, second: Batch) -> Batch:
     return Batch(slates=[*first.slates, *second.slates], dead_letters=[*first.dead_letters, *second.dead_letters])
 
 
-class BatchSink(DynamicSink[Outcome]):
+class BatchSink(DynamicSink[Moved | Aside]):
+    """`serving` gives what serves now, or None: acts are then stored without slates."""
+
     def __init__(
         self,
+        serving: CurrentServing,
         connect: Callable[[], PatientConnection] = PatientConnection,
         publisher: Callable[[], Publisher | None] = lambda: None,
     ) -> None:
-        self._connect, self._publisher = connect, publisher
+        self._serving, self._connect, self._publisher = serving, connect, publisher
 
     def build(self, step_id: str, worker_index: int, worker_count: int) -> BatchPart:
-        return BatchPart(self._connect(), self._publisher())
+        return BatchPart(self._serving, self._connect(), self._publisher())

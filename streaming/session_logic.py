@@ -31,13 +31,25 @@ class MovedAct(msgspec.Struct, frozen=True, gc=False):
     taken: TakenAct
     change: Change
 
+    @property
+    def reader_key(self) -> str:
+        return self.taken.event.reader_key
+
 
 class EndedSessions(msgspec.Struct, frozen=True, gc=False):
-    rows: tuple[SessionRow, ...]
+    rows: tuple[SessionRow, ...]  # at least one, of one reader
+
+    @property
+    def reader_key(self) -> str:
+        return self.rows[0].reader_key
 
 
 class InferredSkips(msgspec.Struct, frozen=True, gc=False):
-    rows: tuple[InteractionRow, ...]
+    rows: tuple[InteractionRow, ...]  # at least one, of one reader
+
+    @property
+    def reader_key(self) -> str:
+        return self.rows[0].reader_key
 
 
 Moved = MovedAct | EndedSessions | InferredSkips

@@ -1,8 +1,10 @@
-"""The session dataflow: acts in; interactions, sessions, slates and dead letters out. Wiring only."""
+"""The session dataflow: acts in; interactions, sessions, slates and dead letters out. Wiring only.
+
+The sink draws the slates, so that drawing and storing overlap.
+"""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TypeGuard, cast
 
 import bytewax.operators as op
@@ -12,10 +14,9 @@ from bytewax.outputs import Sink
 
 from models.rewards import Rewards
 from streaming.acts import BadAct, RawAct, TakenAct, take
-from streaming.batch_sink import Outcome
-from streaming.session_logic import History, SessionLogic
+from streaming.batch_sink import Aside
+from streaming.session_logic import History, Moved, SessionLogic
 from streaming.session_state import Rules
-from streaming.slates import CurrentServing, draw_slates
 from streaming.works_on_file import EarlyAct, WorksOnFile
 
 # The recovery store hangs on these names.
@@ -23,27 +24,26 @@ FLOW_ID = "sessions"
 STEP_IDS = (
     "read_acts",
     "take_acts",
-    "part_dead_letters",
+    "part_asides",
     "key_by_reader",
     "move_sessions",
-    "draw_slates",
-    "join_dead_letters",
-    "store_batch",
+    "forget_keys",
+    "join_asides",
+    "draw_and_store",
 )
 
 
 def build_flow(
     source: Source[RawAct],
-    sink: Sink[Outcome],
+    sink: Sink[Moved | Aside],
     *,
     rewards: Rewards,
-    serving: CurrentServing,
     history: History,
     clock: Callable[[], datetime],
     silence: timedelta,
     works: WorksOnFile | None = None,
 ) -> Dataflow:
-    """`serving` gives what serves now, or None; `history` a reader's stored acts; `silence` ends a session.
+    """`history` gives a reader's stored acts; `silence` ends a session.
 
     `works`: acts on works that it does not know are kept apart; unset, every act counts.
     """
@@ -58,17 +58,17 @@ def build_flow(
     # RawAct
     taken = op.flat_map_batch("take_acts", raws, take_all)
     # TakenAct | BadAct | EarlyAct
-    parted = op.branch("part_dead_letters", taken, _is_taken)
+    parted = op.branch("part_asides", taken, _is_taken)
     # trues TakenAct, falses BadAct | EarlyAct
     keyed = op.key_on("key_by_reader", parted.trues, lambda act: act.event.reader_key)
     # reader_key and TakenAct
     moved = op.stateful_batch("move_sessions", keyed, lambda snapshot: SessionLogic(snapshot, history, clock, rules))
     # reader_key and MovedAct | EndedSessions | InferredSkips
-    drawn = op.flat_map_batch("draw_slates", moved, partial(draw_slates, serving))
-    # DrawnAct | EndedSessions | InferredSkips
-    outcomes = op.merge("join_dead_letters", drawn, cast("Stream[BadAct | EarlyAct]", parted.falses))
-    # DrawnAct | EndedSessions | InferredSkips | BadAct | EarlyAct
-    op.output("store_batch", outcomes, sink)
+    told = op.key_rm("forget_keys", moved)
+    # MovedAct | EndedSessions | InferredSkips
+    joined = op.merge("join_asides", told, cast("Stream[Aside]", parted.falses))
+    # MovedAct | EndedSessions | InferredSkips | BadAct | EarlyAct
+    op.output("draw_and_store", joined, sink)
     return flow
 
 

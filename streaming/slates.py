@@ -35,37 +35,36 @@ class DrawnAct(msgspec.Struct, frozen=True, gc=False):
     assignment: Assignment | None = None
 
 
-def draw_slates(
-    current: CurrentServing, moved: Sequence[tuple[str, Moved]]
-) -> list[DrawnAct | EndedSessions | InferredSkips]:
+def draw_slates(current: CurrentServing, moved: Sequence[Moved]) -> list[DrawnAct | EndedSessions | InferredSkips]:
     """A slate for each act that asks for one, drawn by its reader's arm; the order stays."""
     serving = current()
-    asking = [value for _, value in moved if isinstance(value, MovedAct) and value.change.request]
-    arms = {reader_key: serving.arm_of(reader_key) if serving else DEFAULT_ARM for reader_key, _ in moved}
-    drawn = dict(zip(map(id, asking), _draw_by_arm(serving, asking, arms), strict=True)) if serving else {}
-    out: list[DrawnAct | EndedSessions | InferredSkips] = []
-    for reader_key, value in moved:
-        arm = arms[reader_key]
-        if isinstance(value, InferredSkips):
-            out.append(value)
-        elif isinstance(value, EndedSessions):
-            out.append(EndedSessions(_in_arm(value.rows, arm)))
-        else:
-            slate = drawn.get(id(value))
-            row = _slate_row(value, slate, arm) if slate and slate.places else None
-            assignment = _assignment(serving, value, arm) if row else None
-            out.append(DrawnAct(value.taken, _in_arm(value.change.sessions, arm), row, assignment))
-    return out
+    arms = [serving.arm_of(value.reader_key) if serving else DEFAULT_ARM for value in moved]
+    drawn = _draw_by_arm(serving, moved, arms) if serving else {}
+    return [
+        _outcome(value, arm, drawn.get(at), serving) for at, (value, arm) in enumerate(zip(moved, arms, strict=True))
+    ]
 
 
-def _draw_by_arm(serving: Serving, asking: Sequence[MovedAct], arms: dict[str, str]) -> list[DrawnSlate | None]:
-    drawn: list[DrawnSlate | None] = [None] * len(asking)
-    arm_of = [arms[act.taken.event.reader_key] for act in asking]
-    for arm in dict.fromkeys(arm_of):
-        at = [i for i, of in enumerate(arm_of) if of == arm]
-        requests = [request for i in at if (request := asking[i].change.request)]
-        for i, slate in zip(at, _draw_all(serving.recommender_of(arm), requests), strict=True):
-            drawn[i] = slate
+def _outcome(
+    value: Moved, arm: str, slate: DrawnSlate | None, serving: Serving | None
+) -> DrawnAct | EndedSessions | InferredSkips:
+    if isinstance(value, MovedAct):
+        row = _slate_row(value, slate, arm) if slate and slate.places else None
+        assignment = _assignment(serving, value, arm) if row else None
+        return DrawnAct(value.taken, _in_arm(value.change.sessions, arm), row, assignment)
+    return EndedSessions(_in_arm(value.rows, arm)) if isinstance(value, EndedSessions) else value
+
+
+def _draw_by_arm(serving: Serving, moved: Sequence[Moved], arms: Sequence[str]) -> dict[int, DrawnSlate | None]:
+    """By place among the values that moved."""
+    asking: dict[str, list[tuple[int, SlateRequest]]] = {}
+    for at, (value, arm) in enumerate(zip(moved, arms, strict=True)):
+        if isinstance(value, MovedAct) and value.change.request:
+            asking.setdefault(arm, []).append((at, value.change.request))
+    drawn: dict[int, DrawnSlate | None] = {}
+    for arm, requests in asking.items():
+        slates = _draw_all(serving.recommender_of(arm), [request for _, request in requests])
+        drawn |= {at: slate for (at, _), slate in zip(requests, slates, strict=True)}
     return drawn
 
 

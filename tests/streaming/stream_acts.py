@@ -98,9 +98,8 @@ def catch_up(conn: psycopg.Connection, recommender: object | None, recovery: obj
     serving = recommender if recommender is None or isinstance(recommender, Serving) else only(recommender)
     flow = sessions_flow.build_flow(
         LogSource(stop_at=consumers.end_offsets(conn)),
-        BatchSink(),
+        BatchSink(lambda: serving),
         rewards=rewards.load(),
-        serving=lambda: serving,
         history=lambda taken: reader_history.stored_acts(
             conn, taken.event.reader_key, before_offset=taken.raw.log_offset
         ),

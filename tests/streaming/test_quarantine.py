@@ -25,9 +25,8 @@ def catch_up(conn: psycopg.Connection) -> None:
     run_main(
         sessions_flow.build_flow(
             LogSource(stop_at=consumers.end_offsets(conn)),
-            BatchSink(),
+            BatchSink(lambda: only(SmallRecommender())),
             rewards=rewards.load(),
-            serving=lambda: only(SmallRecommender()),
             history=lambda taken: reader_history.stored_acts(
                 conn, taken.event.reader_key, before_offset=taken.raw.log_offset
             ),

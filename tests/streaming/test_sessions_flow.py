@@ -185,9 +185,8 @@ def test_a_reader_s_state_is_rebuilt_from_the_stored_acts(conn: psycopg.Connecti
 def flow_over(raws: list[RawAct], conn: psycopg.Connection, recommender: SmallRecommender) -> None:
     flow = sessions_flow.build_flow(
         TestingSource(raws),
-        BatchSink(),
+        BatchSink(lambda: only(recommender)),
         rewards=rewards.load(),
-        serving=lambda: only(recommender),
         history=lambda taken: reader_history.stored_acts(
             conn, taken.event.reader_key, before_offset=taken.raw.log_offset
         ),
@@ -257,9 +256,8 @@ def test_a_value_postgres_refuses_is_a_dead_letter_and_the_rest_of_the_batch_is_
 def test_step_ids_are_those_the_recovery_store_knows(database: str) -> None:
     flow: Dataflow = sessions_flow.build_flow(
         TestingSource([]),
-        BatchSink(),
+        BatchSink(lambda: None),
         rewards=rewards.load(),
-        serving=lambda: None,
         history=lambda _: [],
         clock=utc_now,
         silence=SILENCE,
