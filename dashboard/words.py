@@ -31,7 +31,12 @@ _BECAUSE = {
     "because_want": "Because you want to read",
     "because_rate": "Because you rated",
 }
-_PLAIN = {"popular": "Popular in the library", "new_to_you": "Close to your taste", "explore": "Something different"}
+_PLAIN = {
+    "popular": "Popular in the library",
+    "new_to_you": "Close to your taste",
+    "explore": "Something different",
+    "pinned": "Chosen by the library",
+}
 _MOVED = {
     Action.OPEN: "you opened",
     Action.READ: "you began",

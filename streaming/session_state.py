@@ -4,7 +4,7 @@
     clock --expire--> (state, ended sessions)
 
 Everything is bounded: the last 50 acts but impressions (as training replays them), 5,000 met and 5,000 hidden works,
-4 open sessions, the places on screen of one slate, and what `repeats` keeps. A session is what carries one session_id;
+8 sessions, the places on screen of one slate, and what `repeats` keeps. A session is what carries one session_id;
 it ends after 30 minutes without an act, in the time of the acts or, when none follows, by the clock; a later act under
 the same session_id reopens it. Someone without a history (key `s_...`) is forgotten with the session, here and when a
 silence shows in the time of the acts.
@@ -27,7 +27,7 @@ from openshelf.contracts import MEETING, Action, Interaction, Surface, skip_id_o
 from openshelf.database.stream import SessionRow
 from streaming.repeats import NOTHING_SEEN, Seen, find_packed
 
-MAX_SESSIONS = 4
+MAX_SESSIONS = 8
 # Slates whose order is remembered: what comes from the screen may come late, and about an earlier one.
 MAX_SLATES = 8
 DEFAULT_ARM = "champion"
@@ -120,6 +120,8 @@ def apply(
     on_screen, skips = _moved_on(state, event)
     session = _session_after(state, event, reward, len(skips) * rules.inferred_skip, len(skips))
     others = tuple(s for s in state.sessions if s.session_id != session.session_id)
+    # One session more than there is room for: the one that was silent longest ends.
+    state, pushed_out = _end(state, {s.session_id for s in others[: 1 - MAX_SESSIONS]})
     is_show = event.action is Action.SHOW
     taste = state.taste if is_show else _taste_after(state.taste, event, reward)
     slate_id = None if is_show else slate_id_of(event.event_id)
@@ -132,7 +134,7 @@ def apply(
         on_screen=None if event.action is Action.RESET else on_screen,
         seen=seen,
     )
-    ended = [row for row in rows if row.session_id != session.session_id]
+    ended = [row for row in (*rows, *pushed_out) if row.session_id != session.session_id]
     request = _request(after, event, slate_id) if slate_id else None
     return after, Change((*ended, session.row(state.reader_key)), skips, request, slate_id)
 

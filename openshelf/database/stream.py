@@ -155,6 +155,17 @@ def _store_sessions(conn: psycopg.Connection, rows: Sequence[SessionRow]) -> Non
     )
 
 
+def end_forgotten_sessions(conn: psycopg.Connection, silent_since: datetime) -> int:
+    """End the sessions without an act since then that nobody remembers to end; how many.
+
+    The dataflow ends sessions by its clock, but not those whose state it lost. One that goes on is opened again.
+    """
+    done = conn.execute(
+        "update stream.sessions set ended_at = last_act_at where ended_at is null and last_act_at < %s", [silent_since]
+    )
+    return done.rowcount
+
+
 class _SlateRow(msgspec.Struct, frozen=True, gc=False):
     """A slate as it lies in its table: arrays by place."""
 

@@ -253,6 +253,19 @@ def test_a_value_postgres_refuses_is_a_dead_letter_and_the_rest_of_the_batch_is_
     assert "Postgres refuses it" in letter.reason
 
 
+def test_a_session_whose_state_is_lost_is_ended_and_goes_on_when_an_act_comes(conn: psycopg.Connection) -> None:
+    events.append_many(conn, [act(Action.LIKE, 1)])
+    catch_up(conn, None)
+
+    assert stream.end_forgotten_sessions(conn, utc_now() - SILENCE) == 0
+    assert stream.end_forgotten_sessions(conn, utc_now()) == 1
+    assert conn.execute("select ended_at = last_act_at from stream.sessions").fetchone() == (True,)
+    events.append_many(conn, [act(Action.OPEN, 2)])
+    catch_up(conn, None)
+
+    assert conn.execute("select ended_at, count_acts from stream.sessions").fetchall() == [(None, 2)]
+
+
 def test_step_ids_are_those_the_recovery_store_knows(database: str) -> None:
     flow: Dataflow = sessions_flow.build_flow(
         TestingSource([]),
