@@ -3,23 +3,27 @@
 StateBatch (B, L) --Scorer.masses--> masses (B, n) over one catalogue, to draw slates from.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from models.memory import Memory
 from models.plackett_luce import BLOCK, BOUND, NOT_DRAWABLE, Excluded, Masses, block_sums
 from models.policy import Policy
+from models.products import READERS_AT_ONCE, OneByOne, Together, steady_shapes
 from models.ranking_data import Ranker, ReaderBatch
-from models.states import GAP_EDGES_S, Catalogue, StateBatch, first_of
+from models.states import GAP_EDGES_S, Catalogue, StateBatch, filled_up, random_states, taken
 
-# Works scored together, whole blocks: their numbers stay in the processor's cache from vectors to masses.
-WORKS_AT_ONCE = 1_024
-# From so many works on, half precision where the processor multiplies in it: the logits are then about 0.2 % off, and
-# the probabilities still exactly those of the logits drawn from.
-HALF_FROM_WORKS = 50_000
+# From so many works on, how soon a single reader is served counts for more than how many are.
+LARGE_FROM_WORKS = 200_000
+# Numbers that are worked on at once: they stay in the processor's cache from product to mass.
+_NUMBERS_AT_ONCE = 65_536
 # How decidedly a baseline's best works are preferred: logits are standard deviations of its scores times this.
 SHARPNESS = 3.0
 
@@ -30,65 +34,105 @@ class Scorer(Protocol):
     def masses(self, batch: StateBatch, excluded: Excluded) -> tuple[Masses, np.ndarray]:
         """(0 for what is excluded, the caller's to change; (B,) whether it knows enough of the reader to rank).
 
-        For as many readers as `excluded` has, the first of the batch; the others are there to fill it. The masses are
-        good until the next call.
+        For at most READERS_AT_ONCE readers. The masses are good until the next call.
         """
         ...
 
 
 class PolicyScorer:
-    """`is_half`: multiply in bfloat16; unset: in large catalogues where the processor can."""
+    """`is_large`: multiply for each reader alone; unset: in large catalogues."""
 
-    def __init__(self, policy: Policy, catalogue: Catalogue, *, is_half: bool | None = None) -> None:
+    def __init__(self, policy: Policy, catalogue: Catalogue, *, is_large: bool | None = None) -> None:
+        count = len(catalogue.book_ids)
+        is_large = count >= LARGE_FROM_WORKS if is_large is None else is_large
         with torch.inference_mode():
-            self._items = policy.eval().items(catalogue)
-            count = len(catalogue.book_ids)
-            if is_half is None:
-                is_half = count >= HALF_FROM_WORKS and bool(torch.cpu.get_capabilities().get("amx_bf16"))
-            # Held so that each part's transpose is contiguous: the product reads it a third faster.
-            across = self._items.vectors.T.to(torch.bfloat16 if is_half else torch.float32)
-            self._parts = []
-            for start in range(0, count, WORKS_AT_ONCE):
-                end = start + WORKS_AT_ONCE
-                vectors = across[:, start:end].contiguous().T
-                self._parts.append(replace(self._items, vectors=vectors, bias=self._items.bias[start:end]))
+            items = policy.eval().items(catalogue)
+            self._items = replace(items, memory=Memory.none(count))
+            self._together, self._next = items.memory.together.end_to_end, items.memory.next.end_to_end
+            self.products = OneByOne(items.vectors) if is_large else Together(items.vectors)
+            can_draw = items.bias > NOT_DRAWABLE / 2
+            filled = -(-count // BLOCK) * BLOCK
+            self._bias = torch.zeros(filled)
+            self._bias[:count] = torch.where(can_draw, items.bias, 0) / BOUND
+            # Masses of what is no work, or a work that may not be drawn; None where there are only others.
+            drawable = torch.zeros(filled)
+            drawable[:count] = can_draw.float()
+            self._drawable = [
+                each.numpy() if (each == 0).any() else None for each in drawable.split(self.products.width)
+            ]
             self._policy = _without_works(policy)
-        self._count = count
-        self._room: tuple[Tensor, Tensor] | None = None
-        self.vectors = self._items.vectors.numpy()
+            self._scale = self._policy.log_sharpness.exp() / BOUND
+        self._room = torch.empty(0, filled)
+        self.vectors = items.vectors.numpy()
 
     def count_bytes(self) -> int:
-        """What it keeps in memory: vectors for the state and for the logits, biases, memory, network."""
-        memory = self._items.memory
-        tensors = [self._items.vectors, self._items.bias, *self._policy.state_dict().values()]
-        tensors += [part.vectors for part in self._parts]
-        tensors += [t for each in (memory.together, memory.next) for t in (each.rows, each.weights)]
-        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        """What it keeps in memory: vectors, biases, memory, network, and room for masses."""
+        tensors = [self._items.vectors, self._items.bias, self._bias, self._room, *self._policy.state_dict().values()]
+        kept = self.products.count_bytes() + self._together.count_bytes() + self._next.count_bytes()
+        return kept + sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def masses(self, batch: StateBatch, excluded: Excluded) -> tuple[Masses, np.ndarray]:
+        """exp(BOUND * tanh((sharpness * state . vector + bias + what the memory says) / BOUND)), as Policy.rank has it.
+
+        In numpy and in place: over B x n numbers, torch's tanh takes seven times as long.
+        """
+        states, values = self.states(batch), self.remembered(batch)
+        self.finish(states, values.numpy())
+        _take_out(values.numpy(), excluded)
+        return Masses(values, block_sums(values)), np.any(batch.rows >= 0, axis=1)
 
     @torch.inference_mode()
-    def masses(self, batch: StateBatch, excluded: Excluded) -> tuple[Masses, np.ndarray]:
-        count = len(excluded.rows)
-        states = self._policy.encode(self._items, batch)
-        values, remembered = self._room_for(count)
-        self._policy.remembered(self._items, first_of(batch, count), onto=remembered.zero_())
-        for number, items in enumerate(self._parts):
-            start = number * WORKS_AT_ONCE
-            logits = self._policy.logits(states, items, remembered[:, start : start + WORKS_AT_ONCE])
-            # In place and then copied: into a slice of a wider matrix, the exponential is twenty times slower.
-            values[:, start : start + logits.shape[1]] = logits.exp_()
-        _take_out(values.numpy(), excluded)
-        return Masses(values, block_sums(values)), np.any(batch.rows[:count] >= 0, axis=1)
+    def states(self, batch: StateBatch) -> Tensor:
+        """(B or more, d) scaled as the products need them, and filled up to a shape: see `models.products`."""
+        count = len(batch.rows)
+        of_states, of_products = (next(shape for shape in each if shape >= count) for each in self._shapes)
+        states = self._policy.encode(self._items, filled_up(batch, of_states))[:count] * self._scale
+        return functional.pad(states, (0, 0, 0, of_products - count))
 
-    def _room_for(self, count: int) -> tuple[Tensor, Tensor]:
-        """(count, n) for masses, filled up to whole blocks with 0, and for the memory: the same for every call.
+    @torch.inference_mode()
+    def remembered(self, batch: StateBatch) -> Tensor:
+        """(B, n filled up to whole blocks) (bias + what the memory says) / BOUND."""
+        values = self._room_for(len(batch.rows))
+        values.copy_(self._bias)
+        of_sets, of_sequences = self._policy.memory_weights(batch)
+        self._together.add_scores(torch.from_numpy(batch.met), of_sets / BOUND, values)
+        self._next.add_scores(torch.from_numpy(batch.rows), of_sequences / BOUND, values)
+        return values
+
+    @torch.inference_mode()
+    def finish(self, states: Tensor, values: np.ndarray) -> None:
+        """From what is remembered to masses, in place."""
+        width = self.products.width
+        readers_at_once = max(1, _NUMBERS_AT_ONCE // width)
+        for number, drawable in enumerate(self._drawable):
+            products = self.products.of(states, number)
+            room = values[:, number * width : number * width + width]
+            for start in range(0, len(values), readers_at_once):
+                some = room[start : start + readers_at_once]
+                raw = products[start : start + len(some)]
+                raw += some
+                np.tanh(raw, out=raw)
+                raw *= BOUND
+                np.exp(raw, out=some)
+                if drawable is not None:
+                    some *= drawable
+
+    @cached_property
+    @torch.inference_mode()
+    def _shapes(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Of the states, and of the products."""
+        restless, batch = _restless(self._policy), random_states(READERS_AT_ONCE, len(self.vectors))
+        of_states = steady_shapes(lambda rows: restless.encode(self._items, taken(batch, rows)))
+        return of_states, self.products.shapes
+
+    def _room_for(self, count: int) -> Tensor:
+        """(count, n filled up to whole blocks): the same memory in every call.
 
         New room of this size is given back to the system and taken anew each time, which costs as much as the product.
         """
-        if self._room is None or len(self._room[0]) < count:
-            values = torch.zeros(count, -(-self._count // BLOCK) * BLOCK)
-            self._room = values, torch.empty(count, self._count)
-        values, remembered = self._room
-        return values[:count], remembered[:count]
+        if len(self._room) < count:
+            self._room = torch.empty(count, self._room.shape[1])
+        return self._room[:count]
 
 
 def _take_out(values: np.ndarray, excluded: Excluded) -> None:
@@ -114,7 +158,7 @@ class RankerScorer:
         self.vectors = catalogue.texts
 
     def masses(self, batch: StateBatch, excluded: Excluded) -> tuple[Masses, np.ndarray]:
-        readers = reader_batch(first_of(batch, len(excluded.rows)), self._own_row)
+        readers = reader_batch(batch, self._own_row)
         logits, can_rank = self._logits(readers)
         reader, column = np.nonzero(excluded.rows >= 0)
         logits[reader, excluded.rows[reader, column]] = NOT_DRAWABLE
@@ -157,6 +201,15 @@ def reader_batch(batch: StateBatch, own_row: np.ndarray) -> ReaderBatch:
             here = met[own[j]]
             values[i, here] = max(values[i, here], batch.rewards[i, j])
     return ReaderBatch(np.full(len(rows), -1), kept, values, times)
+
+
+def _restless(policy: Policy) -> Policy:
+    """The same network with other numbers: what one that learned little adds is too small to show its last bits."""
+    other = type(policy)(policy.config, policy.adapter, policy.known_ids[:0])
+    generator = torch.Generator().manual_seed(0)
+    for parameter in other.parameters():
+        parameter.normal_(0, 0.3, generator=generator)
+    return other.eval()
 
 
 def _without_works(policy: Policy) -> Policy:

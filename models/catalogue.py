@@ -15,9 +15,19 @@ NEUTRAL_RATING = 3.0
 
 
 @dataclass(frozen=True)
+class Popularity:
+    """Of every active work, in ascending book_id; as of one version of the catalogue."""
+
+    book_ids: np.ndarray  # (n,) int64
+    prior: np.ndarray  # (n,) float32
+    popular: list[int]  # works that readers or the house gave a reason to call popular, most popular first
+    version: int
+
+
+@dataclass(frozen=True)
 class Ranking:
     catalogue: Catalogue
-    popular: list[int]  # works that readers or the house gave a reason to call popular, most popular first
+    popular: list[int]  # as of Popularity
     version: int
 
 
@@ -29,16 +39,24 @@ def popularity_prior(works: list[learning.RankedWork]) -> np.ndarray:
     return ((1 - RATING_SHARE) * by_readers + RATING_SHARE * rating).astype(np.float32)
 
 
-def load_ranking(conn: psycopg.Connection, now: datetime | None = None) -> Ranking:
-    """Popularity is that of the 30 days before `now` (unset: the present)."""
+def load_popularity(conn: psycopg.Connection, now: datetime | None = None) -> Popularity:
+    """That of the 30 days before `now` (unset: the present). Counts the acts of these days."""
     version = learning.catalogue_version(conn)
     works = learning.ranked_works(conn, now=now)
+    known = [work for work in works if work.warmth > 0 or work.rating is not None]
     book_ids = np.array([work.book_id for work in works], dtype=np.int64)
-    texts = np.zeros((len(works), TEXT_DIM), dtype=np.float32)
-    catalogue = Catalogue(book_ids, texts, popularity_prior(works))
+    return Popularity(book_ids, popularity_prior(works), learning.by_popularity(known), version)
+
+
+def load_ranking(
+    conn: psycopg.Connection, now: datetime | None = None, popularity: Popularity | None = None
+) -> Ranking:
+    """Popularity is that of the 30 days before `now` (unset: the present), or as it was read before."""
+    popularity = popularity or load_popularity(conn, now)
+    texts = np.zeros((len(popularity.book_ids), TEXT_DIM), dtype=np.float32)
+    catalogue = Catalogue(popularity.book_ids, texts, popularity.prior)
     embedded, vectors = learning.text_embeddings(conn)
     rows = catalogue.rows(embedded)
     # Between the two reads a work may have been withdrawn.
     texts[rows[rows >= 0]] = vectors[rows >= 0]
-    known = [work for work in works if work.warmth > 0 or work.rating is not None]
-    return Ranking(catalogue, learning.by_popularity(known), version)
+    return Ranking(catalogue, popularity.popular, popularity.version)

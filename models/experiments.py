@@ -38,11 +38,15 @@ def dealt(arms: Sequence[Arm], at: float) -> str:
 
 @dataclass(frozen=True)
 class Serving:
-    """`arms`: a recommender for each arm of the experiment, if one is running."""
+    """`arms`: a recommender for each arm of the experiment, if one is running.
+
+    `refused`: versions that should serve somewhere here and did not load, with the reason.
+    """
 
     champion: Recommender
     experiment: Experiment | None = None
     arms: dict[str, Recommender] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
 
     @property
     def version(self) -> str:

@@ -60,25 +60,15 @@ class Companions:
         is_there = (own >= 0) & (mapped >= 0) & (known >= 0)[:, None]
         return Companions(torch.where(is_there, mapped, -1).int(), torch.where(is_there, weights, 0).half())
 
-    def scores(self, rows: Tensor, weights: Tensor, onto: Tensor | None = None) -> Tensor:
-        """(B, n): how much the works met by B readers, `rows` (B, L) or -1, speak for each work, times `weights`.
-
-        Added to `onto` in place, if that is given.
-        """
-        size = len(self.rows)
-        onto = torch.zeros(len(rows), size) if onto is None else onto
-        reader, place = (rows >= 0).nonzero(as_tuple=True)
-        if self.rows.shape[1] and len(reader):
-            met = rows[reader, place]
-            values = self.weights.index_select(0, met).float().mul_(weights[reader, place][:, None])
-            # What is padding adds 0 to the reader's first work: cheaper than leaving it out.
-            at = self._targets.index_select(0, met).add_((reader * size).int()[:, None])
-            onto.view(-1).index_add_(0, at.view(-1), values.view(-1))
-        return onto
+    def scores(self, rows: Tensor, weights: Tensor) -> Tensor:
+        """(B, n): how much the works met by B readers, `rows` (B, L) or -1, speak for each work, times `weights`."""
+        found = torch.zeros(len(rows), len(self.rows))
+        self.end_to_end.add_scores(rows, weights, found)
+        return found
 
     @cached_property
-    def _targets(self) -> Tensor:
-        return self.rows.clamp(min=0)
+    def end_to_end(self) -> "EndToEnd":
+        return EndToEnd.of(self)
 
     @cached_property
     def by_target(self) -> sp.csr_matrix:
@@ -105,6 +95,48 @@ class Companions:
         spoken = sp.csr_matrix((self.by_target if asked is None else self.by_target[asked]) @ met)
         found = spoken.toarray().reshape(-1, len(rows), count_scales)
         return torch.from_numpy(found).transpose(0, 1)
+
+
+@dataclass(frozen=True)
+class EndToEnd:
+    """Companions without padding, to be kept and read fast: few works speak for as many as the widest."""
+
+    first: Tensor  # (n,) int64: where the companions of each work begin
+    count: Tensor  # (n,) int16
+    rows: Tensor  # (all + the widest,) int32
+    weights: Tensor  # (all + the widest,) float16
+    is_own: Tensor  # (the widest + 1, the widest) float32: for each count, 1 for so many and 0 beyond
+
+    @classmethod
+    def of(cls, companions: Companions) -> "EndToEnd":
+        is_there = companions.rows >= 0
+        count, widest = is_there.sum(1), companions.rows.shape[1]
+        # So that what is read from the last companion on is as wide as the widest too.
+        room = torch.zeros(widest, dtype=torch.int32)
+        rows = torch.cat([companions.rows[is_there], room])
+        weights = torch.cat([companions.weights[is_there], room.half()])
+        return cls(count.cumsum(0) - count, count.short(), rows, weights, torch.ones(widest + 1, widest).tril(-1))
+
+    def add_scores(self, rows: Tensor, weights: Tensor, onto: Tensor) -> None:
+        """As `Companions.scores`, added to `onto` (B, n or more), which lies in memory row by row.
+
+        A reader's numbers are added up in the order of their works: whoever else is there changes no bit of them.
+        """
+        reader, place = (rows >= 0).nonzero(as_tuple=True)
+        met = rows[reader, place]
+        count = self.count[met].int()
+        width = int(count.max()) if len(met) else 0
+        if not width:
+            return
+        # Windows of one width are copied at once; what lies beyond a work's own companions counts nothing.
+        first = self.first[met]
+        values = self.is_own[:, :width].index_select(0, count).mul_(weights[reader, place][:, None])
+        values.mul_(self.weights.unfold(0, width, 1).index_select(0, first))
+        at = self.rows.unfold(0, width, 1).index_select(0, first).long().add_((reader * onto.shape[1])[:, None])
+        onto.view(-1).scatter_add_(0, at.view(-1), values.view(-1))
+
+    def count_bytes(self) -> int:
+        return sum(t.numel() * t.element_size() for t in (self.first, self.count, self.rows, self.weights))
 
 
 def regress(met: sp.csr_matrix, turned_to: sp.csr_matrix, *, ridge: float, companions: int, width: int) -> Companions:

@@ -182,19 +182,21 @@ class Policy(nn.Module):
         inner = functional.gelu(self.correction_in(self.dropout(self.norm(torch.cat([pooled, newest], dim=1)))))
         return closed + self.correction_out(inner) * present.any(1, keepdim=True)
 
-    def remembered(self, items: Items, batch: StateBatch, onto: Tensor | None = None) -> Tensor:
-        """(B, n) logits for what the works met so far speak for: all of them as a set, the last acts as a sequence.
+    def remembered(self, items: Items, batch: StateBatch) -> Tensor:
+        """(B, n) logits for what the works met so far speak for: all of them as a set, the last acts as a sequence."""
+        of_sets, of_sequences = self.memory_weights(batch)
+        together = items.memory.together.scores(torch.from_numpy(batch.met), of_sets)
+        return together + items.memory.next.scores(torch.from_numpy(batch.rows), of_sequences)
 
-        Added to `onto` in place, if that is given.
-        """
-        met, rows = torch.from_numpy(batch.met), torch.from_numpy(batch.rows)
+    def memory_weights(self, batch: StateBatch) -> tuple[Tensor, Tensor]:
+        """How much each work met counts as one of a set (B, M), and each act as one of a sequence (B, L)."""
+        met = torch.from_numpy(batch.met)
         *_, whole = self.together_log_weight.exp()
         recent = _mixed(self.together_log_weight[:-1], TOGETHER_HALF_LIVES[:-1], met.shape[1])
-        set_weights = recent + whole * _share_of_many(met)
         # Only whether an act was glad, and how recent it is: the regressions know no more either.
         glad = torch.from_numpy(batch.rewards).clamp(-1, 1)
-        weights = glad * _mixed(self.next_log_weight, NEXT_HALF_LIVES, rows.shape[1])
-        return items.memory.next.scores(rows, weights, onto=items.memory.together.scores(met, set_weights, onto))
+        of_sequences = glad * _mixed(self.next_log_weight, NEXT_HALF_LIVES, glad.shape[1])
+        return recent + whole * _share_of_many(met), of_sequences
 
     def forget_order(self) -> None:
         """For acts without an order: neither sets nor states look at how recent a work is, and learning keeps it so."""
@@ -217,19 +219,11 @@ class Policy(nn.Module):
         return self.logits(self.encode(items, batch), items, self.remembered(items, batch))
 
     def logits(self, states: Tensor, items: Items, remembered: Tensor | None = None) -> Tensor:
-        """(B, n) within +-BOUND; NOT_DRAWABLE for works without text embedding.
-
-        Vectors in another precision than float32 are multiplied in that; all else stays float32. Where there are more
-        states than `remembered` has readers, the others only fill the product, so that its shape does not change.
-        """
+        """(B, n) within +-BOUND; NOT_DRAWABLE for works without text embedding."""
         # The scales go into the small matrix: over B x n numbers each further step costs as much as the product.
-        scaled, bias = states * (self.log_sharpness.exp() / BOUND), items.bias / BOUND
-        if items.vectors.dtype == scaled.dtype:
-            raw = torch.addmm(bias, scaled, items.vectors.T)
-        else:
-            raw = torch.addmm(bias.to(items.vectors.dtype), scaled.to(items.vectors.dtype), items.vectors.T).float()
+        raw = torch.addmm(items.bias / BOUND, states * (self.log_sharpness.exp() / BOUND), items.vectors.T)
         if remembered is not None:
-            raw = raw[: len(remembered)].add_(remembered, alpha=1 / BOUND)
+            raw = raw.add_(remembered, alpha=1 / BOUND)
         floor = torch.where(items.bias > NOT_DRAWABLE / 2, 0.0, NOT_DRAWABLE)
         raw.tanh_()
         # In place where nothing learns from it: room of this size costs as much as the sum.

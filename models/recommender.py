@@ -17,7 +17,8 @@ import torch
 from models.arms import Scorer
 from models.catalogue import Ranking
 from models.plackett_luce import Drawn, Excluded, Masses, block_sums, draw_from, slate_noise
-from models.reasons import reasons_of
+from models.products import READERS_AT_ONCE
+from models.reasons import EXPLORE, POPULAR, REASONS, reasons_of
 from models.states import (
     MAX_ACTS,
     MAX_MET,
@@ -34,10 +35,8 @@ from openshelf.contracts import Place, Source
 
 _log = structlog.get_logger(__name__)
 
-# Readers whose works are scored together, and so the rows of every matrix: see `Recommender._states`.
-READERS_AT_ONCE = 64
-
-Reason = tuple[str, int | None]
+# Room for the masses of one batch: so many numbers at most, 64 MB. In large catalogues a batch has fewer readers.
+MASSES_AT_ONCE = 2**24
 
 
 class SlateRequest(msgspec.Struct, frozen=True, gc=False):
@@ -110,14 +109,15 @@ class Recommender:
         self._popular = popular[popular >= 0].tolist()
         self._size, self._explore, self._cold_pool = slate_size, explore_share, cold_pool
         self._pins = self._pinned_rows(pins)
+        self.readers_at_once = min(READERS_AT_ONCE, MASSES_AT_ONCE // max(len(whole.book_ids), 1)) or 1
 
     def draw(self, requests: Sequence[SlateRequest]) -> list[DrawnSlate]:
         """One slate per request, in order; the same request and seed give the same slate."""
         if not len(self._catalogue.book_ids):
             return [DrawnSlate(self.version, ()) for _ in requests]
         drawn: list[DrawnSlate] = []
-        for start in range(0, len(requests), READERS_AT_ONCE):
-            drawn += self._draw(requests[start : start + READERS_AT_ONCE])
+        for start in range(0, len(requests), self.readers_at_once):
+            drawn += self._draw(requests[start : start + self.readers_at_once])
         return drawn
 
     def _draw(self, requests: Sequence[SlateRequest]) -> list[DrawnSlate]:
@@ -127,9 +127,8 @@ class Recommender:
             masses, rungs = self._masses(batch, excluded)
             noise = slate_noise([request.seed for request in requests], self._size)
             drawn = draw_from(masses, excluded, self._size, explore=self._explore, noise=noise)
-        reasons = self._reasons(drawn, rungs, batch)
         slates = []
-        for i, places in enumerate(self._places(drawn, rungs, reasons)):
+        for i, places in enumerate(self._places(drawn, rungs, batch)):
             if len(places) < self._size:
                 places += self._top_up(drawn.rows[i, : len(places)].tolist(), excluded.rows[i], noise.pick[i, :, -1])
             if pinned[i]:
@@ -138,20 +137,13 @@ class Recommender:
         return slates
 
     def _states(self, requests: Sequence[SlateRequest]) -> StateBatch:
-        """Always of the same shape: then a reader's logits are the same to the last bit, whoever else is in the batch.
-
-        (Matrix products of another shape may add in another order.)
-        """
-        missing = READERS_AT_ONCE - len(requests)
-        acts = [request.acts for request in requests] + [b""] * missing
-        met = [request.met for request in requests] + [b""] * missing
-        nows = [request.now for request in requests] + [0.0] * missing
-        return stack_states(acts, nows, met, self._catalogue, MAX_ACTS)
+        acts, met = [request.acts for request in requests], [request.met for request in requests]
+        return stack_states(acts, [request.now for request in requests], met, self._catalogue, MAX_ACTS)
 
     def _excluded(self, requests: Sequence[SlateRequest], batch: StateBatch) -> tuple[Excluded, list[list[Pin]]]:
         """The works that each reader has met or hidden, or has in a pinned place; and each reader's pins."""
         hidden = work_rows([request.hidden for request in requests], self._catalogue)
-        rows = batch.met[: len(requests)]
+        rows = batch.met
         if hidden.shape[1]:
             rows = np.sort(np.concatenate([rows, hidden], axis=1), axis=1)
             rows[:, 1:][rows[:, 1:] == rows[:, :-1]] = -1
@@ -205,42 +197,45 @@ class Recommender:
     def _free_popular(self, taken: set[int], count: int) -> list[int]:
         return list(islice((row for row in self._popular if row not in taken), count))
 
-    def _reasons(self, drawn: Drawn, rungs: np.ndarray, batch: StateBatch) -> list[list[tuple[str, int]]]:
-        """Of each place its reason and the row of the work that it names, or -1."""
+    def _reasons(self, drawn: Drawn, rungs: np.ndarray, batch: StateBatch) -> tuple[np.ndarray, np.ndarray]:
+        """Of each place the number of its reason, and the row of the work that it names or -1."""
         rows = drawn.rows.numpy()
-        reasons = [[("popular", -1)] * self._size for _ in rungs]
+        reasons, anchors = np.full(rows.shape, POPULAR), np.full(rows.shape, -1)
         for number, (_, scorer) in enumerate(self._rungs):
-            if (rungs == number).any():
-                found = reasons_of(rows, scorer.vectors, self._lengths[number], batch)
-                reasons = [
-                    f if rung == number else r for f, r, rung in zip(found, reasons, rungs.tolist(), strict=True)
-                ]
-        return reasons
+            served = rungs == number
+            if served.any():
+                found, named = reasons_of(rows, scorer.vectors, self._lengths[number], batch)
+                reasons[served], anchors[served] = found[served], named[served]
+        explored = drawn.explored.numpy()
+        reasons[explored], anchors[explored] = EXPLORE, -1
+        return reasons, anchors
 
-    def _places(self, drawn: Drawn, rungs: np.ndarray, reasons: list[list[tuple[str, int]]]) -> list[list[Place]]:
-        rows, propensities = drawn.rows.tolist(), drawn.propensity.clamp(max=1.0).tolist()
-        explored = drawn.explored.tolist()
-        ids = self._catalogue.book_ids
+    def _places(self, drawn: Drawn, rungs: np.ndarray, batch: StateBatch) -> list[list[Place]]:
+        reasons, anchors = self._reasons(drawn, rungs, batch)
+        ids, rows = self._catalogue.book_ids, drawn.rows.numpy()
+        # Of places that are none too: they are the last of a slate, and not looked at.
+        books = ids[rows].tolist()
+        counts = (rows >= 0).sum(1).tolist()
+        names = REASONS[reasons].tolist()
+        named = ids[anchors].astype(object)
+        named[anchors < 0] = None
+        propensities, explored = drawn.propensity.clamp(max=1.0).tolist(), drawn.explored.tolist()
         slates: list[list[Place]] = []
         for i, rung in enumerate(rungs.tolist()):
             source = self._rungs[rung][0] if rung >= 0 else Source.POPULAR
-            places: list[Place] = []
-            for position, row in enumerate(rows[i]):
-                if row < 0:
-                    break
-                is_random = explored[i][position]
-                reason, anchor = ("explore", -1) if is_random else reasons[i][position]
-                places.append(
-                    Place(
-                        book_id=int(ids[row]),
-                        position=position,
-                        propensity=propensities[i][position],
-                        source=Source.RANDOM if is_random else source,
-                        reason=reason,
-                        reason_book_id=int(ids[anchor]) if anchor >= 0 else None,
-                    )
+            of_places = zip(books[i], propensities[i], explored[i], names[i], named[i].tolist(), strict=True)
+            places = [
+                Place(
+                    book_id=book_id,
+                    position=position,
+                    propensity=propensity,
+                    source=Source.RANDOM if is_random else source,
+                    reason=reason,
+                    reason_book_id=anchor,
                 )
-            slates.append(places)
+                for position, (book_id, propensity, is_random, reason, anchor) in enumerate(of_places)
+            ]
+            slates.append(places[: counts[i]])
         return slates
 
     def _top_up(self, rows: list[int], excluded: np.ndarray, uniforms: np.ndarray) -> list[Place]:

@@ -1,15 +1,17 @@
 """What serves, loaded from the registry over the present catalogue."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import psycopg
 import structlog
 import torch
+from threadpoolctl import threadpool_limits
 
 from models import registry
 from models.arms import PolicyScorer, RankerScorer, Scorer
-from models.catalogue import Ranking, load_ranking
+from models.catalogue import Popularity, Ranking, load_popularity, load_ranking
 from models.experiments import CHAMPION, Arm, Experiment, Serving
 from models.recommender import Pin, Recommender
 from models.states import Catalogue
@@ -21,6 +23,8 @@ _log = structlog.get_logger(__name__)
 
 # What serves when there is no policy to trust.
 POPULAR_VERSION = "popular"
+# What was counted as popular serves for so long.
+POPULAR_FOR_S = 600.0
 
 
 def load_recommender(
@@ -39,29 +43,52 @@ def load_recommender(
     return loader.recommender(load_scorer(conn, version, loader.ranking.catalogue), version)
 
 
-def load_serving(conn: psycopg.Connection) -> Serving:
+class ServingLoader:
+    """`load_serving` again and again. What is popular is counted anew for a new catalogue and when it is old.
+
+    So a new champion serves within seconds, however many acts there would be to count.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._popularity: Popularity | None = None
+        self._old_at = 0.0
+
+    def __call__(self, conn: psycopg.Connection) -> Serving:
+        known, now = self._popularity, self._clock()
+        if known is None or now >= self._old_at or known.version != learning.catalogue_version(conn):
+            self._old_at = now + POPULAR_FOR_S
+            known = self._popularity = load_popularity(conn)
+        return load_serving(conn, known)
+
+
+def load_serving(conn: psycopg.Connection, popularity: Popularity | None = None) -> Serving:
     """The champion, and what each arm of the running experiment draws with.
 
     An arm whose model does not load is said aloud; its readers stay in it, and the champion fills its places.
     """
-    loader = _Loader(conn, load_ranking(conn))
+    loader = _Loader(conn, load_ranking(conn, popularity=popularity))
     champion = loader.champion()
     running = experiments.running(conn)
     if running is None:
-        return Serving(champion)
+        return Serving(champion, refused=loader.refused)
     rows = experiments.arms(conn, running.experiment_id)
     experiment = Experiment(running.experiment_id, running.salt, tuple(Arm(row.arm, row.share) for row in rows))
-    return Serving(champion, experiment, {row.arm: loader.arm(row.version, champion) for row in rows})
+    arms = {row.arm: loader.arm(row.version, champion) for row in rows}
+    return Serving(champion, experiment, arms, loader.refused)
 
 
 class _Loader:
     """Loads models over one ranking of the works, each once."""
 
     def __init__(self, conn: psycopg.Connection, ranking: Ranking) -> None:
-        torch.set_num_threads(1)  # the dataflow scales by processes; threads would only fight each other
+        # The dataflow scales by processes; threads would only fight each other. The second is for numpy and scipy.
+        torch.set_num_threads(1)
+        threadpool_limits(1)
         self._conn, self.ranking = conn, ranking
         self._settings = get_settings()
         self._scorers: dict[str, Scorer | None] = {}
+        self.refused: dict[str, str] = {}  # versions that did not load, and why
         self._pins = [Pin(row.book_id, row.position) for row in pins.present(conn)]
         champion = learning.champion(conn, "policy")
         self._champion = champion.version if champion else None
@@ -99,7 +126,7 @@ class _Loader:
                 self._scorers[version] = load_scorer(self._conn, version, self.ranking.catalogue)
             except (ModelError, UsageError) as error:
                 _log.error("model_refused", version=version, reason=str(error))
-                self._scorers[version] = None
+                self._scorers[version], self.refused[version] = None, str(error)
         return self._scorers[version]
 
     def _fallback_scorers(self) -> list[Scorer]:

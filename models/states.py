@@ -130,8 +130,32 @@ class StateBatch:
     met: np.ndarray  # (B, M) int64 catalogue rows of all works met since the last reset, each once, -1 is padding
 
 
-def first_of(batch: StateBatch, count: int) -> StateBatch:
-    return StateBatch(*(getattr(batch, field.name)[:count] for field in fields(StateBatch)))
+def taken(batch: StateBatch, rows: slice) -> StateBatch:
+    return StateBatch(*(getattr(batch, field.name)[rows] for field in fields(StateBatch)))
+
+
+def filled_up(batch: StateBatch, count: int) -> StateBatch:
+    """With readers of whom nothing is known added, up to so many."""
+    missing = count - len(batch.rows)
+    if not missing:
+        return batch
+    nobody = [(-1, batch.rows), (0, batch.actions), (0, batch.rewards), (0, batch.gaps), (0, batch.present)]
+    widths = ((0, missing), (0, 0))
+    return StateBatch(*(np.pad(of, widths, constant_values=value) for value, of in [*nobody, (-1, batch.met)]))
+
+
+def random_states(count: int, count_works: int) -> StateBatch:
+    """Readers unlike each other, always the same ones: to try out what serves them."""
+    rng, shape = np.random.default_rng(0), (count, MAX_ACTS)
+    present = _right_aligned(rng.integers(0, MAX_ACTS + 1, count).tolist(), MAX_ACTS)
+    return StateBatch(
+        rows=np.where(present, rng.integers(0, max(count_works, 1), shape), -1),
+        actions=np.where(present, rng.integers(0, len(ACTIONS), shape), 0),
+        rewards=np.where(present, rng.normal(0, 2, shape), 0).astype(np.float32),
+        gaps=np.where(present, rng.integers(0, COUNT_GAPS, shape), 0),
+        present=present,
+        met=np.empty((count, 0), dtype=np.int64),
+    )
 
 
 def gap_bucket(seconds: np.ndarray) -> np.ndarray:

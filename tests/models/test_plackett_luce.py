@@ -83,20 +83,22 @@ def test_a_slate_is_the_same_whatever_else_is_in_the_batch() -> None:
     assert np.array_equal(alone.pick[0], together.pick[1])
 
 
-def test_propensities_of_many_works_equal_those_summed_one_by_one() -> None:
-    count = 5 * BLOCK + 7
-    logits = torch.randn(3, count, generator=torch.Generator().manual_seed(3)) * 12
+@pytest.mark.parametrize("explore", [0.05, 0.5])
+def test_propensities_of_many_works_equal_those_summed_one_by_one(explore: float) -> None:
+    count, seeds = 3 * BLOCK + 7, list(range(200))
+    logits = torch.randn(len(seeds), count, generator=torch.Generator().manual_seed(3)) * 8
     logits.clamp_(-BOUND, BOUND)
+    allowed = torch.ones(logits.shape, dtype=torch.bool)
 
-    drawn = draw(logits, torch.ones(3, count, dtype=torch.bool), 8, explore=0.05, noise=slate_noise([1, 2, 3], 8))
+    drawn = draw(logits, allowed, 8, explore=explore, noise=slate_noise(seeds, 8))
 
     masses = logits.double().exp().numpy()
     for i, rows in enumerate(drawn.rows.tolist()):
-        left = masses[i].copy()
+        expected = []
         for place, row in enumerate(rows):
-            expected = 0.05 / (count - place) + 0.95 * left[row] / left.sum()
-            assert drawn.propensity[i, place].item() == pytest.approx(expected, rel=1e-5)
-            left[row] = 0.0
+            expected.append(explore / (count - place) + (1 - explore) * masses[i, row] / masses[i].sum())
+            masses[i, row] = 0.0
+        assert drawn.propensity[i].tolist() == pytest.approx(expected, rel=1e-5)
 
 
 def test_where_one_work_has_nearly_all_the_mass_the_rest_of_the_slate_is_drawn_from_what_remains() -> None:

@@ -6,11 +6,12 @@ from datetime import timedelta
 import numpy as np
 import pytest
 import torch
-from toy_world import START, act, catalogue_of, newborn
+from toy_world import START, act, catalogue_of, newborn, restless
 
+from models import arms, products
+from models import recommender as serving
 from models.arms import PolicyScorer, Scorer
 from models.catalogue import Ranking
-from models.memory import Companions, Memory
 from models.plackett_luce import Excluded
 from models.policy import Items, Policy
 from models.recommender import Recommender, SlateRequest
@@ -42,14 +43,25 @@ def request(*acts: Act, excluded: frozenset[int] = frozenset(), seed: int = 1) -
     return SlateRequest.of("r_test", acts, excluded, START, seed)
 
 
+@pytest.fixture(params=[False, True], ids=["small", "as_if_large"])
+def any_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a small catalogue, and as for one of a million works: in parts, few readers at once, each alone."""
+    if request.param:
+        monkeypatch.setattr(arms, "LARGE_FROM_WORKS", 1)
+        monkeypatch.setattr(arms, "_NUMBERS_AT_ONCE", 512)
+        monkeypatch.setattr(serving, "MASSES_AT_ONCE", 300)
+        monkeypatch.setattr(products, "WIDTH_ALONE", 256)
+        monkeypatch.setattr(products, "WIDTH_TOGETHER", 256)
+
+
 class Broken(Policy):
     def encode(self, items: Items, batch: StateBatch) -> torch.Tensor:
         raise RuntimeError("a fault in the network")
 
 
 class NotFinite(Policy):
-    def logits(self, states: torch.Tensor, items: Items, remembered: torch.Tensor | None = None) -> torch.Tensor:
-        return super().logits(states, items, remembered) * torch.nan
+    def encode(self, items: Items, batch: StateBatch) -> torch.Tensor:
+        return super().encode(items, batch) * torch.nan
 
 
 def of_class(kind: type[Policy]) -> Policy:
@@ -84,6 +96,7 @@ def test_searching_and_visiting_leave_a_reader_cold() -> None:
     assert {place.source for place in slate.places} == {Source.POPULAR}
 
 
+@pytest.mark.usefixtures("any_size")
 def test_excluded_and_met_works_never_come_back() -> None:
     met, excluded = tuple(act(book) for book in range(1, 30)), frozenset(range(30, 46))
 
@@ -115,6 +128,7 @@ def test_a_system_that_knows_nothing_serves_at_random() -> None:
     assert slates[0].places[0].propensity == pytest.approx(1 / 60)
 
 
+@pytest.mark.usefixtures("any_size")
 def test_a_short_personal_slate_is_filled_from_popular_then_at_random() -> None:
     catalogue = catalogue_of()
     catalogue.texts[5:] = 0  # the policy can rank works 1..5 only
@@ -131,6 +145,7 @@ def test_a_library_smaller_than_a_slate_gives_a_shorter_one() -> None:
     assert recommender(newborn(), empty, popular=[]).draw([request(act(1))])[0].places == ()
 
 
+@pytest.mark.usefixtures("any_size")
 def test_the_share_of_random_places_is_the_one_set_and_is_marked() -> None:
     slates = recommender(newborn(), explore=0.05).draw([request(act(10), seed=seed) for seed in range(1000)])
 
@@ -184,24 +199,7 @@ def test_time_passing_and_unknown_works_do_no_harm() -> None:
     assert len(recommender(newborn()).draw([asked])[0].places) == 12
 
 
-def restless(catalogue: Catalogue) -> Policy:
-    """Any numbers other than those of birth, in every parameter, and a memory of eight companions of each work."""
-    policy = newborn().grown(catalogue.book_ids)
-    generator, count = torch.Generator().manual_seed(5), len(catalogue.book_ids)
-    companions = [
-        Companions(
-            torch.randint(count, (count, 8), generator=generator, dtype=torch.int32),
-            torch.rand(count, 8, generator=generator).half() / 4,
-        )
-        for _ in range(2)
-    ]
-    policy.remembering(Memory(*companions), catalogue)
-    with torch.no_grad():
-        for parameter in policy.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.05)
-    return policy.eval()
-
-
+@pytest.mark.usefixtures("any_size")
 def test_the_catalogue_grows_and_shrinks_under_one_policy_without_touching_it() -> None:
     before, grown = catalogue_of(60), catalogue_of(70)
     after = Catalogue(grown.book_ids[5:], grown.texts[5:], grown.prior[5:])  # 1 to 5 are gone, 61 to 70 are new
@@ -225,11 +223,12 @@ def test_the_catalogue_grows_and_shrinks_under_one_policy_without_touching_it() 
     assert all(torch.equal(tensor, weights[name]) for name, tensor in policy.state_dict().items())
 
 
-@pytest.mark.parametrize("is_half", [False, True])
-def test_a_reader_s_slate_is_the_same_to_the_last_bit_whoever_else_is_served(is_half: bool) -> None:
+@pytest.mark.usefixtures("any_size")
+@pytest.mark.parametrize("is_large", [False, True])
+def test_a_reader_s_slate_is_the_same_to_the_last_bit_whoever_else_is_served(is_large: bool) -> None:
     catalogue = catalogue_of(997)
     server = Recommender(
-        PolicyScorer(restless(catalogue), catalogue, is_half=is_half),
+        PolicyScorer(restless(catalogue), catalogue, is_large=is_large),
         "policy-0001",
         Ranking(catalogue, [1, 2, 3], 3),
         slate_size=12,

@@ -10,9 +10,10 @@ from test_arms import registered, sources
 from toy_world import COUNT_WORKS, START, act
 
 from models import registry
+from models import serving as serving_of
 from models.policy import Policy, PolicyConfig
 from models.recommender import SlateRequest
-from models.serving import load_serving, stamp
+from models.serving import ServingLoader, load_serving, stamp
 from openshelf.contracts import Action, Source
 from openshelf.database import experiments, pins
 from openshelf.database.experiments import ArmRow
@@ -40,6 +41,7 @@ def test_an_arm_that_does_not_load_keeps_its_readers_and_the_champion_fills_its_
     assert [[p.book_id for p in s.places] for s in drawn["b"]] == [[p.book_id for p in s.places] for s in drawn["a"]]
     assert sources(drawn["c"]) <= {Source.POLICY, Source.RANDOM}
     assert sources(drawn["d"]) <= {Source.POPULAR, Source.RANDOM}
+    assert list(serving.refused) == [broken]
     written = capsys.readouterr()
     assert "model_refused" in written.out + written.err
 
@@ -53,6 +55,28 @@ def promoted_policy(conn: psycopg.Connection) -> str:
     )
     registry.promote(conn, version, "a test", START)
     return version
+
+
+def test_what_is_popular_is_counted_for_a_new_catalogue_or_when_it_is_old_and_not_for_a_new_champion(
+    conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, now = [], [0.0]
+    count = serving_of.load_popularity
+    monkeypatch.setattr(serving_of, "load_popularity", lambda conn: counted.append(now[0]) or count(conn))
+    load = ServingLoader(clock=lambda: now[0])
+    store_works(conn)
+
+    assert load(conn).version == "popular"
+    champion = promoted_policy(conn)
+    assert load(conn).version == champion
+    assert counted == [0.0]
+    now[0] = 600.0
+    load(conn)
+    conn.execute("update library.catalogue_version set version = version + 1")
+    now[0] = 601.0
+    load(conn)
+
+    assert counted == [0.0, 600.0, 601.0]
 
 
 def test_what_serves_is_loaded_anew_when_experiment_pins_champion_or_catalogue_change(conn: psycopg.Connection) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import torch
 
+from models.memory import Companions, Memory
 from models.policy import Policy, PolicyConfig
 from models.states import TEXT_DIM, Act, Catalogue
 from openshelf.contracts import Action
@@ -32,6 +33,24 @@ def newborn(config: PolicyConfig | None = None, seed: int = 0) -> Policy:
     torch.manual_seed(seed)
     adapter = torch.linalg.qr(torch.randn(TEXT_DIM, config.dim))[0].T.contiguous()
     return Policy(config, adapter, torch.empty(0, dtype=torch.int64)).eval()
+
+
+def restless(catalogue: Catalogue) -> Policy:
+    """Any numbers other than those of birth, in every parameter, and a memory of eight companions of each work."""
+    policy = newborn().grown(catalogue.book_ids)
+    generator, count = torch.Generator().manual_seed(5), len(catalogue.book_ids)
+    companions = [
+        Companions(
+            torch.randint(count, (count, 8), generator=generator, dtype=torch.int32),
+            torch.rand(count, 8, generator=generator).half() / 4,
+        )
+        for _ in range(2)
+    ]
+    policy.remembering(Memory(*companions), catalogue)
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.05)
+    return policy.eval()
 
 
 def group_of(book_id: int) -> int:
