@@ -138,6 +138,8 @@ def parse_interaction(raw: bytes, received_at: datetime) -> Interaction | BadEve
 
     `received_at` is when the log took the event, so a replay years later judges as the first run did.
     """
+    if not raw:
+        return BadEvent("the event is empty, as a tombstone is", raw)
     if len(raw) > MAX_EVENT_BYTES:
         return BadEvent(f"event of {len(raw)} bytes is larger than {MAX_EVENT_BYTES}", raw)
     try:
@@ -152,6 +154,8 @@ def _fault(event: Interaction, received_at: datetime) -> str | None:
     """What makes a well-typed event meaningless, or None."""
     if event.version != 1:
         return f"version {event.version} is not known; this program knows version 1"
+    if event.inferred:
+        return "an inferred act is made by the dataflow, not sent to it"
     if event.occurred_at > received_at + MAX_EARLY:
         return f"occurred_at {event.occurred_at.isoformat()} lies in the future of its arrival"
     if event.occurred_at < received_at - MAX_LATE:

@@ -4,19 +4,30 @@
 """
 
 import os
+import re
 import secrets
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from openshelf import topics
 from openshelf.errors import SettingsError
 
 PREFIX = "OPENSHELF_"
 # Read by tests and benchmarks, not by the product: a real broker, and a folder of published data sets.
 TEST_VARIABLES = {"OPENSHELF_TEST_BROKERS", "OPENSHELF_DATA_SETS"}
+
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+):(\d{1,5})")
+# The word that the broker's security must hold for a setting to mean something, and whether it is needed then.
+_BROKER_WORDS = (
+    ("broker_sasl_mechanism", "sasl", False),
+    ("broker_username", "sasl", True),
+    ("broker_password", "sasl", True),
+    ("broker_ca_file", "ssl", False),
+)
 
 
 class Settings(BaseSettings):
@@ -35,6 +46,29 @@ class Settings(BaseSettings):
         None,
         description="Kafka-protocol broker, host:port[,host:port]; unset: the dataflow reads the log table.",
     )
+    broker_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="How the broker is spoken to: with TLS (ssl), with name and password (sasl), or both."
+    )
+    broker_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="How name and password are shown to the broker; unset: SCRAM-SHA-256."
+    )
+    broker_username: str | None = Field(None, description="Name at the broker; only sasl needs it.")
+    broker_password: SecretStr | None = Field(None, description="Password at the broker; only sasl needs it.")
+    broker_ca_file: Path | None = Field(
+        None, description="PEM file of those who vouch for the broker's certificate; unset: those the system trusts."
+    )
+    broker_replication: int = Field(
+        1, ge=1, le=9, description="Copies of each topic that is made at start; a cluster of three brokers wants 3."
+    )
+    topic_prefix: str = Field(
+        "openshelf",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,199}$",
+        description="What the names of the topics begin with; installations that share a broker differ in it.",
+    )
+    share: str = Field(
+        "1/1",
+        description="I/N: of N hosts that run dataflow and relay, this one is the I-th; see docs/scaling.md.",
+    )
     calibre_library: Path | None = Field(
         None, description="Calibre library folder (holds metadata.db); unset: the demo library."
     )
@@ -44,6 +78,10 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address the storefront listens on.")
     port: int = Field(8501, ge=1, le=65535, description="Port the storefront listens on.")
+    metrics_token: SecretStr | None = Field(
+        None,
+        description="Who gives it as Bearer token may read /metrics; unset: who is on this machine may.",
+    )
     demo_readers: bool = Field(
         True, description="Let visitors sign in as a demo reader; refused unless bound to loopback."
     )
@@ -81,12 +119,58 @@ class Settings(BaseSettings):
             raise ValueError("must start with postgresql://")
         return value
 
+    @field_validator("brokers")
+    @classmethod
+    def _addresses(cls, value: str | None) -> str | None:
+        for address in value.split(",") if value else []:
+            found = _ADDRESS.fullmatch(address.strip())
+            if not found or not 1 <= int(found[1]) <= 65_535:
+                raise ValueError(f"{address.strip()!r} must be host:port; several are parted by commas")
+        return value
+
+    @field_validator("broker_ca_file")
+    @classmethod
+    def _file(cls, value: Path | None) -> Path | None:
+        if value and not value.is_file():
+            raise ValueError(f"there is no file {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _one_way_to_speak_to_the_broker(self) -> "Settings":
+        problems = []
+        for name, word, is_needed in _BROKER_WORDS:
+            given, fits = getattr(self, name), word in self.broker_security
+            variable, security = PREFIX + name.upper(), f"{PREFIX}BROKER_SECURITY={self.broker_security}"
+            if given and not fits:
+                problems.append(f"{variable} says nothing with {security}: take one of the {word} ones, or unset it")
+            elif fits and is_needed and not given:
+                problems.append(f"{variable} is needed with {security}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @field_validator("share")
+    @classmethod
+    def _share(cls, value: str) -> str:
+        return str(topics.Share.parse(value))
+
     @field_validator("secret")
     @classmethod
     def _long_secret(cls, value: SecretStr | None) -> SecretStr | None:
         if value and len(value.get_secret_value()) < 32:
             raise ValueError("must have at least 32 characters")
         return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _long_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not re.fullmatch(r"[!-~]{16,}", value.get_secret_value()):
+            raise ValueError("must have at least 16 characters, all printable and none a space")
+        return value
+
+    @property
+    def topics(self) -> topics.Topics:
+        return topics.Topics(self.topic_prefix)
 
     @property
     def library_path(self) -> Path:
@@ -127,7 +211,10 @@ def get_settings() -> Settings:
         settings = Settings()  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
         problems += [
-            f"{PREFIX}{'.'.join(map(str, e['loc'])).upper().removeprefix(PREFIX)}: {e['msg']}" for e in error.errors()
+            f"{PREFIX}{'.'.join(map(str, e['loc'])).upper().removeprefix(PREFIX)}: {e['msg']}"
+            if e["loc"]
+            else e["msg"].removeprefix("Value error, ")
+            for e in error.errors()
         ]
     else:
         if not problems:

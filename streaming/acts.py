@@ -8,6 +8,9 @@ from models.rewards import Rewards
 from openshelf.contracts import BadEvent, Interaction, parse_interaction
 from openshelf.database.stream import DeadLetterRow, InteractionRow
 
+# What `source` says of entries of the log table; of others it is the topic's name.
+LOG = "log"
+
 
 class RawAct(msgspec.Struct, frozen=True, gc=False):
     """One entry as its source gave it.
@@ -61,7 +64,11 @@ class BadAct(msgspec.Struct, frozen=True, gc=False):
     raw: RawAct
 
     def row(self) -> DeadLetterRow:
-        return DeadLetterRow(self.raw.source, self.raw.partition, self.raw.offset, self.reason, self.raw.payload)
+        raw = self.raw
+        # By its place in the log: one that the relay sends again is the same letter, at whatever offset of the topic.
+        if raw.log_partition is not None and raw.log_offset is not None:
+            return DeadLetterRow(LOG, raw.log_partition, raw.log_offset, self.reason, raw.payload)
+        return DeadLetterRow(raw.source, raw.partition, raw.offset, self.reason, raw.payload)
 
 
 def take(raw: RawAct, rewards: Rewards) -> TakenAct | BadAct:

@@ -1,22 +1,52 @@
 """The log table as a Bytewax source: a part per partition, one query for all of them per poll."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from openshelf import topics
 from openshelf.database import events
+from openshelf.database.events import LogRow
 from streaming import stopping
-from streaming.acts import RawAct
+from streaming.acts import LOG, RawAct
 from streaming.patience import PatientConnection
 
-SOURCE = "log"
 ROWS_PER_PARTITION = 300
 BUSY_POLL = timedelta(milliseconds=3)
 IDLE_POLL = timedelta(milliseconds=20)
 # After an act another is likely soon: poll fast for this long.
 STAY_BUSY = timedelta(seconds=5)
+# Of several workers, one that was killed may have stored less of a partition than the others: by no more than this.
+MOST_IN_FLIGHT = 10_000
+
+
+def places_to_begin_at(
+    conn: psycopg.Connection, consumer: str, partitions: Sequence[int], now: datetime
+) -> dict[int, int]:
+    """Where a dataflow without a recovery store begins: where it stood, and at least so far back as a topic would go.
+
+    What a reader did before that is in the stored acts, and who has no history has left.
+    """
+    stood, since = events.next_offsets(conn, consumer), now - timedelta(milliseconds=topics.RETENTION_MS)
+    return {
+        partition: min(max(0, stood[partition] - MOST_IN_FLIGHT), events.first_offset_since(conn, partition, since))
+        for partition in partitions
+    }
+
+
+def raw_act(row: LogRow) -> RawAct:
+    return RawAct(
+        source=LOG,
+        partition=row.partition,
+        offset=row.log_offset,
+        payload=row.payload,
+        received_at=row.appended_at,
+        log_partition=row.partition,
+        log_offset=row.log_offset,
+        reader_key=row.reader_key,
+    )
 
 
 class LogPoller:
@@ -49,18 +79,7 @@ class LogPoller:
         wanted = {partition: offset for partition, offset in self._next.items() if not self._waiting[partition]}
         rows = self._connection.try_once(lambda conn: events.read_after(conn, wanted, ROWS_PER_PARTITION)) or []
         for row in rows:
-            self._waiting[row.partition].append(
-                RawAct(
-                    source=SOURCE,
-                    partition=row.partition,
-                    offset=row.log_offset,
-                    payload=row.payload,
-                    received_at=row.appended_at,
-                    log_partition=row.partition,
-                    log_offset=row.log_offset,
-                    reader_key=row.reader_key,
-                )
-            )
+            self._waiting[row.partition].append(raw_act(row))
             self._next[row.partition] = row.log_offset + 1
         if rows:
             self._busy_until = now + STAY_BUSY
@@ -96,7 +115,7 @@ class LogPart(StatefulSourcePartition[RawAct, int]):
 class LogSource(FixedPartitionedSource[RawAct, int]):
     """The log from where the recovery store says, else from `start_at`, else from its start.
 
-    `stop_at`: next offsets at which to end instead of waiting for more, for catching up once.
+    `partitions`: unset, all. `stop_at`: next offsets at which to end instead of waiting for more, for catching up once.
     """
 
     def __init__(
@@ -104,13 +123,15 @@ class LogSource(FixedPartitionedSource[RawAct, int]):
         connect: Callable[[], PatientConnection] = PatientConnection,
         start_at: dict[int, int] | None = None,
         stop_at: dict[int, int] | None = None,
+        partitions: Sequence[int] = range(topics.PARTITIONS),
     ) -> None:
+        self._partitions = partitions
         self._connect, self._start_at, self._stop_at = connect, start_at or {}, stop_at
         self._poller: LogPoller | None = None
 
     def list_parts(self) -> list[str]:
         # Two digits keep their order: the name is part of the recovery store.
-        return [f"{partition:02}" for partition in range(topics.PARTITIONS)]
+        return [f"{partition:02}" for partition in self._partitions]
 
     def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> LogPart:
         # Parts of a worker are built in its own thread; a process runs one worker.

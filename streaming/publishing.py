@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from openshelf import topics
 from openshelf.database.stream import DeadLetterRow, SlateRow
 from openshelf.errors import BrokerError
+from openshelf.topics import Topics
 from streaming import stopping
 
 FIRST_WAIT_S = 0.2
@@ -17,6 +17,9 @@ FLUSH_S = 1.0
 SAY_EVERY_S = 5.0
 # What one batch waits for its confirmations after a stop was asked for.
 STOP_PATIENCE_S = 2.0
+# Brokers refuse messages of a megabyte, as a whole; no act is anywhere near it.
+MAX_PAYLOAD_BYTES = 500_000
+MAX_REASON_BYTES = 2_000
 
 _log = structlog.get_logger(__name__)
 
@@ -100,19 +103,28 @@ class ConfirmedSender:
 class BrokerPublisher:
     """Slates and dead letters to their topics, after Postgres has them."""
 
-    def __init__(self, sender: ConfirmedSender) -> None:
-        self._sender = sender
+    def __init__(self, sender: ConfirmedSender, topics: Topics) -> None:
+        self._sender, self._topics = sender, topics
 
     def publish(self, slates: Sequence[SlateRow], dead_letters: Sequence[DeadLetterRow]) -> None:
-        messages = [OutMessage(topics.SLATES, row.slate.reader_key, row.slate.encode()) for row in slates]
-        messages += [
-            OutMessage(
-                topics.DEAD_LETTERS,
-                f"{row.source}/{row.partition}/{row.log_offset}",
-                row.payload,
-                (("openshelf-reason", row.reason.encode("utf-8", "replace")),),
-            )
-            for row in dead_letters
-        ]
+        messages = [OutMessage(self._topics.slates, row.slate.reader_key, row.slate.encode()) for row in slates]
+        messages += [letter_message(row, self._topics.dead_letters) for row in dead_letters]
         if messages:
             self._sender.send(messages)
+
+
+def letter_message(row: DeadLetterRow, topic: str) -> OutMessage:
+    """A dead letter with where it was found and why in its headers.
+
+    The payload is cut to what every broker takes; the table has the whole of it.
+    """
+    headers = [
+        ("openshelf-reason", row.reason.encode("utf-8", "replace")[:MAX_REASON_BYTES]),
+        ("openshelf-source", row.source.encode()),
+        ("openshelf-partition", str(row.partition).encode()),
+        ("openshelf-offset", str(row.log_offset).encode()),
+    ]
+    if len(row.payload) > MAX_PAYLOAD_BYTES:
+        headers.append(("openshelf-whole-bytes", str(len(row.payload)).encode()))
+    key = f"{row.source}/{row.partition}/{row.log_offset}"
+    return OutMessage(topic, key, row.payload[:MAX_PAYLOAD_BYTES], tuple(headers))

@@ -23,13 +23,24 @@ class LogRow:
 
 @dataclass(frozen=True)
 class Lag:
+    """What waits in one partition, by Postgres' clock. `idle_s`: since the consumer took something of it; None: never.
+
+    An act erased from the middle of what waits is counted as if it were there.
+    """
+
     partition: int
+    next_offset: int  # to take; so many entries were taken since the log began
     count_waiting: int
     oldest_waiting_at: datetime | None
+    waiting_s: float  # of the oldest
+    idle_s: float | None
 
 
 def append(conn: psycopg.Connection, event: Interaction) -> int | None:
-    """Append one act in the caller's transaction; its offset, or None if this event_id is there already."""
+    """Append one act in the caller's transaction; its offset, or None if this event_id is there already.
+
+    If it is there with another body, that one counts and this one becomes a dead letter (source 'append').
+    """
     return append_raw(conn, event.event_id, event.reader_key, event.encode())
 
 
@@ -68,6 +79,31 @@ def read_after(conn: psycopg.Connection, next_offsets: dict[int, int], limit: in
         ).fetchall()
 
 
+def first_offset_since(conn: psycopg.Connection, partition: int, moment: datetime) -> int:
+    """The offset of the first act of a partition that the log took at this moment or later; its end, if there is none.
+
+    Halving, each step one look into the index: the log has no other order than that of its offsets.
+    """
+    row = conn.execute(
+        "select coalesce(max(log_offset) + 1, 0) from stream.event_log where partition = %s", [partition]
+    ).fetchone()
+    assert row
+    first, end = 0, row[0]
+    while first < end:
+        middle = (first + end) // 2
+        found = conn.execute(
+            """select log_offset, appended_at >= %(moment)s from stream.event_log
+               where partition = %(partition)s and log_offset >= %(middle)s order by log_offset limit 1""",
+            {"partition": partition, "middle": middle, "moment": moment},
+        ).fetchone()
+        assert found  # the last one is at `end` - 1 or later
+        if found[1]:
+            end = middle
+        else:
+            first = found[0] + 1
+    return first
+
+
 def next_offsets(conn: psycopg.Connection, consumer: str) -> dict[int, int]:
     """Where a consumer goes on, for every partition."""
     rows = conn.execute("select partition, next_offset from stream.progress where consumer = %s", [consumer])
@@ -86,16 +122,28 @@ def set_progress(conn: psycopg.Connection, consumer: str, offsets: dict[int, int
 
 
 def lag(conn: psycopg.Connection, consumer: str) -> list[Lag]:
-    """What a consumer has not taken yet, by partition."""
+    """What a consumer has not taken yet, by partition: from the ends of what waits, so that nothing is counted."""
     with conn.cursor(row_factory=class_row(Lag)) as cursor:
         return cursor.execute(
-            """select partitions.partition, count(log.log_offset)::int as count_waiting,
-                      min(log.appended_at) as oldest_waiting_at
+            """select partitions.partition, coalesce(progress.next_offset, 0) as next_offset,
+                      coalesce(newest.log_offset - oldest.log_offset + 1, 0) as count_waiting,
+                      oldest.appended_at as oldest_waiting_at,
+                      coalesce(
+                          greatest(extract(epoch from clock_timestamp() - oldest.appended_at), 0), 0
+                      )::double precision as waiting_s,
+                      extract(epoch from clock_timestamp() - progress.updated_at)::double precision as idle_s
                from generate_series(0, %(last)s) as partitions (partition)
                left join stream.progress
                    on progress.consumer = %(consumer)s and progress.partition = partitions.partition
-               left join stream.event_log as log
-                   on log.partition = partitions.partition and log.log_offset >= coalesce(progress.next_offset, 0)
-               group by partitions.partition order by partitions.partition""",
+               left join lateral (
+                   select log_offset, appended_at from stream.event_log as log
+                   where log.partition = partitions.partition and log.log_offset >= coalesce(progress.next_offset, 0)
+                   order by log.log_offset limit 1
+               ) as oldest on true
+               left join lateral (
+                   select log_offset from stream.event_log as log
+                   where log.partition = partitions.partition order by log.log_offset desc limit 1
+               ) as newest on true
+               order by partitions.partition""",
             {"consumer": consumer, "last": topics.PARTITIONS - 1},
         ).fetchall()

@@ -37,11 +37,17 @@ class _Act:
 
 
 def stored_acts(
-    conn: psycopg.Connection, reader_key: str, *, before_offset: int | None, limit: int = 20_000
+    conn: psycopg.Connection,
+    reader_key: str,
+    *,
+    before_offset: int | None,
+    received_by: datetime | None = None,
+    limit: int = 20_000,
 ) -> list[StoredAct]:
     """A reader's newest stored acts in the order of the log, those before `before_offset` if it is given.
 
-    Without inferred skips: these follow from the others.
+    With it, of the acts that did not come through the log those that had come by `received_by`. Without inferred
+    skips: these follow from the others.
     """
     with conn.cursor(row_factory=class_row(_Act)) as cursor:
         rows = cursor.execute(
@@ -49,10 +55,13 @@ def stored_acts(
                       reward::float8, log_offset, received_at
                from stream.interactions
                where reader_key = %(reader_key)s and not inferred
-                   and (%(before)s::bigint is null or log_offset < %(before)s)
+                   and (
+                       %(before)s::bigint is null or log_offset < %(before)s
+                       or (log_offset is null and received_at <= %(received_by)s::timestamptz)
+                   )
                order by log_offset desc nulls last, received_at desc
                limit %(limit)s""",
-            {"reader_key": reader_key, "before": before_offset, "limit": limit},
+            {"reader_key": reader_key, "before": before_offset, "received_by": received_by, "limit": limit},
         ).fetchall()
     return [
         StoredAct(

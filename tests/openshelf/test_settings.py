@@ -36,6 +36,16 @@ def test_all_mistakes_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> 
     assert error.value.exit_code == 2
 
 
+@pytest.mark.parametrize("token", ["short", "with a space in it", "nhiều-chữ-lạ-ở-đây"])
+def test_a_token_that_is_easily_guessed_or_no_header_can_carry_is_refused(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENSHELF_METRICS_TOKEN", token)
+
+    with pytest.raises(SettingsError, match=r"OPENSHELF_METRICS_TOKEN: .*16 characters"):
+        get_settings()
+
+
 def test_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENSHELF_DATABASE_URL", "postgresql://reader:hunter2@db/books")
 
