@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -17,9 +17,17 @@ _MARK = "database"
 _log = structlog.get_logger(__name__)
 
 
-def prepare(folder: Path, fingerprint: str, clock: Callable[[], datetime]) -> Path:
-    """Make the store ready to resume from: there, sound, and of this very database."""
+def prepare(
+    folder: Path, fingerprint: str, clock: Callable[[], datetime], source_keeps: timedelta | None = None
+) -> Path:
+    """Make the store ready to resume from: there, sound, of this very database, and not left too far behind.
+
+    `source_keeps`: how long the source has an act; unset, for good.
+    """
     fault = fault_of(folder, fingerprint) if folder.exists() else None
+    if fault is None and source_keeps and folder.exists() and _written_at(folder) < clock() - source_keeps:
+        # Acts are missing between its place and the oldest that the source still has.
+        fault = f"it was not written for more than the {source_keeps.days} days that the topic keeps acts"
     if fault:
         move_aside(folder, fault, clock)
     if not folder.exists():
@@ -30,7 +38,12 @@ def prepare(folder: Path, fingerprint: str, clock: Callable[[], datetime]) -> Pa
 def move_aside(folder: Path, fault: str, clock: Callable[[], datetime]) -> None:
     aside = folder.with_name(f"{folder.name}.corrupt-{clock():%Y%m%dT%H%M%S%f}")
     folder.rename(aside)
-    _log.warning("recovery_store_moved_aside", reason=fault, now_at=str(aside), remedy="replaying the log")
+    _log.warning("recovery_store_moved_aside", reason=fault, now_at=str(aside), remedy="replaying")
+
+
+def _written_at(folder: Path) -> datetime:
+    """When a dataflow last took a snapshot, which it does every few seconds, also when nobody acts."""
+    return datetime.fromtimestamp(max(part.stat().st_mtime for part in folder.glob("part-*")), UTC)
 
 
 def _create(folder: Path, fingerprint: str) -> None:
@@ -50,7 +63,7 @@ def fault_of(folder: Path, fingerprint: str) -> str | None:
         return f"{len(parts)} of {COUNT_PARTITIONS} partitions are there"
     mark = folder / _MARK
     if not mark.exists() or mark.read_text() != fingerprint:
-        return "it belongs to another database"
+        return "it belongs to another database, dataflow or topic"
     for part in parts:
         try:
             with closing(sqlite3.connect(part, timeout=5)) as store:

@@ -1,14 +1,6 @@
 """Run the dataflows: claim, recovery store, recommender, signals. The shell around the wiring."""
 
-import os
-import socket
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Sequence
-from contextvars import copy_context
-from dataclasses import dataclass
+import gc
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,124 +14,177 @@ from bytewax.run import cli_main
 from models import rewards
 from openshelf import broker, topics
 from openshelf.contracts import utc_now
-from openshelf.database import consumers, events, migrate, pool, reader_history
-from openshelf.errors import OpenshelfError
+from openshelf.database import consumers, events, pool, reader_history, stream
+from openshelf.errors import OpenshelfError, UsageError
 from openshelf.settings import Settings, get_settings
-from streaming import recovery_store, relay, sessions_flow, stopping
-from streaming.batch_sink import BatchSink
+from streaming import (
+    broker_source,
+    cluster,
+    heartbeat,
+    log_source,
+    recovery_store,
+    relay,
+    sessions_flow,
+    set_back,
+    stopping,
+)
+from streaming.batch_sink import CONSUMER, BatchSink
 from streaming.broker_source import BrokerSource
+from streaming.claims import claimed
+from streaming.cluster import Member
 from streaming.log_source import LogSource
-from streaming.patience import AWAY, PatientConnection
+from streaming.patience import PatientConnection
 from streaming.publishing import BrokerPublisher, ConfirmedSender
 from streaming.recommenders import RecommenderKeeper
+from streaming.works_on_file import WorksOnFile
 
 SNAPSHOT_EVERY = timedelta(seconds=5)
-# A holder that was just killed lets go within this time.
-CLAIM_PATIENCE_S = 2.0
-CLAIM_CHECK_S = 1.0
-CHILD_CHECK_S = 0.2
+# No session is that silent while its state is there to end it.
+FORGOTTEN_AFTER = timedelta(days=1)
 
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class Member:
-    """This process's place in a cluster; the addresses are those of all its members, in order."""
-
-    process_id: int
-    addresses: Sequence[str]
-    parent_pid: int
-
-
-def get_flow(keeper: RecommenderKeeper | None = None) -> Dataflow:
-    """The session dataflow of this installation."""
+def get_flow(keeper: RecommenderKeeper | None = None, share: topics.Share | None = None) -> Dataflow:
+    """The session dataflow of this installation; `share`: unset, as the settings say."""
     settings = get_settings()
+    partitions = _partitions(settings, share or topics.Share.parse(settings.share))
     keeper = keeper or RecommenderKeeper()
     past = PatientConnection()
     if settings.brokers:
-        broker.ensure_topics(settings.brokers, [topics.SLATES, topics.DEAD_LETTERS])
-        source = BrokerSource(settings.brokers)
-        sink = BatchSink(publisher=lambda: BrokerPublisher(_sender(settings)))
+        broker.ensure_topics(settings, [settings.topics.slates, settings.topics.dead_letters])
+        source = BrokerSource(settings, partitions)
+        sink = BatchSink(keeper.current, publisher=lambda: BrokerPublisher(_sender(settings), settings.topics))
     else:
-        source, sink = LogSource(), BatchSink()
+        with pool.connect(autocommit=True) as conn:
+            start_at = log_source.places_to_begin_at(conn, CONSUMER, partitions, utc_now())
+        source, sink = LogSource(start_at=start_at, partitions=partitions), BatchSink(keeper.current)
     return sessions_flow.build_flow(
         source,
         sink,
         rewards=rewards.load(),
-        serving=keeper.current,
         history=lambda act: past.run(
-            lambda conn: reader_history.stored_acts(conn, act.event.reader_key, before_offset=act.raw.log_offset)
+            lambda conn: reader_history.stored_acts(
+                conn, act.event.reader_key, before_offset=act.raw.log_offset, received_by=act.raw.received_at
+            )
         ),
         clock=utc_now,
         silence=timedelta(minutes=settings.session_minutes),
+        works=WorksOnFile(PatientConnection()),
     )
 
 
-def run_sessions(workers: int) -> None:
-    """Run the session dataflow until asked to stop.
+def run_sessions(workers: int, share: topics.Share) -> None:
+    """Run the session dataflow over a share of the partitions until asked to stop.
 
     Raises:
-        OpenshelfError: it runs already, the broker is away, the schema is another.
+        OpenshelfError: its partitions are taken, the broker is away, the schema is another. UsageError: an empty share.
     """
     stopping.on_signals()
     settings = get_settings()
-    with _claimed("sessions"):
+    with claimed("sessions", share, _partitions(settings, share)):
         with pool.connect() as conn:
-            recovery_store.prepare(_recovery_folder(settings), consumers.fingerprint(conn), utc_now)
+            folder, keeps = _recovery_folder(settings, share), broker_source.RETENTION if settings.brokers else None
+            recovery_store.prepare(folder, fingerprint(settings, conn), utc_now, keeps)
+            stream.end_forgotten_sessions(conn, utc_now() - FORGOTTEN_AFTER)
         if workers == 1:
-            _run_member(None)
+            _run_member(share)
         else:
-            _run_cluster(workers)
+            cluster.run(workers, ["--share", str(share)])
 
 
-def run_member(member: Member) -> None:
+def run_member(member: Member, share: topics.Share) -> None:
     """Run one process of a cluster; it ends with its parent."""
     stopping.on_signals()
-    _watch_parent(member.parent_pid)
-    _run_member(member)
+    cluster.end_with(member.parent_pid)
+    _run_member(share, member)
 
 
-def _run_member(member: Member | None) -> None:
+def _partitions(settings: Settings, share: topics.Share) -> list[int]:
+    """Those of this share, of the topic or of the log.
+
+    Raises:
+        UsageError: there are fewer partitions than shares. BrokerError: the broker is away.
+    """
+    every = broker_source.partitions(settings) if settings.brokers else range(topics.PARTITIONS)
+    if found := share.of(every):
+        return found
+    raise UsageError(f"share {share} is empty: there are {len(every)} partitions, and so at most as many shares")
+
+
+def _run_member(share: topics.Share, member: Member | None = None) -> None:
     settings = get_settings()
     keeper = RecommenderKeeper()
+    process, count_processes = (member.process_id, len(member.addresses)) if member else (0, 1)
+    beating = heartbeat.start("sessions", share, process, count_processes, keeper.served)
     with pool.connect(autocommit=True, unlimited=True) as conn:
         keeper.refresh(conn)
-    flow = get_flow(keeper)
-    keeper.watch(PatientConnection(lambda: pool.connect(autocommit=True, unlimited=True)))
+    beating.now()
+    flow = get_flow(keeper, share)
+    keeper.watch(PatientConnection(lambda: pool.connect(autocommit=True, unlimited=True)), beating.now)
     _log.info("sessions_started", source="broker" if settings.brokers else "log", process=member and member.process_id)
+    _calm_collector()
     _run(
         flow,
         process_id=member.process_id if member else None,
         addresses=list(member.addresses) if member else None,
         epoch_interval=SNAPSHOT_EVERY,
         # No older snapshots than needed to resume: nobody backs the store up, Postgres is the truth.
-        recovery_config=RecoveryConfig(_recovery_folder(settings), timedelta(0)),
+        recovery_config=RecoveryConfig(_recovery_folder(settings, share), timedelta(0)),
     )
+    beating.end()
     _log.info("sessions_stopped")
 
 
-def _recovery_folder(settings: Settings) -> Path:
-    """Log and topic have other partitions, so each has a store of its own."""
-    return settings.home / "recovery" / ("sessions-broker" if settings.brokers else "sessions-log")
+def _calm_collector() -> None:
+    """What is loaded by now stays; and what a batch makes is freed by its last reference, not by looking for cycles.
+
+    With the collector's usual steps a third of the time of an act goes into walking through what never changes.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
-def run_relay() -> None:
-    """Send the log to the broker until asked to stop.
+def fingerprint(settings: Settings, conn: psycopg.Connection) -> str:
+    """What the places and states in a recovery store belong to: this database, these steps, this log or topic."""
+    words = [consumers.fingerprint(conn), sessions_flow.FLOW_ID, *sessions_flow.STEP_IDS]
+    if settings.brokers:
+        partitions = ",".join(map(str, broker_source.partitions(settings)))
+        words += [broker.check(settings).cluster_id or "", settings.topics.interactions, partitions]
+    return " ".join(words)
+
+
+def _recovery_folder(settings: Settings, share: topics.Share) -> Path:
+    """A store knows the partitions it was made with: log, topic and every share have stores of their own."""
+    name = "sessions-broker" if settings.brokers else "sessions-log"
+    if share != topics.WHOLE:
+        name += f"-{share.number}-of-{share.count}"
+    return settings.home / "recovery" / name
+
+
+def run_relay(share: topics.Share) -> None:
+    """Send a share of the log to the broker until asked to stop.
 
     Raises:
-        OpenshelfError: no broker is set or it is away, the relay runs already.
+        OpenshelfError: no broker is set or it is away, a relay of these partitions runs already.
     """
     settings = get_settings()
     if not settings.brokers:
         raise OpenshelfError("no broker is set (OPENSHELF_BROKERS): the dataflow reads the log itself")
     stopping.on_signals()
-    broker.ensure_topics(settings.brokers, [topics.INTERACTIONS])
-    with _claimed("relay"):
+    broker.ensure_topics(settings, [settings.topics.interactions])
+    partitions = share.of(range(topics.PARTITIONS))
+    if not partitions:
+        raise UsageError(f"share {share} is empty: the log has {topics.PARTITIONS} partitions")
+    with claimed("relay", share, partitions):
         with pool.connect() as conn:
             start_at = events.next_offsets(conn, relay.CONSUMER)
-        sink = relay.RelaySink(PatientConnection(), _sender(settings))
+        sink = relay.RelaySink(PatientConnection(), _sender(settings), settings.topics.interactions)
+        beating = heartbeat.start("relay", share)
         _log.info("relay_started", brokers=settings.brokers)
-        _run(relay.build_flow(LogSource(start_at=start_at), sink), epoch_interval=SNAPSHOT_EVERY)
+        _run(relay.build_flow(LogSource(start_at=start_at, partitions=partitions), sink), epoch_interval=SNAPSHOT_EVERY)
+        beating.end()
         _log.info("relay_stopped")
 
 
@@ -149,6 +194,7 @@ def _run(flow: Dataflow, **options: Any) -> None:
     Raises:
         OpenshelfError: raised by a step.
     """
+    set_back.end_when_set_back()
     try:
         cli_main(flow, **options)
     except Exception as error:
@@ -161,101 +207,4 @@ def _run(flow: Dataflow, **options: Any) -> None:
 
 
 def _sender(settings: Settings) -> ConfirmedSender:
-    brokers = settings.brokers
-    assert brokers
-    return ConfirmedSender(lambda: broker.producer(brokers))
-
-
-class _claimed:  # noqa: N801 - reads as a word in a with statement
-    """Be the only running consumer of this kind; the claim is taken again after Postgres restarts."""
-
-    def __init__(self, consumer: str) -> None:
-        self._consumer = consumer
-        self._done = threading.Event()
-        self._lost: str | None = None
-
-    def __enter__(self) -> None:
-        conn = self._connect()
-        migrate.check(conn)
-        deadline = time.monotonic() + CLAIM_PATIENCE_S
-        while holder := consumers.hold(conn, self._consumer):
-            if time.monotonic() > deadline or stopping.wait(0.1):
-                conn.close()
-                raise OpenshelfError(f"already running, {holder}. Stop that one first.")
-        threading.Thread(target=copy_context().run, args=[self._guard, conn], name="claim", daemon=True).start()
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        if self._lost:
-            raise OpenshelfError(f"stopped: while Postgres was away another one started, {self._lost}")
-
-    def _connect(self) -> psycopg.Connection:
-        conn = pool.connect(autocommit=True)
-        consumers.call_itself(conn, f"pid {os.getpid()}, openshelf {self._consumer}")
-        return conn
-
-    def _guard(self, conn: psycopg.Connection | None) -> None:
-        """Hold the claim's connection, and take the claim anew when the server was restarted."""
-        while not self._done.wait(CLAIM_CHECK_S):
-            try:
-                if conn is None:
-                    conn = self._connect()
-                    if holder := consumers.hold(conn, self._consumer):
-                        self._lost = holder
-                        _log.error("claim_lost", holder=holder)
-                        stopping.request()
-                        return
-                pool.ping(conn)
-            except AWAY:
-                if conn is not None:
-                    conn.close()
-                conn = None
-        if conn is not None:
-            conn.close()
-
-
-def _run_cluster(count: int) -> None:
-    """One process per worker; when one ends unasked, all end."""
-    addresses = ";".join(f"127.0.0.1:{port}" for port in _free_ports(count))
-    command = [sys.executable, "-m", "openshelf", "stream", "member"]
-    children = [
-        subprocess.Popen([*command, str(i), "--addresses", addresses, "--parent", str(os.getpid())])
-        for i in range(count)
-    ]
-    try:
-        while not stopping.wait(CHILD_CHECK_S):
-            if ended := [child for child in children if child.poll() is not None]:
-                raise OpenshelfError(f"a worker ended with code {ended[0].returncode}; its lines above say why")
-    finally:
-        for child in children:
-            child.terminate()
-        for child in children:
-            _wait(child)
-
-
-def _wait(child: subprocess.Popen[bytes]) -> None:
-    try:
-        child.wait(10)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
-
-
-def _watch_parent(parent_pid: int) -> None:
-    def look() -> None:
-        while not stopping.wait(CHILD_CHECK_S):
-            if os.getppid() != parent_pid:
-                stopping.request()
-
-    threading.Thread(target=look, name="parent", daemon=True).start()
+    return ConfirmedSender(lambda: broker.producer(settings))

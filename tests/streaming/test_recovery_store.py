@@ -1,5 +1,7 @@
+import os
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,15 @@ def test_the_store_of_another_database_is_not_resumed_from(folder: Path) -> None
 
     assert len(aside(folder)) == 1
     assert recovery_store.fault_of(folder, "server/2") is None
+
+
+@pytest.mark.parametrize(("days", "count_aside"), [(6, 0), (8, 1)])
+def test_a_store_left_behind_by_what_the_topic_keeps_is_not_resumed_from(
+    folder: Path, days: int, count_aside: int
+) -> None:
+    for part in prepare(folder).glob("part-*"):
+        os.utime(part, times=((NOON - timedelta(days=days)).timestamp(),) * 2)
+
+    recovery_store.prepare(folder, "server/1", lambda: NOON, source_keeps=timedelta(days=7))
+
+    assert len(aside(folder)) == count_aside
