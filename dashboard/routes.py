@@ -1,4 +1,4 @@
-"""What the storefront answers beside its pages: health, covers, styles and fonts, signing in and out."""
+"""What the storefront answers beside its pages: health, metrics, covers, styles and fonts, signing in and out."""
 
 import secrets
 from datetime import timedelta
@@ -7,13 +7,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import structlog
 from anyio.to_thread import run_sync
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from dashboard import covers
+from dashboard import covers, metrics
 from dashboard.state import ACCOUNT_COOKIE, OFFLINE, VISIT_COOKIE, token_hash
 from openshelf.contracts import utc_now
 from openshelf.database import accounts, catalogue, pool
@@ -25,6 +26,9 @@ _MAX_FORM_BYTES = 4_096
 _YEAR = "public, max-age=31536000, immutable"
 _AWAY = "The library is restarting. Please try again in a moment.\n"
 
+_NAME_OF = {"sessions": "dataflow", "relay": "relay"}
+
+_observer = metrics.Observer()
 log = structlog.get_logger(__name__)
 
 
@@ -45,14 +49,33 @@ def healthz(_request: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-def readyz(_request: Request) -> Response:
-    """The process can serve pages: Postgres answers."""
-    try:
-        with pool.get_pool().connection() as conn:
-            pool.ping(conn)
-    except OFFLINE:
+async def readyz(request: Request) -> Response:
+    """The process can serve pages: Postgres answers. Who may see the metrics reads here how the stream is, too."""
+    figures = await _observer.figures()
+    if figures is None:
         return JSONResponse({"ready": False, "postgres": "does not answer"}, status_code=503)
-    return JSONResponse({"ready": True, "postgres": "answers"})
+    ready: dict[str, object] = {"ready": True, "postgres": "answers"}
+    if metrics.may_look(request):
+        for flow in figures.flows:
+            ready[_NAME_OF[flow.consumer]] = {
+                "state": flow.state,
+                "count_waiting": flow.count_waiting,
+                "waiting_since": flow.waiting_since and flow.waiting_since.isoformat(),
+                "advice": flow.advice,
+            }
+    return JSONResponse(ready)
+
+
+async def prometheus(request: Request) -> Response:
+    """The figures of the installation; also when Postgres is away, which is one of them."""
+    if not metrics.may_look(request):
+        if get_settings().metrics_token is None:
+            return PlainTextResponse("only for this machine; set OPENSHELF_METRICS_TOKEN for others\n", status_code=403)
+        return PlainTextResponse(
+            "give the token: Authorization: Bearer ...\n", status_code=401, headers={"WWW-Authenticate": "Bearer"}
+        )
+    text = metrics.exposition(await _observer.figures())
+    return Response(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"})
 
 
 def cover(request: Request) -> Response:
@@ -151,6 +174,7 @@ def routes() -> list[BaseRoute]:
     return [
         Route("/healthz", healthz),
         Route("/readyz", readyz),
+        Route("/metrics", prometheus),
         Route("/covers/{book_id:int}.jpg", cover),
         Route("/auth/demo", sign_in_demo, methods=["POST"]),
         Route("/auth/sign-out", sign_out, methods=["POST"]),

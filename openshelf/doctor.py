@@ -3,20 +3,21 @@
 import importlib.util
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Annotated
 
 import httpx
 import psycopg
 import typer
 
-from openshelf import supervisor
+from openshelf import stream_health, supervisor
 from openshelf.cli import command_app, report
-from openshelf.database import embedded, events, migrate, pool, summary
+from openshelf.database import embedded, migrate, pool, summary
+from openshelf.database.workers import Worker
 from openshelf.errors import OpenshelfError
 from openshelf.settings import Settings, get_settings
+from openshelf.stream_health import Dataflow, State
 
 doctor_app = command_app("Is everything that is needed there? One line each, with the remedy.")
 status_app = command_app("Is the running installation well?")
@@ -108,7 +109,7 @@ def _broker(settings: Settings) -> Finding:
     from openshelf import broker
 
     try:
-        broker.check(settings.brokers or "")
+        broker.check(settings)
     except OpenshelfError as error:
         return Finding("broker", False, True, str(error))
     return Finding("broker", True, True, f"{settings.brokers} answers")
@@ -130,24 +131,72 @@ def doctor(as_json: JsonFlag = False) -> None:
 
 @status_app.command()
 def status(as_json: JsonFlag = False) -> None:
-    """Lag, dead letters, fallback share and champion; exit code 1 when the storefront or dataflow is behind."""
+    """Lag, dead letters, fallback share, champion and workers; exit code 1 when storefront or dataflow are not well."""
     settings = get_settings()
     with pool.connect(settings) as conn:
         migrate.check(conn)
-        values = _status(conn)
-    values["storefront"] = "up" if supervisor.answers(settings) else "down: openshelf up"
-    report(values, as_json=as_json)
-    if values["storefront"] != "up":
+        flows = stream_health.look(conn, stream_health.expected(settings))
+        values = _status(conn, flows)
+    is_up = supervisor.answers(settings)
+    values["storefront"] = "up" if is_up else "down: openshelf up"
+    report(values if as_json else _lines(values), as_json=as_json)
+    if not is_up or any(flow.state is not State.BEATING for flow in flows):
         raise typer.Exit(1)
 
 
-def _status(conn: psycopg.Connection) -> dict[str, object]:
-    waiting = events.lag(conn, "sessions")
-    oldest = min((row.oldest_waiting_at for row in waiting if row.oldest_waiting_at), default=None)
-    health = asdict(summary.health(conn))
-    return {
-        "count_acts": summary.counts(conn)["acts"],
-        "lag_acts": sum(row.count_waiting for row in waiting),
-        "lag_s": round((datetime.now(UTC) - oldest).total_seconds(), 1) if oldest else 0.0,
-        **health,
+def _status(conn: psycopg.Connection, flows: Sequence[Dataflow]) -> dict[str, object]:
+    sessions, *relays = flows
+    values: dict[str, object] = {
+        "count_acts": summary.count_acts(conn),
+        "lag_acts": sessions.count_waiting,
+        "lag_s": round(sessions.waiting_s, 1),
+        **asdict(summary.health(conn)),
+        "waiting_since": sessions.waiting_since,
+        "dataflow": sessions.state,
     }
+    for relay in relays:
+        values |= {
+            "relay": relay.state,
+            "relay_lag_acts": relay.count_waiting,
+            "relay_lag_s": round(relay.waiting_s, 1),
+        }
+    values["advice"] = "; ".join(flow.advice for flow in flows if flow.advice) or None
+    workers = [worker for flow in flows for worker in flow.workers]
+    refusals = {worker.refusal: worker.refused_at for worker in workers if worker.refusal}
+    values["refusal"] = "; ".join(f"{text} (since {at:%Y-%m-%d %H:%M:%S} UTC)" for text, at in refusals.items()) or None
+    values["workers"] = [_worker(worker) for worker in workers]
+    return values
+
+
+def _worker(worker: Worker) -> dict[str, object]:
+    return {
+        "consumer": worker.consumer,
+        "share": worker.share,
+        "process": worker.process,
+        "host": worker.host,
+        "pid": worker.pid,
+        "state": "silent" if worker.is_silent else "beating",
+        "beat_age_s": round(worker.beat_age_s, 1),
+        "started_at": worker.started_at,
+        "serves": worker.serves,
+        "serves_since": worker.serves_since,
+        "arms": worker.arms,
+        "catalogue_version": worker.catalogue_version,
+        "refusal": worker.refusal,
+        "refused_at": worker.refused_at,
+    }
+
+
+def _lines(values: dict[str, object]) -> list[str]:
+    """For people: a line a figure, and one a worker."""
+    workers = values["workers"]
+    assert isinstance(workers, list)
+    lines = [f"{name}: {value}" for name, value in values.items() if name != "workers"]
+    for each in workers:
+        serves = f", serves {each['serves']}" if each["consumer"] == "sessions" else ""
+        arms = "".join(f", {arm}: {version}" for arm, version in each["arms"].items())
+        lines.append(
+            f"worker {each['consumer']} {each['share']}, process {each['process']}: {each['state']}, beat"
+            f" {each['beat_age_s']} s ago{serves}{arms} (pid {each['pid']} on {each['host']})"
+        )
+    return lines

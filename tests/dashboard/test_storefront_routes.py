@@ -76,9 +76,11 @@ def database_of_server(served: tuple[str, str, Path]) -> Iterator[psycopg.Connec
         yield conn
 
 
-def test_health_and_readiness_answer(browser: httpx.Client) -> None:
+def test_health_readiness_and_metrics_answer(browser: httpx.Client) -> None:
     assert browser.get("/healthz").text == "ok\n"
-    assert browser.get("/readyz").json() == {"ready": True, "postgres": "answers"}
+    ready = browser.get("/readyz").json()
+    assert (ready["ready"], ready["postgres"], ready["dataflow"]["state"]) == (True, "answers", "absent")
+    assert "openshelf_up 1.0\n" in browser.get("/metrics").text
 
 
 @pytest.mark.parametrize("path", ["/", "/browse", "/healthz", "/covers/1.jpg", "/assets/openshelf.css", "/nothing.txt"])
@@ -115,7 +117,7 @@ def test_a_visit_is_given_once_and_no_script_can_read_it(browser: httpx.Client) 
     assert "set-cookie" not in second.headers
 
 
-@pytest.mark.parametrize("path", ["/", "/covers/1.jpg", "/_stcore/host-config"])
+@pytest.mark.parametrize("path", ["/", "/covers/1.jpg", "/metrics", "/_stcore/host-config"])
 def test_a_foreign_name_for_this_host_is_refused(path: str, browser: httpx.Client) -> None:
     assert browser.get(path, headers={"Host": "evil.example"}).status_code == 400
 

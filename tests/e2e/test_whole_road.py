@@ -23,7 +23,10 @@ def test_the_demo_proves_its_loop(built) -> None:
 
 
 def test_doctor_and_status_find_the_open_installation_well(storefront) -> None:
-    doctor, status = storefront.run("doctor"), storefront.run("status", "--json")
+    doctor = storefront.run("doctor")
+    deadline = time.monotonic() + 60
+    while (status := storefront.run("status", "--json")).returncode:  # the dataflow starts beside the storefront
+        assert time.monotonic() < deadline, status.stdout
 
     assert doctor.returncode == 0, doctor.stdout
     assert "MISSING" not in doctor.stdout

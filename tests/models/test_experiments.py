@@ -47,9 +47,7 @@ def figures(arm: str, **changes: int) -> ArmFigures:
 
 
 def test_a_split_of_53_to_47_on_an_even_plan_is_flagged_before_any_winner() -> None:
-    found = report_of(
-        "x", ARMS, [figures("control", count_readers=5_300), figures("ease", count_readers=4_700)]
-    )
+    found = report_of("x", ARMS, [figures("control", count_readers=5_300), figures("ease", count_readers=4_700)])
 
     assert found.sample_ratio_p is not None
     assert found.sample_ratio_p < 0.001

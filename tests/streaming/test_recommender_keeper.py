@@ -4,6 +4,7 @@ from stream_acts import SmallRecommender, only
 
 from models.experiments import Serving
 from openshelf.database.learning import ServingStamp
+from openshelf.database.workers import Served
 from streaming.recommenders import RecommenderKeeper
 
 
@@ -80,3 +81,40 @@ def test_a_lost_connection_while_loading_is_no_refusal(
     shop.fault = None
 
     assert keeper.refresh(conn)
+
+
+def test_it_says_what_serves_and_what_is_refused_until_that_is_over(
+    keeper: RecommenderKeeper, shop: Shop, conn: psycopg.Connection
+) -> None:
+    assert keeper.served() == Served()
+    keeper.refresh(conn)
+    first = keeper.served()
+    assert (first.serves, first.catalogue_version, first.refusal) == ("policy-1", 1, None)
+
+    shop.stamp, shop.fault = ServingStamp("policy-2", 1), ValueError("truncated\nat byte 7")
+    keeper.refresh(conn)
+    refused = keeper.served()
+    assert (refused.serves, refused.serves_since) == (first.serves, first.serves_since)
+    assert refused.refusal == "policy-2: truncated"
+    assert refused.refused_at
+
+    shop.stamp, shop.fault = ServingStamp("policy-1", 2), None
+    keeper.refresh(conn)
+    after = keeper.served()
+    assert (after.serves_since, after.catalogue_version) == (first.serves_since, 2)
+    assert (after.refusal, after.refused_at) == (None, None)
+
+
+def test_a_champion_that_does_not_load_at_the_start_is_shown_while_what_is_popular_serves(
+    shop: Shop, conn: psycopg.Connection
+) -> None:
+    popular = SmallRecommender()
+    popular.version = "popular"
+    keeper = RecommenderKeeper(
+        stamp=lambda _: shop.stamp,
+        load=lambda _: Serving(popular, refused={"policy-1": "it was altered"}),  # pyright: ignore[reportArgumentType]
+    )
+
+    assert keeper.refresh(conn)
+
+    assert (keeper.served().serves, keeper.served().refusal) == ("popular", "policy-1: it was altered")
