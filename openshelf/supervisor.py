@@ -38,6 +38,7 @@ WATCH_INTERVAL_S = 0.5
 STOP_PATIENCE_S = 8
 START_PATIENCE_S = 90
 LONGEST_BACKOFF_S = 10
+SAY_AGAIN_S = 10
 # A part that ran this long had started well: its next restart is immediate again.
 HEALTHY_AFTER_S = 20
 
@@ -110,6 +111,7 @@ class Supervisor:
         self.settings = settings
         self.parts = parts
         self._stopping = threading.Event()
+        self._say_again_at = 0.0
 
     def start(self) -> None:
         pool.database_url(self.settings)
@@ -140,11 +142,7 @@ class Supervisor:
 
     def _mend(self) -> None:
         if not self.settings.database_url and embedded.postmaster(self.settings.home) is None:
-            logger.warning("postgres died, starting it again")
-            try:
-                embedded.restart(self.settings.home)
-            except Exception as error:  # noqa: BLE001 - whatever it was, the next round tries again
-                logger.error("postgres does not start", error=str(error))
+            self._restart_postgres()
         now = time.monotonic()
         for part in self.parts:
             if part.is_running:
@@ -164,6 +162,21 @@ class Supervisor:
                 part.process, part.next_start_at = None, now + pause
             if now >= part.next_start_at:
                 part.start(self.log_path(part))
+
+    def _restart_postgres(self) -> None:
+        """Try once; of a long outage a line is written now and then."""
+        is_said = time.monotonic() < self._say_again_at
+        if not is_said:
+            self._say_again_at = time.monotonic() + SAY_AGAIN_S
+            logger.warning("postgres died, starting it again")
+        try:
+            embedded.restart(self.settings.home)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the next round tries again
+            if not is_said:
+                logger.error("postgres does not start", error=str(error))
+        else:
+            self._say_again_at = 0.0
+            logger.info("postgres is back")
 
     def stop(self) -> None:
         """Stop the children in reverse order; Postgres follows when this process, its last holder, ends."""

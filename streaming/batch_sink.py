@@ -40,14 +40,15 @@ class Publisher(Protocol):
 
 
 def batch_of(outcomes: Sequence[Outcome], progress: dict[int, int] | None = None) -> Batch:
-    """The rows of a batch; a session that changed several times is written once, as it is at last."""
+    """The rows of a batch; a session that changed several times is written once, as if each row had been written."""
     acts = [outcome for outcome in outcomes if isinstance(outcome, DrawnAct)]
     sessions: dict[object, SessionRow] = {}
     for outcome in outcomes:
         if isinstance(outcome, DrawnAct | EndedSessions):
             rows = outcome.sessions if isinstance(outcome, DrawnAct) else outcome.rows
             for row in rows:
-                sessions[row.session_id] = row
+                known = sessions.get(row.session_id)
+                sessions[row.session_id] = session_after(known, row) if known else row
     skips = [row for outcome in outcomes if isinstance(outcome, InferredSkips) for row in outcome.rows]
     return Batch(
         interactions=[*[act.taken.row() for act in acts], *skips],
@@ -58,6 +59,27 @@ def batch_of(outcomes: Sequence[Outcome], progress: dict[int, int] | None = None
         assignments=list({a.reader_key: a for act in reversed(acts) if (a := act.assignment)}.values()),
         early=[outcome.row() for outcome in outcomes if isinstance(outcome, EarlyAct)],
         progress=progress or {},
+    )
+
+
+def session_after(known: SessionRow, row: SessionRow) -> SessionRow:
+    """What Postgres makes of a row that is there and this one: the same rows stand at last, however they are cut."""
+    if row.last_act_at == known.last_act_at:
+        ended_at = row.ended_at or known.ended_at
+    else:
+        ended_at = row.ended_at if row.last_act_at > known.last_act_at else known.ended_at
+    has_more = row.count_acts + row.count_shows >= known.count_acts + known.count_shows
+    return SessionRow(
+        session_id=known.session_id,
+        reader_key=known.reader_key,
+        arm=known.arm,
+        started_at=min(known.started_at, row.started_at),
+        last_act_at=max(known.last_act_at, row.last_act_at),
+        ended_at=ended_at,
+        count_acts=max(known.count_acts, row.count_acts),
+        count_shows=max(known.count_shows, row.count_shows),
+        count_inferred=max(known.count_inferred, row.count_inferred),
+        reward=row.reward if has_more else known.reward,
     )
 
 

@@ -19,8 +19,13 @@ _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-# The server is away, restarting, full or slow: the same work may succeed later.
-AWAY = (psycopg.OperationalError, psycopg.InterfaceError, DatabaseError)
+# The server is away, restarting, full or slow, or put us out because we were frozen: the same work may succeed later.
+AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    DatabaseError,
+)
 
 
 class PatientConnection:
@@ -29,6 +34,7 @@ class PatientConnection:
     def __init__(self, connect: Callable[[], psycopg.Connection] | None = None) -> None:
         self._connect = connect or (lambda: pool.connect(autocommit=True))
         self._conn: psycopg.Connection | None = None
+        self._opened_at = 0.0
         self._wait_s = 0.0
         self._next_try_at = 0.0
         self._said_at = float("-inf")
@@ -38,8 +44,10 @@ class PatientConnection:
         if time.monotonic() < self._next_try_at:
             return None
         try:
+            if self._conn is not None and self._opened_at < pool.BoundedConnection.unheard_at:
+                self.close()
             if self._conn is None or self._conn.closed:
-                self._conn = self._connect()
+                self._conn, self._opened_at = self._connect(), time.monotonic()
             result = work(self._conn)
         except AWAY as error:
             self._failed(error)
@@ -76,4 +84,7 @@ class PatientConnection:
         self._next_try_at = now + self._wait_s
         if now - self._said_at > SAY_AGAIN_S:
             self._said_at = now
-            _log.warning("postgres_is_away", error=(str(error).splitlines() or [type(error).__name__])[0])
+            words = (str(error).splitlines() or [type(error).__name__])[0]
+            if isinstance(error, psycopg.errors.DiskFull):
+                words = f"the disk of Postgres is full: free some space, then it goes on by itself ({words})"
+            _log.warning("postgres_is_away", error=words)

@@ -5,24 +5,22 @@ from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 
-from openshelf import topics
 from openshelf.database import stream
 from openshelf.database.stream import Batch, DeadLetterRow
+from streaming import measures
 from streaming.acts import RawAct
 from streaming.broker_source import OFFSET_HEADER, PARTITION_HEADER, RECEIVED_HEADER
 from streaming.patience import PatientConnection
-from streaming.publishing import ConfirmedSender, OutMessage
+from streaming.publishing import MAX_PAYLOAD_BYTES, ConfirmedSender, OutMessage
 
 CONSUMER = "relay"
 FLOW_ID = "relay"
-# Brokers refuse messages of a megabyte; no act is anywhere near it.
-MAX_PAYLOAD_BYTES = 500_000
 
 
-def message_of(raw: RawAct, reader_key: str) -> OutMessage:
+def message_of(raw: RawAct, topic: str) -> OutMessage:
     return OutMessage(
-        topics.INTERACTIONS,
-        reader_key,
+        topic,
+        raw.reader_key,
         raw.payload,
         (
             (PARTITION_HEADER, str(raw.partition).encode()),
@@ -33,12 +31,12 @@ def message_of(raw: RawAct, reader_key: str) -> OutMessage:
 
 
 class RelayPart(StatelessSinkPartition[RawAct]):
-    def __init__(self, connection: PatientConnection, sender: ConfirmedSender) -> None:
-        self._connection, self._sender = connection, sender
+    def __init__(self, connection: PatientConnection, sender: ConfirmedSender, topic: str) -> None:
+        self._connection, self._sender, self._topic = connection, sender, topic
 
     def write_batch(self, items: list[RawAct]) -> None:
         fit = [raw for raw in items if len(raw.payload) <= MAX_PAYLOAD_BYTES]
-        self._sender.send([message_of(raw, raw.reader_key) for raw in fit])
+        self._sender.send([message_of(raw, self._topic) for raw in fit])
         too_large = [
             DeadLetterRow(
                 raw.source,
@@ -55,17 +53,18 @@ class RelayPart(StatelessSinkPartition[RawAct]):
             progress[raw.partition] = max(progress.get(raw.partition, 0), raw.offset + 1)
         batch = Batch(dead_letters=too_large, progress=progress)
         self._connection.run(lambda conn: stream.store_batch(conn, CONSUMER, batch))
+        measures.THIS_PROCESS.stored(len(fit), count_dead_letters=len(too_large))
 
     def close(self) -> None:
         self._connection.close()
 
 
 class RelaySink(DynamicSink[RawAct]):
-    def __init__(self, connection: PatientConnection, sender: ConfirmedSender) -> None:
-        self._connection, self._sender = connection, sender
+    def __init__(self, connection: PatientConnection, sender: ConfirmedSender, topic: str) -> None:
+        self._connection, self._sender, self._topic = connection, sender, topic
 
     def build(self, step_id: str, worker_index: int, worker_count: int) -> RelayPart:
-        return RelayPart(self._connection, self._sender)
+        return RelayPart(self._connection, self._sender, self._topic)
 
 
 def build_flow(source: Source[RawAct], sink: RelaySink) -> Dataflow:

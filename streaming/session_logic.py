@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import msgspec
 from bytewax.operators import StatefulBatchLogic
 
-from openshelf import readers
 from openshelf.contracts import Interaction
 from openshelf.database.reader_history import StoredAct
 from openshelf.database.stream import InteractionRow, SessionRow
@@ -90,13 +89,14 @@ class SessionLogic(StatefulBatchLogic[TakenAct, Moved, Snapshot]):
         return TakenAct(skip, self._rules.inferred_skip, taken.rewards_version, raw).row()
 
     def _rebuilt(self, first: TakenAct) -> SessionState:
-        """The state before the first act seen: of a reader with a history, what the stored acts make of it."""
+        """The state before the first act seen: what the stored acts make of it.
+
+        Also of someone without a history, whom the clock has made us forget: a session that goes on after all counts
+        on, as in a replay. (What they liked is forgotten in the time of the acts.)
+        """
         state = SessionState(first.event.reader_key)
-        if not readers.is_session_key(state.reader_key):
-            for act in self._history(first):
-                state, _ = session_state.apply(
-                    state, act.event, act.reward, self._rules, act.log_offset, act.received_at
-                )
+        for act in self._history(first):
+            state, _ = session_state.apply(state, act.event, act.reward, self._rules, act.log_offset, act.received_at)
         return state
 
     def on_notify(self) -> tuple[Iterable[Moved], bool]:

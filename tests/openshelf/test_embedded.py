@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -93,5 +94,54 @@ def test_every_committed_row_survives_a_killed_server(home: Path) -> None:
 def test_a_nearly_full_disk_is_said_before_postgres_meets_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "MIN_FREE_BYTES", 2**60)
 
-    with pytest.raises(DatabaseError, match="Free some space"):
+    with pytest.raises(DatabaseError, match=r"the disk is full: only .* Free some space"):
         embedded.start(home)
+
+
+def test_a_server_that_runs_is_found_on_a_nearly_full_disk_and_one_that_died_is_not_started_there(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = holder(home)
+    monkeypatch.setattr(embedded, "MIN_FREE_BYTES_TO_RESTART", 2**60)
+
+    assert embedded.start(home) == process.url  # type: ignore[attr-defined]
+    server = embedded.postmaster(home)
+    assert server
+    server.kill()
+    assert gone(server)
+    with pytest.raises(DatabaseError, match="the disk is full"):
+        embedded.restart(home)
+    monkeypatch.undo()
+    embedded.restart(home)
+
+    assert embedded.postmaster(home)
+    embedded.stop(home)
+    process.communicate()
+
+
+def test_several_threads_that_find_the_server_dead_start_it_once(home: Path) -> None:
+    url = embedded.start(home)
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("create table kept as select 1 as n")
+    server = embedded.postmaster(home)
+    assert server
+    server.kill()
+    assert gone(server)
+
+    def start_again(_: int) -> None:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                return embedded.restart(home)
+            except DatabaseError:  # still recovering
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(start_again, range(6)))
+    again = embedded.postmaster(home)
+    assert again
+    with psycopg.connect(url) as conn:
+        assert conn.execute("select n from kept").fetchone() == (1,)
+    assert embedded.postmaster(home) == again
+    embedded.stop(home)

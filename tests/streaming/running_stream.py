@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,11 +17,13 @@ PATIENCE_S = 60.0
 
 
 class Running:
-    def __init__(self, *arguments: str, log: Path, **environment: str) -> None:
+    """`within`: words put before the command, as those that run it in a network namespace."""
+
+    def __init__(self, *arguments: str, log: Path, within: Sequence[str] = (), **environment: str) -> None:
         self._log = log
         with log.open("ab") as lines:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "openshelf", "stream", *arguments],
+                [*within, sys.executable, "-m", "openshelf", "stream", *arguments],
                 stderr=lines,
                 stdout=lines,
                 env=os.environ | environment,
@@ -40,8 +42,8 @@ class Running:
 
 
 @contextmanager
-def running(*arguments: str, log: Path, **environment: str) -> Iterator[Running]:
-    started = Running(*arguments, log=log, **environment)
+def running(*arguments: str, log: Path, within: Sequence[str] = (), **environment: str) -> Iterator[Running]:
+    started = Running(*arguments, log=log, within=within, **environment)
     try:
         yield started
     finally:

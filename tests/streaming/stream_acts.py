@@ -39,6 +39,16 @@ def act(action: Action = Action.OPEN, book_id: int | None = 1, **changes: object
     return Interaction(**(fields | changes))
 
 
+def add_works(conn: psycopg.Connection, count: int = 40) -> None:
+    """The works that the acts of `many_acts` are about."""
+    conn.execute(
+        """insert into library.works (work_key, title, title_sort, added_at)
+           select 'work ' || n, 'Work ' || n, 'Work ' || n, now() from generate_series(1, %s) as n""",
+        [count],
+    )
+    conn.commit()
+
+
 def many_acts(count: int, seed: int = 0, count_readers: int = 9) -> list[Interaction]:
     """Acts of several readers, in order, on books 1 to 40."""
     random = Random(seed)

@@ -150,6 +150,15 @@ def test_an_act_after_the_silence_reopens_its_session_and_counts_on() -> None:
     assert [(row.session_id, row.ended_at, row.count_acts) for row in changes[1].sessions] == [(SESSION, None, 2)]
 
 
+def test_a_late_act_does_not_reopen_its_session() -> None:
+    _, changes = live(at(0), at(5), at(45, session_id=OTHER_SESSION), at(3))
+
+    assert changes[3]
+    assert [(row.session_id, row.ended_at, row.count_acts) for row in changes[3].sessions] == [
+        (SESSION, NOON + timedelta(minutes=5), 3)
+    ]
+
+
 def test_someone_without_a_history_is_forgotten_with_the_session() -> None:
     state, changes = live(
         at(0, Action.LIKE, 5, reader_key="s_1"), at(45, Action.VISIT, None, reader_key="s_1"), reader_key="s_1"

@@ -6,8 +6,7 @@ from pathlib import Path
 import psycopg
 import torch
 from running_stream import Running, count, is_drained, running, wait_for
-from small_catalogue import Work, add_work
-from stream_acts import act, many_acts
+from stream_acts import act, add_works, many_acts
 
 from models import registry
 from models.policy import Policy, PolicyConfig
@@ -22,8 +21,7 @@ def append(conn: psycopg.Connection, acts: list) -> None:
 
 
 def test_killed_twice_it_loses_no_act_and_counts_none_twice(conn: psycopg.Connection, tmp_path: Path) -> None:
-    for number in range(30):
-        add_work(conn, Work(f"Work {number}", ["A. Author"], ["history"], None))
+    add_works(conn)
     acts = many_acts(900)
     append(conn, acts[:300])
 
@@ -48,6 +46,7 @@ def test_killed_twice_it_loses_no_act_and_counts_none_twice(conn: psycopg.Connec
 
 
 def test_a_second_one_is_refused_with_the_pid_of_the_first(conn: psycopg.Connection, tmp_path: Path) -> None:
+    add_works(conn)
     append(conn, many_acts(1))
 
     with running("run", log=tmp_path / "first") as first:
@@ -60,6 +59,7 @@ def test_a_second_one_is_refused_with_the_pid_of_the_first(conn: psycopg.Connect
 
 
 def test_a_damaged_recovery_store_is_moved_aside_and_the_log_replayed(conn: psycopg.Connection, tmp_path: Path) -> None:
+    add_works(conn)
     acts = many_acts(60)
     append(conn, acts[:30])
     with running("run", log=tmp_path / "log") as flow:
@@ -84,6 +84,7 @@ def test_a_damaged_recovery_store_is_moved_aside_and_the_log_replayed(conn: psyc
 def test_two_workers_give_the_same_interactions_and_sessions_and_stop_together(
     conn: psycopg.Connection, tmp_path: Path
 ) -> None:
+    add_works(conn)
     acts = many_acts(120)
     append(conn, acts)
 
@@ -97,8 +98,7 @@ def test_two_workers_give_the_same_interactions_and_sessions_and_stop_together(
 
 
 def test_a_new_champion_serves_without_a_restart(conn: psycopg.Connection, tmp_path: Path) -> None:
-    for number in range(30):
-        add_work(conn, Work(f"Work {number}", ["A. Author"], ["history"], None))
+    add_works(conn)
     append(conn, [act(Action.LIKE, 1)])
 
     with running("run", log=tmp_path / "log"):
@@ -132,6 +132,7 @@ def promote_untrained(conn: psycopg.Connection) -> str:
 
 
 def test_it_outlives_its_connections_to_postgres(conn: psycopg.Connection, tmp_path: Path) -> None:
+    add_works(conn)
     acts = many_acts(60)
     append(conn, acts[:30])
 
