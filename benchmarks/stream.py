@@ -1,210 +1,193 @@
-"""Milliseconds from an act in the log to its slate in Postgres, and acts per second when catching up.
+"""How fast an act becomes a slate, how many a second, and how far that is from the old design and from the limit.
 
-python benchmarks/stream.py [--quick] [--json]     (`--quick`: 1,000 works and shorter runs; else 10,000 works)
+python benchmarks/stream.py [--quick] [--json] [--ours] [--picture FILE]
+python benchmarks/stream.py --catch-up ACTS | --soak MINUTES     (hours: memory, and nothing else)
 
-The real dataflow runs as a process of its own in a home of its own, with an untrained policy (drawing costs what
-it costs when trained) over works with random embeddings. The latency is that of the rows' own clocks: from the
-moment the log took the act to the moment its slate's row was written; the commit comes with it.
+The real dataflow runs as a process of its own in a home of its own, over 10,000 works, with an untrained policy
+(drawing costs what it costs when trained). The same acts of 2,000 readers go to the design that this one replaces,
+rebuilt in `old_design` (`--ours` leaves it out); all of one run, on one machine.
+
+- `p50_ms_at_100` and the like: from the moment the log took the act to the moment its slate's row was written; acts
+  come 100 or 500 a second, each in a transaction of its own
+- `acts_per_s`, `acts_per_s_two`: one process, or two, take a backlog, from the first batch stored to the last
+- `slates_per_s`: of these acts, those that a slate is drawn for (not the sight of a place); `throughput_ratio`: this
+  over `old_acts_per_s`, since the old design recommends for every act that it takes
+- `broker_*`: the same with the relay and the broker between log and dataflow, which the old design reads from too
+  (not with `--quick`)
+- `cpu_us_per_act` of the dataflow's process; `bare_*_us` the same of its three parts alone: decoding, drawing, storing,
+  in batches as it makes them; `limit_ratio`: it over their sum
+- `log_append_per_s`: acknowledged, one act a transaction, over `append_connections` of `append_processes`
+- `load_before`: how many processes wanted a processor before it began: times of a busy machine are worth little
+- `old_*`: the same of the old design; `old_falls_behind_at_500`: of 500 acts a second ever more wait
+- `catch_up_*`: acts a second and most memory while one process takes this many; `soak_*`: memory by the minute at 500
+  acts a second, how much it gains in an hour, and whether that counts as growing
 """
 
 import argparse
 import json
-import math
 import os
-import shutil
-import signal
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from random import Random
-from uuid import UUID
 
-import numpy as np
 import psutil
 import psycopg
-import torch
-from pgvector import HalfVector
+from old_design import environment
+from our_stream import appending, bare_parts, catching_up, long_runs, picture
+from our_stream.brokers import running_broker
+from our_stream.installation import installation, running_stream
+from our_stream.percentiles import at_percent
+from our_stream.trace import Trace, count_slates, old_events
 
-from models import registry
-from models.embedding import MODEL_NAME
-from models.policy import Policy, PolicyConfig
-from openshelf.contracts import Action, Interaction, Surface, new_event_id
-from openshelf.database import embedded, events, migrate, pool
-from openshelf.settings import get_settings
+from openshelf.database import pool
 
-COUNT_READERS = 200
-ACTIONS = (Action.OPEN, Action.OPEN, Action.OPEN, Action.LIKE, Action.READ, Action.WANT, Action.SKIP)
-PATIENCE_S = 300
+WORKS = 10_000
+RATES = (100, 500)
+PERCENTS = (50, 90, 99)
+WARM_UP_S = 2
+# As many as the mock broker keeps.
+BROKER_BACKLOG = 12_000
+# Of the old design's own trace: more than it can take.
+OLD_EVENTS = 60_000
 
-
-def fill_catalogue(conn: psycopg.Connection, count_works: int, seed: int = 0) -> None:
-    """Works with random embeddings and a champion over them."""
-    rng = np.random.default_rng(seed)
-    vectors = rng.standard_normal((count_works, 384)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    with conn.cursor() as cursor:
-        cursor.execute(
-            """insert into library.works (work_key, title, title_sort, rating, added_at)
-               select 'work ' || n, 'Work ' || n, 'Work ' || n, 1 + n %% 5, now() from generate_series(1, %s) as n""",
-            [count_works],
-        )
-        cursor.executemany(
-            "insert into library.text_embeddings (book_id, model, text_hash, embedding) values (%s, %s, '', %s)",
-            [(n + 1, MODEL_NAME, HalfVector(vector)) for n, vector in enumerate(vectors)],
-        )
-    torch.manual_seed(seed)
-    config = PolicyConfig()
-    adapter = torch.nn.init.orthogonal_(torch.empty(config.dim, 384))
-    policy = Policy(config, adapter, torch.arange(1, count_works + 1))
-    now = datetime.now(UTC)
-    version = registry.register(
-        conn,
-        "policy",
-        registry.policy_tensors(policy, {}),
-        config=asdict(config),
-        manifest={},
-        metrics={},
-        parent=None,
-        now=now,
-    )
-    registry.promote(conn, version, "benchmark", now)
-    conn.commit()
+Report = dict[str, float | int | bool | None]
 
 
-def make_acts(count: int, count_works: int, seed: int) -> list[Interaction]:
-    random = Random(seed)
-    now = datetime.now(UTC) - timedelta(minutes=5)
-    acts = []
-    for n in range(count):
-        reader = random.randrange(COUNT_READERS)
-        acts.append(
-            Interaction(
-                event_id=new_event_id(),
-                occurred_at=now + timedelta(microseconds=n),
-                reader_key=f"r_{reader}",
-                session_id=UUID(int=reader + 1),
-                action=random.choice(ACTIONS),
-                book_id=random.randint(1, count_works),
-                surface=Surface.FOR_YOU,
-            )
-        )
-    return acts
+@dataclass(frozen=True)
+class Size:
+    """Seconds that acts come at each rate; how many acts are caught up with, drawn bare and appended."""
+
+    seconds: int
+    backlog: int
+    bare: int
+    append: int
+    old_backlog: int
 
 
-@contextmanager
-def running_stream(log: Path) -> Iterator[psutil.Process]:
-    with log.open("ab") as lines:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "openshelf", "stream", "run"], stdout=lines, stderr=lines, env=os.environ
-        )
-    try:
-        yield psutil.Process(process.pid)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+FULL = Size(seconds=30, backlog=40_000, bare=10_000, append=40_000, old_backlog=3_000)
+QUICK = Size(seconds=8, backlog=12_000, bare=4_000, append=8_000, old_backlog=600)
 
 
-def wait_for_slates(conn: psycopg.Connection, count: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        row = conn.execute("select count(*) from stream.slates").fetchone()
-        if row and row[0] >= count:
-            return
-        if time.monotonic() > deadline:
-            raise SystemExit(f"waited {PATIENCE_S} s for {count} slates, have {row and row[0]}")
-        time.sleep(0.2)
-
-
-def append_at(conn: psycopg.Connection, acts: list[Interaction], per_second: int) -> None:
-    """Each act at its appointed time, one transaction each, whatever the earlier ones took."""
-    begin = time.monotonic()
-    for number, act in enumerate(acts):
-        time.sleep(max(0.0, begin + number / per_second - time.monotonic()))
-        events.append(conn, act)
-
-
-def latencies_ms(conn: psycopg.Connection, acts: list[Interaction]) -> list[float]:
-    rows = conn.execute(
-        """select extract(epoch from stored_at - event_received_at)::float8 * 1000 from stream.slates
-           where event_id = any(%s)""",
-        [[act.event_id for act in acts]],
-    ).fetchall()
-    return sorted(row[0] for row in rows)
-
-
-def measure(count_works: int, seconds: int, catch_up_acts: int, log: Path) -> dict[str, float | int]:
-    report: dict[str, float | int] = {"works": count_works, "cores": os.cpu_count() or 0}
-    with pool.connect(autocommit=True, unlimited=True) as conn:
-        migrate.migrate(conn)
-    with pool.connect(unlimited=True) as conn:
-        fill_catalogue(conn, count_works)
-    with pool.connect(autocommit=True, unlimited=True) as conn:
-        count = 0
-        with running_stream(log):
-            warm_up = make_acts(200, count_works, seed=1)
-            append_at(conn, warm_up, 100)
-            count += len(warm_up)
-            wait_for_slates(conn, count)
-            for rate in (20, 100):
-                acts = make_acts(rate * seconds, count_works, seed=rate)
-                append_at(conn, acts, rate)
-                count += len(acts)
-                wait_for_slates(conn, count)
-                taken = latencies_ms(conn, acts)
-                report[f"p50_ms_at_{rate}"] = round(statistics.median(taken), 1)
-                report[f"p99_ms_at_{rate}"] = round(taken[math.ceil(0.99 * len(taken)) - 1], 1)
-        backlog = make_acts(catch_up_acts, count_works, seed=3)
-        for start in range(0, len(backlog), 1_000):
-            with conn.transaction():
-                events.append_many(conn, backlog[start : start + 1_000])
-        with running_stream(log) as process:
-            wait_for_slates(conn, count + 1)
-            cpu, begin = process.cpu_times(), time.monotonic()
-            row = conn.execute("select count(*) from stream.slates").fetchone()
-            assert row
-            wait_for_slates(conn, count + catch_up_acts)
-            took_s, after = time.monotonic() - begin, process.cpu_times()
-        done = count + catch_up_acts - row[0]
-        report["acts_per_s"] = round(done / took_s)
-        report["cpu_us_per_act"] = round((after.user + after.system - cpu.user - cpu.system) / done * 1e6)
+def measure_ours(size: Size) -> Report:
+    trace = Trace(WORKS, seed=1)
+    report: Report = {"works": WORKS, "cores": os.cpu_count() or 0, "load_before": round(os.getloadavg()[0], 1)}
+    with installation(WORKS) as home, pool.connect(autocommit=True, unlimited=True) as conn:
+        say("acts that come one by one")
+        with running_stream(home, "run") as process:
+            for rate in RATES:
+                report |= percentiles("", rate, played_ms(conn, process, trace, rate, size.seconds))
+        say("a backlog")
+        share = backlog(conn, trace, size)
+        one = catching_up.catch_up(conn, home)
+        backlog(conn, trace, size, workers=2)
+        two = catching_up.catch_up(conn, home, workers=2)
+        report |= {
+            "acts_per_s": round(one.acts_per_s),
+            "acts_per_s_two": round(two.acts_per_s),
+            "slates_per_s": round(one.acts_per_s * share),
+            "cpu_us_per_act": round(one.cpu_us_per_act),
+        }
+        say("the bare parts")
+        report |= limit(conn, trace, size, one.cpu_us_per_act)
+        report |= {
+            "log_append_per_s": round(appending.appended_per_s(size.append)),
+            "append_processes": appending.COUNT_PROCESSES,
+            "append_connections": appending.COUNT_PROCESSES * appending.CONNECTIONS_EACH,
+        }
     return report
+
+
+def played_ms(
+    conn: psycopg.Connection, process: psutil.Process, trace: Trace, per_second: int, seconds: int
+) -> list[float]:
+    warm_up = trace.take(WARM_UP_S * per_second, appending.recent())
+    catching_up.played_ms(conn, process, warm_up, per_second)
+    return catching_up.played_ms(conn, process, trace.take(per_second * seconds, appending.recent()), per_second)
+
+
+def measure_ours_by_broker(size: Size, broker: str) -> Report:
+    """The same dataflow behind the relay and the broker that the old design reads from."""
+    say("our stream behind a broker")
+    trace = Trace(WORKS, seed=1)
+    with installation(WORKS) as home, pool.connect(autocommit=True, unlimited=True) as conn:
+        with running_stream(home, "relay", broker=broker) as relay:
+            with running_stream(home, "run", broker=broker) as process:
+                report = percentiles("broker_", 100, played_ms(conn, process, trace, 100, size.seconds))
+            appending.fill_backlog(conn, trace.take(BROKER_BACKLOG, appending.recent()))
+            catching_up.wait_until_taken(conn, relay, "relay")
+        taken = catching_up.catch_up(conn, home, broker=broker)
+    return report | {"broker_acts_per_s": round(taken.acts_per_s)}
+
+
+def backlog(conn: psycopg.Connection, trace: Trace, size: Size, workers: int = 1) -> float:
+    """Acts that wait in the log, enough that who starts last hardly counts; the share that asks for a slate."""
+    acts = trace.take(size.backlog * workers, appending.recent())
+    appending.fill_backlog(conn, acts)
+    return count_slates(acts) / len(acts)
+
+
+def percentiles(prefix: str, rate: int, ascending: Sequence[float]) -> Report:
+    return {f"{prefix}p{percent}_ms_at_{rate}": round(at_percent(ascending, percent), 1) for percent in PERCENTS}
+
+
+def limit(conn: psycopg.Connection, trace: Trace, size: Size, cpu_us_per_act: float) -> Report:
+    bare = bare_parts.measure(conn, trace.take(size.bare, appending.recent()))
+    return {
+        "bare_decode_us": round(bare.decode_us, 1),
+        "bare_score_us": round(bare.score_us, 1),
+        "bare_store_us": round(bare.store_us, 1),
+        "draw_batch": bare.draw_batch,
+        "store_batch": bare.store_batch,
+        "limit_ratio": round(cpu_us_per_act / bare.sum_us, 2),
+    }
+
+
+def measure_old(size: Size, broker: str, slates_per_s: float | None) -> Report:
+    """All null, with a line that says why, where it is not installed."""
+    names = [*(f"old_p{percent}_ms_at_100" for percent in PERCENTS), "old_acts_per_s", "old_falls_behind_at_500"]
+    nothing: Report = dict.fromkeys([*names, "throughput_ratio"])
+    say("the old design")
+    events = old_events(Trace(WORKS, seed=1).take(OLD_EVENTS, appending.recent()))
+    try:
+        found = environment.figures(events, broker, WORKS, size.seconds, size.old_backlog)
+    except environment.NotInstalledError as error:
+        print(f"the old design is not measured: {error}", file=sys.stderr)
+        return nothing
+    report = percentiles("old_", 100, found.pop("ms_at_100")) | found
+    return report | {"throughput_ratio": round(slates_per_s / found["old_acts_per_s"], 1) if slates_per_s else None}
+
+
+def say(what: str) -> None:
+    print(f"measuring {what} ...", file=sys.stderr)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="shorter runs, about two minutes")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--ours", action="store_true", help="without the old design")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the report to this .svg or .png")
+    parser.add_argument("--catch-up", type=int, metavar="ACTS", help="only this: take so many acts")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="only this: 500 acts a second for so long")
     options = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="openshelf-bench-"))
-    for name in [name for name in os.environ if name.startswith("OPENSHELF_")]:
-        del os.environ[name]
-    os.environ["OPENSHELF_HOME"] = str(home)
-    get_settings.cache_clear()
-    log = home / "stream.log"
-    try:
-        found = measure(1_000, 10, 6_000, log) if options.quick else measure(10_000, 30, 40_000, log)
-    except SystemExit:
-        print(log.read_text()[-4_000:] if log.exists() else "", file=sys.stderr)
-        raise
-    finally:
-        embedded.stop(home)
-        shutil.rmtree(home, ignore_errors=True)
-    if options.json:
-        print(json.dumps(found))
+    if options.catch_up or options.soak:
+        report = long_runs.measure(WORKS, options.catch_up, options.soak)
     else:
-        for key, value in found.items():
-            print(f"{key:>18}: {value}")
+        size = QUICK if options.quick else FULL
+        report = measure_ours(size)
+        if not options.ours:
+            with running_broker() as broker:
+                if not options.quick:
+                    report |= measure_ours_by_broker(size, broker)
+                report |= measure_old(size, broker, report["slates_per_s"])
+    if options.picture:
+        picture.draw(report, options.picture)
+    if options.json:
+        print(json.dumps(report))
+    else:
+        for key, value in report.items():
+            print(f"{key:>24}: {value}")
 
 
 if __name__ == "__main__":

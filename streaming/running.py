@@ -39,6 +39,8 @@ from streaming.recommenders import RecommenderKeeper
 from streaming.works_on_file import WorksOnFile
 
 SNAPSHOT_EVERY = timedelta(seconds=5)
+# While a champion is loaded Postgres may be silent this many times as long as one statement may run.
+LOADING_TIMEOUTS = 10
 # No session is that silent while its state is there to end it.
 FORGOTTEN_AFTER = timedelta(days=1)
 
@@ -117,11 +119,11 @@ def _run_member(share: topics.Share, member: Member | None = None) -> None:
     keeper = RecommenderKeeper()
     process, count_processes = (member.process_id, len(member.addresses)) if member else (0, 1)
     beating = heartbeat.start("sessions", share, process, count_processes, keeper.served)
-    with pool.connect(autocommit=True, unlimited=True) as conn:
+    with _connect_to_load(settings) as conn:
         keeper.refresh(conn)
     beating.now()
     flow = get_flow(keeper, share)
-    keeper.watch(PatientConnection(lambda: pool.connect(autocommit=True, unlimited=True)), beating.now)
+    keeper.watch(PatientConnection(lambda: _connect_to_load(settings)), beating.now)
     _log.info("sessions_started", source="broker" if settings.brokers else "log", process=member and member.process_id)
     _calm_collector()
     _run(
@@ -134,6 +136,11 @@ def _run_member(share: topics.Share, member: Member | None = None) -> None:
     )
     beating.end()
     _log.info("sessions_stopped")
+
+
+def _connect_to_load(settings: Settings) -> psycopg.Connection:
+    """For what serves. To read it may take long; but from a server that cannot be heard no champion would ever come."""
+    return pool.connect(autocommit=True, unlimited=True, patience_s=LOADING_TIMEOUTS * settings.database_timeout_s)
 
 
 def _calm_collector() -> None:

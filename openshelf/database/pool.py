@@ -108,9 +108,16 @@ def _configure(conn: psycopg.Connection) -> None:
 
 
 def connect(
-    settings: Settings | None = None, *, autocommit: bool = False, unlimited: bool = False
+    settings: Settings | None = None,
+    *,
+    autocommit: bool = False,
+    unlimited: bool = False,
+    patience_s: float | None = None,
 ) -> psycopg.Connection:
-    """One connection of its own, for commands. `unlimited` lifts the limits of time for long work.
+    """One connection of its own, for commands.
+
+    `unlimited` lifts the limits of time for long work; `patience_s` is how long the server may say nothing then, unset:
+    as long as it likes.
 
     Raises:
         DatabaseError: Postgres does not answer.
@@ -121,7 +128,7 @@ def connect(
         conn = BoundedConnection.connect(
             database_url(settings), options=_options(settings, unlimited=unlimited), autocommit=autocommit, **_CLIENT
         )
-        conn.patience_s = None if unlimited else _patience_s(settings)
+        conn.patience_s = patience_s if unlimited else _patience_s(settings)
         _configure(conn)
     except psycopg.OperationalError as error:
         if conn is not None:

@@ -86,16 +86,21 @@ def test_a_slow_statement_is_ended_by_the_server_and_the_connection_lives(proxy:
         assert conn.execute("select 1").fetchone() == (1,)
 
 
-def test_long_work_is_waited_for(proxy: Proxy) -> None:
+def test_long_work_is_waited_for_and_silence_as_long_as_one_says(proxy: Proxy) -> None:
     with pool.connect(autocommit=True, unlimited=True) as conn:
         assert conn.execute("select 'done' from pg_sleep(2)").fetchone() == ("done",)
+
+    with pool.connect(autocommit=True, unlimited=True, patience_s=0.5) as conn:
+        proxy.strand()
+        with pytest.raises(psycopg.OperationalError, match="Postgres said nothing"):
+            conn.execute("select 1")
 
 
 def test_who_falls_silent_inside_a_transaction_lets_go_of_its_locks(proxy: Proxy) -> None:
     silent, waiting = pool.connect(), pool.connect(autocommit=True)
     silent.execute("select pg_advisory_xact_lock(1)")
 
-    for _ in range(3):
+    for _ in range(20):
         with suppress(psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
             waiting.execute("select pg_advisory_xact_lock(1)")
             break

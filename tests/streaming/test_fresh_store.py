@@ -1,5 +1,6 @@
 """Where a dataflow begins that has no recovery store: another share, or one that was lost."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import psycopg
@@ -52,7 +53,7 @@ class AskedRecommender(SmallRecommender):
     def __init__(self) -> None:
         self.asked: list[SlateRequest] = []
 
-    def draw(self, requests: list[SlateRequest]) -> list[DrawnSlate]:
+    def draw(self, requests: Sequence[SlateRequest]) -> list[DrawnSlate]:
         self.asked += requests
         return super().draw(requests)
 

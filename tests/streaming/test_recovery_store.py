@@ -68,8 +68,9 @@ def test_the_store_of_another_database_is_not_resumed_from(folder: Path) -> None
 def test_a_store_left_behind_by_what_the_topic_keeps_is_not_resumed_from(
     folder: Path, days: int, count_aside: int
 ) -> None:
+    at = (NOON - timedelta(days=days)).timestamp()
     for part in prepare(folder).glob("part-*"):
-        os.utime(part, times=((NOON - timedelta(days=days)).timestamp(),) * 2)
+        os.utime(part, times=(at, at))
 
     recovery_store.prepare(folder, "server/1", lambda: NOON, source_keeps=timedelta(days=7))
 
