@@ -81,22 +81,6 @@ def test_a_damaged_recovery_store_is_moved_aside_and_the_log_replayed(conn: psyc
     assert sum(row[0] for row in rows) == 60
 
 
-def test_two_workers_give_the_same_interactions_and_sessions_and_stop_together(
-    conn: psycopg.Connection, tmp_path: Path
-) -> None:
-    add_works(conn)
-    acts = many_acts(120)
-    append(conn, acts)
-
-    with running("run", "--workers", "2", log=tmp_path / "log") as cluster:
-        wait_for(lambda: count(conn, "interactions") == 120, "all acts")
-        code = cluster.stop()
-
-    rows = conn.execute("select count_acts + count_shows from stream.sessions").fetchall()
-    assert sum(row[0] for row in rows) == 120
-    assert code == 0
-
-
 def test_a_new_champion_serves_without_a_restart(conn: psycopg.Connection, tmp_path: Path) -> None:
     add_works(conn)
     append(conn, [act(Action.LIKE, 1)])
