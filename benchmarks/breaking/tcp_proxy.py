@@ -26,6 +26,8 @@ class Proxy:
         self.delay_s = 0.0
         self._is_refusing = False
         self._writers: set[asyncio.StreamWriter] = set()
+        # Who waits at a closed gate is referred to by nobody else, and would be collected.
+        self._serving: set[asyncio.Task[None] | None] = set()
         self._loop = asyncio.new_event_loop()
         self._flows = _open_gate()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
@@ -84,6 +86,8 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.current_task()
+        self._serving.add(serving)
         self._writers.add(writer)
         flows = self._flows
         try:
@@ -107,6 +111,7 @@ class Proxy:
             pass  # nobody there, or the proxy is closed
         finally:
             self._end(writer)
+            self._serving.discard(serving)
 
     async def _pump(
         self,

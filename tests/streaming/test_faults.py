@@ -74,7 +74,7 @@ def test_a_full_disk_is_said_and_loses_nothing(embedded: Broken) -> None:
 
 
 def test_what_a_broker_had_confirmed_and_lost_is_not_lost_though_the_dataflow_dies_with_it(full: Broken) -> None:
-    installation = full("kill -9 broker and dataflow")
+    installation = full("connections reset", "kill -9 broker and dataflow")
 
     assert "acts_taken_from_log" in installation.lines_of("dataflow")
 
@@ -83,11 +83,7 @@ def test_a_broker_that_came_back_empty_and_is_away_at_the_next_start_delays_and_
     full("kill -9 broker, back empty", "broker away at start")
 
 
-def test_a_broker_that_hangs_repeats_and_reorders_changes_no_row(full: Broken) -> None:
-    full("broker hangs", "connections reset", "repeats and reorderings")
-
-
-def test_a_postgres_that_hangs_is_given_up_and_found_again(full: Broken) -> None:
-    installation = full("Postgres hangs")
+def test_a_broker_that_hangs_and_repeats_and_a_postgres_that_cannot_be_heard_change_no_row(full: Broken) -> None:
+    installation = full("broker hangs", "repeats and reorderings", "half-open connections to Postgres")
 
     assert "Postgres said nothing for" in installation.lines_of("relay") + installation.lines_of("dataflow")
