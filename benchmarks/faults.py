@@ -24,6 +24,7 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -139,6 +140,8 @@ def main() -> int:
     options = parser.parse_args()
     for name in [name for name in os.environ if name.startswith("OPENSHELF_")]:
         del os.environ[name]
+    # Whoever ends it leaves no server behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     # What the parts say of their outages is in their own logs.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:

@@ -26,7 +26,7 @@ def latency_rows(report: Report) -> list[dict[str, Any]]:
 
 def title(report: Report, rate: int) -> str:
     falls_behind = report.get(f"old_falls_behind_at_{rate}")
-    return f"{rate} acts/s" + (", where the old design falls behind" if falls_behind else "")
+    return f"{rate} acts/s" + (": the old design falls behind" if falls_behind else "")
 
 
 def throughput_rows(report: Report) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ def throughput_rows(report: Report) -> list[dict[str, Any]]:
         ("old design", "old design", report.get("old_acts_per_s")),
         ("one process", "ours", report["acts_per_s"]),
         ("two processes", "ours", report["acts_per_s_two"]),
-        ("bare parts", "limit", round(1e6 / bare_us)),
+        ("its bare parts", "limit", round(1e6 / bare_us)),
     ]
     return [{"what": what, "design": design, "rate": rate} for what, design, rate in found if rate is not None]
 
@@ -45,16 +45,24 @@ def draw(report: Report, path: Path) -> None:
     """`path` ends in .svg or .png."""
     legend = altair.Legend(title=None, orient="bottom", symbolOpacity=1)
     colour = altair.Color("design:N", scale=COLOURS, legend=legend)
-    latency = altair.Chart(altair.Data(values=latency_rows(report))).encode(
+    latencies = latency_rows(report)
+    # Room for the labels, so that both halves are as high.
+    most_ms = 1.1 * max(row["ms"] for row in latencies)
+    latency = altair.Chart(altair.Data(values=latencies)).encode(
         x=altair.X("percent:N", title=None, axis=altair.Axis(labelAngle=0)),
         xOffset=altair.XOffset("design:N", sort=["ours", "old design"]),
-        y=altair.Y("ms:Q", title="Milliseconds from act to slate", axis=altair.Axis(grid=False)),
+        y=altair.Y(
+            "ms:Q",
+            title="Milliseconds from act to slate",
+            axis=altair.Axis(grid=False),
+            scale=altair.Scale(domain=[0, most_ms], nice=False),
+        ),
     )
     bars = latency.mark_bar().encode(color=colour)
     labels = latency.mark_text(dy=-6, fontSize=11).encode(text=altair.Text("ms:Q", format=".0f"))
     by_rate = altair.layer(bars, labels).properties(width=190, height=240).facet(altair.Facet("rate:N", title=None))
     throughput = altair.Chart(altair.Data(values=throughput_rows(report))).encode(
-        x=altair.X("rate:Q", title="Acts a second", axis=altair.Axis(grid=False, tickCount=4, format=",")),
+        x=altair.X("rate:Q", title="Acts a second", axis=altair.Axis(grid=False, tickCount=4, format=",d")),
         y=altair.Y("what:N", title=None, sort=None),
     )
     rates = altair.layer(
