@@ -15,6 +15,11 @@ RELEASED = {
     "0003_stream": "634f24862b725956",
     "0004_learning": "d59edec7ce221ed9",
     "0005_baselines": "f9b470ae1aa645ea",
+    "0006_slates": "35f8fc7ef14c6239",
+    "0007_experiments": "e887f871bbdae47a",
+    "0008_quarantine": "8aa09628c85235f0",
+    "0009_workers": "0952e2e5ce7040ad",
+    "0010_conflicting_acts": "a2134c64f590a67c",
 }
 
 
