@@ -9,7 +9,8 @@ rebuilt in `old_design` (`--ours` leaves it out); all of one run, on one machine
 
 - `p50_ms_at_100` and the like: from the moment the log took the act to the moment its slate's row was written; acts
   come 100 or 500 a second, each in a transaction of its own
-- `acts_per_s`, `acts_per_s_two`: one process, or two, take a backlog, from the first batch stored to the last
+- `acts_per_s`, `acts_per_s_two`: one process, or two that share nothing (`--share`), take a backlog, from the first
+  batch stored to the last; `acts_per_s_cluster`: two processes of one dataflow (`--workers 2`)
 - `slates_per_s`: of these acts, those that a slate is drawn for (not the sight of a place); `throughput_ratio`: this
   over `old_acts_per_s`, since the old design recommends for every act that it takes
 - `broker_*`: the same with the relay and the broker between log and dataflow, which the old design reads from too
@@ -80,11 +81,14 @@ def measure_ours(size: Size) -> Report:
         say("a backlog")
         share = backlog(conn, trace, size)
         one = catching_up.catch_up(conn, home)
-        backlog(conn, trace, size, workers=2)
-        two = catching_up.catch_up(conn, home, workers=2)
+        backlog(conn, trace, size, processes=2)
+        two = catching_up.catch_up(conn, home, shares=2)
+        backlog(conn, trace, size, processes=2)
+        cluster = catching_up.catch_up(conn, home, workers=2)
         report |= {
             "acts_per_s": round(one.acts_per_s),
             "acts_per_s_two": round(two.acts_per_s),
+            "acts_per_s_cluster": round(cluster.acts_per_s),
             "slates_per_s": round(one.acts_per_s * share),
             "cpu_us_per_act": round(one.cpu_us_per_act),
         }
@@ -120,9 +124,9 @@ def measure_ours_by_broker(size: Size, broker: str) -> Report:
     return report | {"broker_acts_per_s": round(taken.acts_per_s)}
 
 
-def backlog(conn: psycopg.Connection, trace: Trace, size: Size, workers: int = 1) -> float:
+def backlog(conn: psycopg.Connection, trace: Trace, size: Size, processes: int = 1) -> float:
     """Acts that wait in the log, enough that who starts last hardly counts; the share that asks for a slate."""
-    acts = trace.take(size.backlog * workers, appending.recent())
+    acts = trace.take(size.backlog * processes, appending.recent())
     appending.fill_backlog(conn, acts)
     return count_slates(acts) / len(acts)
 

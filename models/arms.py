@@ -16,7 +16,7 @@ from torch.nn import functional
 from models.memory import Memory
 from models.plackett_luce import BLOCK, BOUND, NOT_DRAWABLE, Excluded, Masses, block_sums
 from models.policy import Policy
-from models.products import READERS_AT_ONCE, OneByOne, Together, steady_shapes
+from models.products import READERS_AT_ONCE, OneByOne, Room, Together, steady_shapes
 from models.ranking_data import Ranker, ReaderBatch
 from models.states import GAP_EDGES_S, Catalogue, StateBatch, filled_up, random_states, taken
 
@@ -34,7 +34,8 @@ class Scorer(Protocol):
     def masses(self, batch: StateBatch, excluded: Excluded) -> tuple[Masses, np.ndarray]:
         """(0 for what is excluded, the caller's to change; (B,) whether it knows enough of the reader to rank).
 
-        For at most READERS_AT_ONCE readers. The masses are good until the next call.
+        For at most READERS_AT_ONCE readers; several threads may ask. The masses are good until the next call of the
+        same thread.
         """
         ...
 
@@ -62,13 +63,14 @@ class PolicyScorer:
             ]
             self._policy = _without_works(policy)
             self._scale = self._policy.log_sharpness.exp() / BOUND
-        self._room = torch.empty(0, filled)
+        self._room = Room()
         self.vectors = items.vectors.numpy()
 
     def count_bytes(self) -> int:
         """What it keeps in memory: vectors, biases, memory, network, and room for masses."""
-        tensors = [self._items.vectors, self._items.bias, self._bias, self._room, *self._policy.state_dict().values()]
+        tensors = [self._items.vectors, self._items.bias, self._bias, *self._policy.state_dict().values()]
         kept = self.products.count_bytes() + self._together.count_bytes() + self._next.count_bytes()
+        kept += self._room.count_bytes()
         return kept + sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
     def masses(self, batch: StateBatch, excluded: Excluded) -> tuple[Masses, np.ndarray]:
@@ -92,7 +94,7 @@ class PolicyScorer:
     @torch.inference_mode()
     def remembered(self, batch: StateBatch) -> Tensor:
         """(B, n filled up to whole blocks) (bias + what the memory says) / BOUND."""
-        values = self._room_for(len(batch.rows))
+        values = self._room.of(len(batch.rows), len(self._bias))
         values.copy_(self._bias)
         of_sets, of_sequences = self._policy.memory_weights(batch)
         self._together.add_scores(torch.from_numpy(batch.met), of_sets / BOUND, values)
@@ -124,15 +126,6 @@ class PolicyScorer:
         restless, batch = _restless(self._policy), random_states(READERS_AT_ONCE, len(self.vectors))
         of_states = steady_shapes(lambda rows: restless.encode(self._items, taken(batch, rows)))
         return of_states, self.products.shapes
-
-    def _room_for(self, count: int) -> Tensor:
-        """(count, n filled up to whole blocks): the same memory in every call.
-
-        New room of this size is given back to the system and taken anew each time, which costs as much as the product.
-        """
-        if len(self._room) < count:
-            self._room = torch.empty(count, self._room.shape[1])
-        return self._room[:count]
 
 
 def _take_out(values: np.ndarray, excluded: Excluded) -> None:

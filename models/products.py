@@ -4,6 +4,7 @@ A library for matrices picks its way of adding by the shape, and another way of 
 readers are multiplied together in a shape that gives the bits of the largest batch, or each of them alone.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Protocol
@@ -15,13 +16,33 @@ from torch.nn import functional
 
 from models.plackett_luce import BLOCK
 
-# Readers whose works are scored together at most.
-READERS_AT_ONCE = 64
+# Readers whose works are scored together at most: so many that the steps between the products do not show.
+READERS_AT_ONCE = 256
 # Numbers of readers that are tried.
-_SHAPES = (1, 2, 4, 8, 16, 32, READERS_AT_ONCE)
+_SHAPES = (1, 2, 4, 8, 16, 32, 64, 128, READERS_AT_ONCE)
 # Works of a part: so many that the calls do not show, so few that all readers' products stay in the processor's cache.
 WIDTH_TOGETHER = 4_096
 WIDTH_ALONE = 16_384
+
+
+class Room(threading.local):
+    """Memory for a matrix, in each thread the same in every call.
+
+    New memory of such a size is given back to the system and taken anew each time, which costs as much as the product.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = torch.empty(0)
+
+    def of(self, count: int, width: int) -> Tensor:
+        """(count, width), of what it held before."""
+        if len(self._numbers) < count * width:
+            self._numbers = torch.empty(count * width)
+        return self._numbers[: count * width].view(count, width)
+
+    def count_bytes(self) -> int:
+        """In this thread."""
+        return self._numbers.numel() * self._numbers.element_size()
 
 
 class Products(Protocol):
@@ -37,7 +58,7 @@ class Products(Protocol):
         ...
 
     def of(self, states: Tensor, number: int) -> np.ndarray:
-        """(B, works of the part), the caller's until the next call."""
+        """(B, works of the part), the caller's until the next call from the same thread."""
         ...
 
     def count_bytes(self) -> int:
@@ -51,6 +72,7 @@ class Together:
     def __init__(self, vectors: Tensor) -> None:
         self.width = WIDTH_TOGETHER
         self._parts = _cut(vectors, WIDTH_TOGETHER)
+        self._room = Room()
 
     def __len__(self) -> int:
         return len(self._parts)
@@ -62,10 +84,11 @@ class Together:
         return steady_shapes(lambda rows: torch.cat([states[rows] @ part.T for part in ends], dim=1))
 
     def of(self, states: Tensor, number: int) -> np.ndarray:
-        return (states @ self._parts[number].T).numpy()
+        part = self._parts[number]
+        return torch.mm(states, part.T, out=self._room.of(len(states), len(part))).numpy()
 
     def count_bytes(self) -> int:
-        return 0
+        return self._room.count_bytes()
 
 
 class OneByOne:
@@ -77,20 +100,20 @@ class OneByOne:
         self.width = WIDTH_ALONE
         # Of numpy: torch takes a third longer. And across: this way a product takes two thirds of the time.
         self._parts = [np.ascontiguousarray(part.numpy().T) for part in _cut(vectors, WIDTH_ALONE)]
-        self._room = np.empty((READERS_AT_ONCE, WIDTH_ALONE), dtype=np.float32)
+        self._room = Room()
 
     def __len__(self) -> int:
         return len(self._parts)
 
     def of(self, states: Tensor, number: int) -> np.ndarray:
         part = self._parts[number]
-        room = self._room[: len(states), : part.shape[1]]
+        room = self._room.of(len(states), part.shape[1]).numpy()
         for state, row in zip(states.numpy(), room, strict=True):
             np.dot(state, part, out=row)
         return room
 
     def count_bytes(self) -> int:
-        return self._room.nbytes + sum(part.nbytes for part in self._parts)
+        return self._room.count_bytes() + sum(part.nbytes for part in self._parts)
 
 
 def _cut(vectors: Tensor, width: int) -> list[Tensor]:

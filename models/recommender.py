@@ -31,7 +31,7 @@ from models.states import (
     stack_states,
     work_rows,
 )
-from openshelf.contracts import Place, Source
+from openshelf.contracts import Place, Source, places_of
 
 _log = structlog.get_logger(__name__)
 
@@ -65,8 +65,29 @@ class SlateRequest(msgspec.Struct, frozen=True, gc=False):
 
 
 class DrawnSlate(msgspec.Struct, frozen=True, gc=False):
+    """The places of a slate as columns: thousands are drawn a second, and few are ever looked at one by one."""
+
     policy_version: str
-    places: tuple[Place, ...]
+    book_ids: list[int]
+    propensities: list[float]
+    sources: list[str]
+    reasons: list[str]
+    reason_book_ids: list[int | None]
+
+    @classmethod
+    def of(cls, policy_version: str, places: Sequence[Place]) -> "DrawnSlate":
+        return cls(
+            policy_version,
+            [place.book_id for place in places],
+            [place.propensity for place in places],
+            [place.source for place in places],
+            [place.reason for place in places],
+            [place.reason_book_id for place in places],
+        )
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        return places_of(self.book_ids, self.propensities, self.sources, self.reasons, self.reason_book_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +135,7 @@ class Recommender:
     def draw(self, requests: Sequence[SlateRequest]) -> list[DrawnSlate]:
         """One slate per request, in order; the same request and seed give the same slate."""
         if not len(self._catalogue.book_ids):
-            return [DrawnSlate(self.version, ()) for _ in requests]
+            return [DrawnSlate.of(self.version, ()) for _ in requests]
         drawn: list[DrawnSlate] = []
         for start in range(0, len(requests), self.readers_at_once):
             drawn += self._draw(requests[start : start + self.readers_at_once])
@@ -127,13 +148,12 @@ class Recommender:
             masses, rungs = self._masses(batch, excluded)
             noise = slate_noise([request.seed for request in requests], self._size)
             drawn = draw_from(masses, excluded, self._size, explore=self._explore, noise=noise)
-        slates = []
-        for i, places in enumerate(self._places(drawn, rungs, batch)):
-            if len(places) < self._size:
+        slates = self._slates(drawn, rungs, batch)
+        for i, slate in enumerate(slates):
+            if len(slate.book_ids) < self._size or pinned[i]:
+                places = [*slate.places]
                 places += self._top_up(drawn.rows[i, : len(places)].tolist(), excluded.rows[i], noise.pick[i, :, -1])
-            if pinned[i]:
-                places = self._with_pins(places, pinned[i])
-            slates.append(DrawnSlate(self.version, tuple(places)))
+                slates[i] = DrawnSlate.of(self.version, self._with_pins(places, pinned[i]))
         return slates
 
     def _states(self, requests: Sequence[SlateRequest]) -> StateBatch:
@@ -210,33 +230,21 @@ class Recommender:
         reasons[explored], anchors[explored] = EXPLORE, -1
         return reasons, anchors
 
-    def _places(self, drawn: Drawn, rungs: np.ndarray, batch: StateBatch) -> list[list[Place]]:
+    def _slates(self, drawn: Drawn, rungs: np.ndarray, batch: StateBatch) -> list[DrawnSlate]:
         reasons, anchors = self._reasons(drawn, rungs, batch)
         ids, rows = self._catalogue.book_ids, drawn.rows.numpy()
-        # Of places that are none too: they are the last of a slate, and not looked at.
-        books = ids[rows].tolist()
         counts = (rows >= 0).sum(1).tolist()
-        names = REASONS[reasons].tolist()
+        # The last is for places that no rung has filled, and popularity has.
+        sources = np.array([*(source for source, _ in self._rungs), Source.POPULAR], dtype=object)[rungs]
+        sources = np.where(drawn.explored.numpy(), Source.RANDOM, sources[:, None])
         named = ids[anchors].astype(object)
         named[anchors < 0] = None
-        propensities, explored = drawn.propensity.clamp(max=1.0).tolist(), drawn.explored.tolist()
-        slates: list[list[Place]] = []
-        for i, rung in enumerate(rungs.tolist()):
-            source = self._rungs[rung][0] if rung >= 0 else Source.POPULAR
-            of_places = zip(books[i], propensities[i], explored[i], names[i], named[i].tolist(), strict=True)
-            places = [
-                Place(
-                    book_id=book_id,
-                    position=position,
-                    propensity=propensity,
-                    source=Source.RANDOM if is_random else source,
-                    reason=reason,
-                    reason_book_id=anchor,
-                )
-                for position, (book_id, propensity, is_random, reason, anchor) in enumerate(of_places)
-            ]
-            slates.append(places[: counts[i]])
-        return slates
+        columns = (ids[rows], drawn.propensity.clamp(max=1.0), sources, REASONS[reasons], named)
+        # Of places that are none too: they are the last of a slate, and cut off.
+        return [
+            DrawnSlate(self.version, *(column[:count] for column in of_slate))
+            for count, *of_slate in zip(counts, *(column.tolist() for column in columns), strict=True)
+        ]
 
     def _top_up(self, rows: list[int], excluded: np.ndarray, uniforms: np.ndarray) -> list[Place]:
         """Fill what the rung above left empty: from the next most popular works, then from all, at random."""

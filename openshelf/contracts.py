@@ -7,6 +7,7 @@ golden-byte tests; a new field gets a default, a changed meaning gets a new vers
 import math
 import re
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
@@ -104,6 +105,28 @@ class Place(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     source: Source
     reason: str
     reason_book_id: int | None = None
+
+
+def places_of(
+    book_ids: Sequence[int],
+    propensities: Sequence[float],
+    sources: Sequence[str],
+    reasons: Sequence[str],
+    reason_book_ids: Sequence[int | None],
+) -> tuple[Place, ...]:
+    """From columns, in the order of the places."""
+    columns = zip(book_ids, propensities, sources, reasons, reason_book_ids, strict=True)
+    return tuple(
+        Place(
+            book_id=book_id,
+            position=position,
+            propensity=propensity,
+            source=Source(source),
+            reason=reason,
+            reason_book_id=reason_book_id,
+        )
+        for position, (book_id, propensity, source, reason, reason_book_id) in enumerate(columns)
+    )
 
 
 class Slate(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -1,6 +1,6 @@
 """Draw the slates that a batch of acts asks for, and store what it led to, trying until Postgres takes it.
 
-A batch is cut into pieces. While Postgres works on one, the next is drawn, so that neither waits for the other; the
+A batch is cut into pieces. While Postgres works on one, the next are drawn, so that neither waits for the other; the
 batch ends when its last piece is stored, so a snapshot of the dataflow never knows of an act that Postgres does not.
 """
 
@@ -20,7 +20,7 @@ from streaming import measures
 from streaming.acts import BadAct
 from streaming.patience import PatientConnection
 from streaming.session_logic import EndedSessions, InferredSkips, Moved, MovedAct
-from streaming.slates import CurrentServing, DrawnAct, draw_slates
+from streaming.slates import Aside, CurrentServing, DrawnAct, Outcome, SlateDrawer
 from streaming.works_on_file import EarlyAct
 
 CONSUMER = "sessions"
@@ -28,9 +28,6 @@ CONSUMER = "sessions"
 PIECE = 512
 
 _log = structlog.get_logger(__name__)
-
-Aside = BadAct | EarlyAct
-Outcome = DrawnAct | EndedSessions | InferredSkips | Aside
 
 
 class Publisher(Protocol):
@@ -95,14 +92,15 @@ def progress_of(items: Sequence[Moved | Aside]) -> dict[int, int]:
 
 class BatchPart(StatelessSinkPartition[Moved | Aside]):
     def __init__(self, serving: CurrentServing, connection: PatientConnection, publisher: Publisher | None) -> None:
-        self._serving, self._connection, self._publisher = serving, connection, publisher
+        self._drawer, self._connection, self._publisher = SlateDrawer(serving), connection, publisher
         # One thread, and one piece in it at most: the connection is used by one at a time.
         self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._stored: Future[None] | None = None
 
     def write_batch(self, items: list[Moved | Aside]) -> None:
+        drawing = self._drawer.begin(items)
         for start in range(0, len(items), PIECE):
-            outcomes = self._outcomes(items[start : start + PIECE])
+            outcomes = drawing.outcomes(start, start + PIECE)
             is_last = start + PIECE >= len(items)
             self._wait()
             progress = progress_of(items) if is_last else {}
@@ -111,11 +109,6 @@ class BatchPart(StatelessSinkPartition[Moved | Aside]):
             else:
                 run = copy_context().run  # with what log lines of this thread carry
                 self._stored = self._storing.submit(run, self._store_and_publish, outcomes, progress)
-
-    def _outcomes(self, items: Sequence[Moved | Aside]) -> list[Outcome]:
-        moved = [item for item in items if not isinstance(item, Aside)]
-        aside = [item for item in items if isinstance(item, Aside)]
-        return [*draw_slates(self._serving, moved), *aside]
 
     def _wait(self) -> None:
         """Until the piece before is stored.
@@ -150,6 +143,7 @@ class BatchPart(StatelessSinkPartition[Moved | Aside]):
         return batch
 
     def close(self) -> None:
+        self._drawer.close()
         self._storing.shutdown()
         self._connection.close()
 

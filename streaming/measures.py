@@ -41,7 +41,7 @@ class Measures:
         self, count_acts: int, slates: Sequence[SlateRow] = (), count_dead_letters: int = 0, count_early: int = 0
     ) -> None:
         """A batch is where it belongs."""
-        places = Counter([place.source for row in slates for place in row.slate.places])
+        places = Counter([source for row in slates for source in row.sources])
         with self._lock:
             self._counts["acts"] += count_acts
             self._counts["slates"] += len(slates)

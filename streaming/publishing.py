@@ -107,7 +107,7 @@ class BrokerPublisher:
         self._sender, self._topics = sender, topics
 
     def publish(self, slates: Sequence[SlateRow], dead_letters: Sequence[DeadLetterRow]) -> None:
-        messages = [OutMessage(self._topics.slates, row.slate.reader_key, row.slate.encode()) for row in slates]
+        messages = [OutMessage(self._topics.slates, row.reader_key, row.slate().encode()) for row in slates]
         messages += [letter_message(row, self._topics.dead_letters) for row in dead_letters]
         if messages:
             self._sender.send(messages)

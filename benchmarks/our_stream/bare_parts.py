@@ -66,6 +66,7 @@ class _Listening:
     def __init__(self, recommender: Recommender) -> None:
         self._recommender = recommender
         self.version, self.catalogue_version = recommender.version, recommender.catalogue_version
+        self.readers_at_once = recommender.readers_at_once
         self.asked: list[Sequence[SlateRequest]] = []
 
     def draw(self, requests: Sequence[SlateRequest]) -> list[DrawnSlate]:

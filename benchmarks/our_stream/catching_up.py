@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,19 +89,31 @@ def played_ms(
 
 
 def catch_up(
-    conn: psycopg.Connection, home: Path, workers: int = 1, broker: str = "", patience_s: float = PATIENCE_S
+    conn: psycopg.Connection,
+    home: Path,
+    *,
+    workers: int = 1,
+    shares: int = 1,
+    broker: str = "",
+    patience_s: float = PATIENCE_S,
 ) -> CaughtUp:
-    """Start the dataflow over what waits, in the log or at the broker, and end it when all of it is stored."""
+    """Start the dataflow over what waits, in the log or at the broker, and end it when all of it is stored.
+
+    `workers` of a cluster in each of so many `shares`.
+    """
     before, waiting = count_taken(conn), count_waiting(conn)
-    with running_stream(home, "run", "--workers", str(workers), broker=broker) as process:
+    commands = [["run", "--workers", str(workers), "--share", f"{i + 1}/{shares}"] for i in range(shares)]
+    with ExitStack() as stack:
+        processes = [stack.enter_context(running_stream(home, *words, broker=broker)) for words in commands]
         deadline, peak_mib = time.monotonic() + patience_s, 0.0
-        begin = now = said = _moment(conn, process)
+        begin = now = said = _moment(conn, processes)
         while now.taken < before + waiting or count_stored(conn) < before + waiting:
-            _check(process, deadline, before + waiting - now.taken)
+            for process in processes:
+                _check(process, deadline, before + waiting - now.taken)
             time.sleep(LOOK_EVERY_S)
-            now = _moment(conn, process)
+            now = _moment(conn, processes)
             begin = now if begin.taken == before else begin
-            now_mib = mib(process)
+            now_mib = sum(map(mib, processes))
             peak_mib = max(peak_mib, now_mib)
             if now.at - said.at > SAY_EVERY_S:
                 per_s = (now.taken - said.taken) / (now.at - said.at)
@@ -110,8 +123,8 @@ def catch_up(
     return CaughtUp(count / (now.at - begin.at), (now.cpu_s - begin.cpu_s) / count * 1e6, peak_mib)
 
 
-def _moment(conn: psycopg.Connection, process: psutil.Process) -> _Moment:
-    times = [each.cpu_times() for each in _family(process)]
+def _moment(conn: psycopg.Connection, processes: Sequence[psutil.Process]) -> _Moment:
+    times = [each.cpu_times() for process in processes for each in _family(process)]
     return _Moment(time.monotonic(), count_taken(conn), sum(each.user + each.system for each in times))
 
 

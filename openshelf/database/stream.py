@@ -16,7 +16,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from openshelf import contracts
-from openshelf.contracts import Place, Slate, Source, Surface
+from openshelf.contracts import Slate, Surface, places_of
 from openshelf.database import events, experiments, quarantine
 from openshelf.database.experiments import Assignment
 from openshelf.database.quarantine import QuarantineRow
@@ -58,9 +58,34 @@ class SessionRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class SlateRow(msgspec.Struct, frozen=True, gc=False):
-    slate: Slate
+    """A slate as it lies in its table: the places as arrays, which cost far less than a struct a place."""
+
+    slate_id: UUID
     event_id: UUID
+    reader_key: str
+    session_id: UUID
+    created_at: datetime
+    policy_version: str
+    arm: str
+    surface: str
     event_received_at: datetime
+    book_ids: list[int]
+    propensities: list[float]
+    sources: list[str]
+    reasons: list[str]
+    reason_book_ids: list[int | None]
+
+    def slate(self) -> Slate:
+        return Slate(
+            slate_id=self.slate_id,
+            reader_key=self.reader_key,
+            session_id=self.session_id,
+            created_at=self.created_at,
+            policy_version=self.policy_version,
+            arm=self.arm,
+            surface=Surface(self.surface),
+            places=places_of(self.book_ids, self.propensities, self.sources, self.reasons, self.reason_book_ids),
+        )
 
 
 class DeadLetterRow(msgspec.Struct, frozen=True, gc=False):
@@ -166,45 +191,6 @@ def end_forgotten_sessions(conn: psycopg.Connection, silent_since: datetime) -> 
     return done.rowcount
 
 
-class _SlateRow(msgspec.Struct, frozen=True, gc=False):
-    """A slate as it lies in its table: arrays by place."""
-
-    slate_id: UUID
-    event_id: UUID
-    reader_key: str
-    session_id: UUID
-    created_at: datetime
-    policy_version: str
-    arm: str
-    surface: str
-    event_received_at: datetime
-    book_ids: list[int]
-    propensities: list[float]
-    sources: list[str]
-    reasons: list[str]
-    reason_book_ids: list[int | None]
-
-
-def _slate_row(row: SlateRow) -> _SlateRow:
-    slate = row.slate
-    return _SlateRow(
-        slate_id=slate.slate_id,
-        event_id=row.event_id,
-        reader_key=slate.reader_key,
-        session_id=slate.session_id,
-        created_at=slate.created_at,
-        policy_version=slate.policy_version,
-        arm=slate.arm,
-        surface=slate.surface,
-        event_received_at=row.event_received_at,
-        book_ids=[place.book_id for place in slate.places],
-        propensities=[place.propensity for place in slate.places],
-        sources=[place.source for place in slate.places],
-        reasons=[place.reason for place in slate.places],
-        reason_book_ids=[place.reason_book_id for place in slate.places],
-    )
-
-
 def _store_slates(conn: psycopg.Connection, rows: Sequence[SlateRow]) -> None:
     conn.execute(
         """insert into stream.slates (
@@ -217,7 +203,7 @@ def _store_slates(conn: psycopg.Connection, rows: Sequence[SlateRow]) -> None:
                propensities double precision[], sources text[], reasons text[], reason_book_ids int[]
            )
            on conflict (slate_id) do nothing""",
-        [_json([_slate_row(row) for row in rows])],
+        [_json(rows)],
     )
 
 
@@ -229,69 +215,28 @@ def _store_dead_letter(conn: psycopg.Connection, letter: DeadLetterRow) -> None:
     )
 
 
-@dataclass(frozen=True)
-class _StoredSlate:
-    slate_id: UUID
-    event_id: UUID
-    reader_key: str
-    session_id: UUID
-    created_at: datetime
-    policy_version: str
-    arm: str
-    surface: str
-    book_ids: list[int]
-    propensities: list[float]
-    sources: list[str]
-    reasons: list[str]
-    reason_book_ids: list[int | None]
-
-
 _SLATE: LiteralString = """
-    select slate_id, event_id, reader_key, session_id, created_at, policy_version, arm, surface, book_ids, propensities,
-           sources, reasons, reason_book_ids
+    select slate_id, event_id, reader_key, session_id, created_at, policy_version, arm, surface, event_received_at,
+           book_ids, propensities, sources, reasons, reason_book_ids
     from stream.slates"""
 
 
 def latest_slate(conn: psycopg.Connection, reader_key: str, session_id: UUID | None = None) -> Slate | None:
     """The slate of the reader's newest act, of one session if given."""
-    with conn.cursor(row_factory=class_row(_StoredSlate)) as cursor:
+    with conn.cursor(row_factory=class_row(SlateRow)) as cursor:
         row = cursor.execute(
             f"""{_SLATE} where reader_key = %(reader_key)s
                     and (%(session_id)s::uuid is null or session_id = %(session_id)s)
                 order by created_at desc, stored_at desc limit 1""",
             {"reader_key": reader_key, "session_id": session_id},
         ).fetchone()
-    return row and _slate(row)
+    return row and row.slate()
 
 
 def slates_of_events(conn: psycopg.Connection, event_ids: Sequence[UUID]) -> dict[UUID, Slate]:
     """The slates that these acts triggered, by event_id; acts without one (yet) are absent."""
-    with conn.cursor(row_factory=class_row(_StoredSlate)) as cursor:
+    with conn.cursor(row_factory=class_row(SlateRow)) as cursor:
         rows = cursor.execute(
             f"{_SLATE} where slate_id = any(%s)", [[contracts.slate_id_of(event_id) for event_id in event_ids]]
         ).fetchall()
-    return {row.event_id: _slate(row) for row in rows}
-
-
-def _slate(row: _StoredSlate) -> Slate:
-    places = zip(row.book_ids, row.propensities, row.sources, row.reasons, row.reason_book_ids, strict=True)
-    return Slate(
-        slate_id=row.slate_id,
-        reader_key=row.reader_key,
-        session_id=row.session_id,
-        created_at=row.created_at,
-        policy_version=row.policy_version,
-        arm=row.arm,
-        surface=Surface(row.surface),
-        places=tuple(
-            Place(
-                book_id=book_id,
-                position=position,
-                propensity=propensity,
-                source=Source(source),
-                reason=reason,
-                reason_book_id=reason_book_id,
-            )
-            for position, (book_id, propensity, source, reason, reason_book_id) in enumerate(places)
-        ),
-    )
+    return {row.event_id: row.slate() for row in rows}

@@ -85,9 +85,10 @@ class SmallRecommender:
 
     version = "small-1"
     catalogue_version = 1
+    readers_at_once = 64
 
     def draw(self, requests: Sequence[SlateRequest]) -> list[DrawnSlate]:
-        return [DrawnSlate(self.version, tuple(self._places(request))) for request in requests]
+        return [DrawnSlate.of(self.version, self._places(request)) for request in requests]
 
     def _places(self, request: SlateRequest) -> list[Place]:
         free = [book_id for book_id in range(1, 101) if book_id not in excluded_of(request)]

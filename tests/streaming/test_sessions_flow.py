@@ -111,7 +111,7 @@ def test_a_replay_under_another_policy_keeps_the_slates_that_were_shown(conn: ps
         version = "longer-2"
 
         def draw(self, requests: list[SlateRequest]) -> list[DrawnSlate]:
-            return [DrawnSlate(self.version, super().draw([r])[0].places[::-1]) for r in requests]
+            return [DrawnSlate.of(self.version, super().draw([r])[0].places[::-1]) for r in requests]
 
     events.append_many(conn, many_acts(40))
     catch_up(conn, SmallRecommender())
@@ -235,7 +235,7 @@ def test_a_value_postgres_refuses_is_a_dead_letter_and_the_rest_of_the_batch_is_
         def draw(self, requests: list[SlateRequest]) -> list[DrawnSlate]:
             drawn = super().draw(requests)
             return [
-                DrawnSlate("x", tuple(impossible(place) for place in slate.places))
+                DrawnSlate.of("x", [impossible(place) for place in slate.places])
                 if request.acts and acts_of(request.acts)[-1][1] == 13
                 else slate
                 for request, slate in zip(requests, drawn, strict=True)

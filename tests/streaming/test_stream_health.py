@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from models import registry
 from models.policy import Policy, PolicyConfig
 from openshelf import stream_health, topics
-from openshelf.contracts import Place, Slate, Source, Surface, new_event_id, utc_now
+from openshelf.contracts import Source, Surface, new_event_id, utc_now
 from openshelf.database import events, workers
 from openshelf.database.events import Lag
 from openshelf.database.stream import SlateRow
@@ -225,15 +225,13 @@ def test_the_health_of_a_host_is_that_of_its_own_share(conn: psycopg.Connection)
 
 def test_measures_count_batches_places_and_draws() -> None:
     measures = Measures()
-    places = tuple(
-        Place(book_id=n + 1, position=n, propensity=0.5, source=source, reason="x")
-        for n, source in enumerate([Source.POLICY, Source.POLICY, Source.POPULAR])
-    )
-    slate = Slate(
-        slate_id=new_event_id(), reader_key="r_1", session_id=new_event_id(), created_at=NOON, policy_version="p",
-        arm="champion", surface=Surface.FOR_YOU, places=places,
+    row = SlateRow(
+        slate_id=new_event_id(), event_id=new_event_id(), reader_key="r_1", session_id=new_event_id(), created_at=NOON,
+        policy_version="p", arm="champion", surface=Surface.FOR_YOU, event_received_at=NOON, book_ids=[1, 2, 3],
+        propensities=[0.5] * 3, sources=[Source.POLICY, Source.POLICY, Source.POPULAR], reasons=["x"] * 3,
+        reason_book_ids=[None] * 3,
     )  # fmt: skip
-    rows = [SlateRow(slate, new_event_id(), NOON)] * 2
+    rows = [row] * 2
 
     measures.stored(7, rows, count_dead_letters=1, count_early=2)
     measures.stored(2_000)
