@@ -7,10 +7,12 @@ that did not come as a file from us.
 
 import re
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard import language
 from dashboard.sessions import new_visit, parse_visit
 from dashboard.state import VISIT_COOKIE
 
@@ -18,6 +20,9 @@ _HOST = re.compile(r"^[A-Za-z0-9.\-\[\]:]{1,255}$")
 _INLINE_SCRIPT = re.compile(rb"<!--[^>]*prerenderReady.*?-->\s*<script>.*?</script>", re.DOTALL)
 _TITLE = re.compile(rb"<title>[^<]*</title>")
 _ICON = re.compile(rb'<link rel="shortcut icon"[^>]*>')
+# Streamlit's page says "en", whatever is written on it.
+_LANG = re.compile(rb'<html lang="[^"]*"')
+_YEAR_S = 365 * 24 * 3600
 _FIXED = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -53,17 +58,19 @@ class SecurityHeaders:
         if is_page:  # we read the page to change it: it must come unpacked
             kept = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
             scope = {**scope, "headers": kept}
-        answer = _Answer(self.head if is_page else None, headers, send)
+        asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("lang", [""])[0] if is_page else ""
+        answer = _Answer(self.head if is_page else None, headers, send, language.known(asked))
         await self.app(scope, receive, answer.send)
 
 
 class _Answer:
     """One answer on its way out."""
 
-    def __init__(self, head: bytes | None, request: Headers, send: Send) -> None:
+    def __init__(self, head: bytes | None, request: Headers, send: Send, asked_language: str | None) -> None:
         self._head = head
         self._request = request
         self._send = send
+        self._asked_language = asked_language
         self._start: Message | None = None
         self._body = b""
 
@@ -90,6 +97,9 @@ class _Answer:
         body = _INLINE_SCRIPT.sub(b"", self._body)
         body = _ICON.sub(b"", body)
         body = _TITLE.sub(b"", body)
+        chosen = self._asked_language or language.known(_cookie(self._request, language.COOKIE))
+        spoken = chosen or language.preferred(self._request.get("accept-language", ""))
+        body = _LANG.sub(f'<html lang="{spoken}"'.encode(), body)
         body = body.replace(b"<head>", b"<head>\n" + self._head, 1)
         headers = MutableHeaders(scope=self._start)
         headers["content-length"] = str(len(body))
@@ -99,6 +109,9 @@ class _Answer:
         if parse_visit(_cookie(self._request, VISIT_COOKIE)) is None:
             # No expiry: the visit ends with the browser. Nothing of a person is in it.
             headers.append("set-cookie", f"{VISIT_COOKIE}={new_visit()}; Path=/; HttpOnly; SameSite=Lax")
+        if self._asked_language:
+            cookie = f"{language.COOKIE}={spoken}; Path=/; Max-Age={_YEAR_S}; HttpOnly; SameSite=Lax"
+            headers.append("set-cookie", cookie)
         await self._send(self._start)
         await self._send({"type": "http.response.body", "body": body})
 

@@ -42,4 +42,5 @@ def test_a_number_of_workers_that_changes_while_acts_flow_changes_no_row(
 def kill_one(cluster: Running) -> None:
     psutil.Process(cluster.process.pid).children()[1].kill()
     assert cluster.process.wait(60) == 1
-    assert "a worker ended with code -9" in cluster.lines()
+    # The other one, which can no longer send to it, may be the first that is seen to have ended.
+    assert "a worker ended with code -" in cluster.lines()

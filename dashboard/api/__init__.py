@@ -1,0 +1,1 @@
+"""The storefront over HTTP: for programs and e-reader apps."""
