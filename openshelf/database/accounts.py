@@ -17,9 +17,13 @@ class Account:
     kind: str
     history_enabled: bool
     reader_key: str | None
+    audience_limit: str | None = None  # 'children' or 'young adult': what a child may see; None: everything
+    guardian_id: int | None = None  # whose child account this is
+    email: str | None = None
 
 
-_COLUMNS: LiteralString = "account_id, username, display_name, role, kind, history_enabled, reader_key"
+_COLUMNS: LiteralString = """account_id, username, display_name, role, kind, history_enabled, reader_key,
+    audience_limit, guardian_id, email"""
 _FROM: LiteralString = "from reading.accounts left join reading.pseudonyms using (account_id)"
 
 
