@@ -6,6 +6,7 @@ import msgspec
 
 from models.rewards import Rewards
 from openshelf.contracts import BadEvent, Interaction, parse_interaction
+from openshelf.database import erasures
 from openshelf.database.stream import DeadLetterRow, InteractionRow
 
 # What `source` says of entries of the log table; of others it is the topic's name.
@@ -35,6 +36,10 @@ class TakenAct(msgspec.Struct, frozen=True, gc=False):
     reward: float
     rewards_version: str
     raw: RawAct
+
+    @property
+    def reader_key(self) -> str:
+        return self.event.reader_key
 
     def row(self) -> InteractionRow:
         event = self.event
@@ -71,7 +76,23 @@ class BadAct(msgspec.Struct, frozen=True, gc=False):
         return DeadLetterRow(raw.source, raw.partition, raw.offset, self.reason, raw.payload)
 
 
-def take(raw: RawAct, rewards: Rewards) -> TakenAct | BadAct:
+class Forget(msgspec.Struct, frozen=True, gc=False):
+    """The word to forget a reader: what came of them before it is removed, their state with it."""
+
+    reader_key: str
+    raw: RawAct
+
+
+class Dropped(msgspec.Struct, frozen=True, gc=False):
+    """An act of a reader who was erased: it leaves nothing but the place where it stood."""
+
+    raw: RawAct
+
+
+def take(raw: RawAct, rewards: Rewards) -> TakenAct | BadAct | Forget:
+    forgotten = erasures.forgotten_by(raw.payload)
+    if forgotten is not None:
+        return Forget(forgotten, raw)
     event = parse_interaction(raw.payload, raw.received_at)
     if isinstance(event, BadEvent):
         return BadAct(event.reason, raw)

@@ -17,7 +17,7 @@ from openshelf.contracts import utc_now
 from openshelf.database import quarantine, stream
 from openshelf.database.stream import Batch, DeadLetterRow, SessionRow, SlateRow
 from streaming import measures
-from streaming.acts import BadAct
+from streaming.acts import BadAct, Forget
 from streaming.patience import PatientConnection
 from streaming.session_logic import EndedSessions, InferredSkips, Moved, MovedAct
 from streaming.slates import Aside, CurrentServing, DrawnAct, Outcome, SlateDrawer
@@ -55,6 +55,7 @@ def batch_of(outcomes: Sequence[Outcome], progress: dict[int, int] | None = None
         dead_letters=[outcome.row() for outcome in outcomes if isinstance(outcome, BadAct)],
         assignments=list({a.reader_key: a for act in reversed(acts) if (a := act.assignment)}.values()),
         early=[outcome.row() for outcome in outcomes if isinstance(outcome, EarlyAct)],
+        forgotten=[outcome.reader_key for outcome in outcomes if isinstance(outcome, Forget)],
         progress=progress or {},
     )
 

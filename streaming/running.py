@@ -32,6 +32,7 @@ from streaming.batch_sink import CONSUMER, BatchSink
 from streaming.broker_source import BrokerSource
 from streaming.claims import claimed
 from streaming.cluster import Member
+from streaming.erased_readers import ErasedReaders
 from streaming.log_source import LogSource
 from streaming.patience import PatientConnection
 from streaming.publishing import BrokerPublisher, ConfirmedSender
@@ -73,6 +74,7 @@ def get_flow(keeper: RecommenderKeeper | None = None, share: topics.Share | None
         clock=utc_now,
         silence=timedelta(minutes=settings.session_minutes),
         works=WorksOnFile(PatientConnection()),
+        erased=ErasedReaders(PatientConnection()),
     )
 
 

@@ -11,7 +11,7 @@ from openshelf.contracts import Interaction
 from openshelf.database.reader_history import StoredAct
 from openshelf.database.stream import InteractionRow, SessionRow
 from streaming import session_state
-from streaming.acts import TakenAct
+from streaming.acts import Forget, TakenAct
 from streaming.session_state import Change, Rules, SessionState
 
 # A snapshot of another layout is not read; the reader's state is made anew from the stored acts.
@@ -54,24 +54,41 @@ class InferredSkips(msgspec.Struct, frozen=True, gc=False):
 Moved = MovedAct | EndedSessions | InferredSkips
 
 
-class SessionLogic(StatefulBatchLogic[TakenAct, Moved, Snapshot]):
+def _nobody(_reader_key: str) -> bool:
+    return False
+
+
+class SessionLogic(StatefulBatchLogic[TakenAct | Forget, Moved | Forget, Snapshot]):
+    """`is_erased` says of a reader_key whether a state that was kept of it may no longer be."""
+
     def __init__(
-        self, snapshot: Snapshot | None, history: History, clock: Callable[[], datetime], rules: Rules
+        self,
+        snapshot: Snapshot | None,
+        history: History,
+        clock: Callable[[], datetime],
+        rules: Rules,
+        is_erased: Callable[[str], bool] = _nobody,
     ) -> None:
         version, pickled = snapshot or (STATE_VERSION, None)
         # Our own recovery store, readable by the owner only.
         known = version == STATE_VERSION and pickled
         self._state: SessionState | None = pickle.loads(pickled) if known and pickled else None  # noqa: S301
+        if self._state and is_erased(self._state.reader_key):
+            self._state = None
         self._history, self._clock, self._rules = history, clock, rules
         # By the clock, not by the acts, and anew after a start: while acts wait in the log nobody falls silent.
         self._touched_at = clock()
         self._has_open_session = True
 
-    def on_batch(self, values: list[TakenAct]) -> tuple[Iterable[Moved], bool]:
-        moved: list[Moved] = []
-        state = self._state or self._rebuilt(values[0])
+    def on_batch(self, values: list[TakenAct | Forget]) -> tuple[Iterable[Moved | Forget], bool]:
+        moved: list[Moved | Forget] = []
+        state = self._state
         for taken in values:
-            raw = taken.raw
+            if isinstance(taken, Forget):
+                moved.append(taken)
+                state = None
+                continue
+            raw, state = taken.raw, state or self._rebuilt(taken)
             state, change = session_state.apply(
                 state, taken.event, taken.reward, self._rules, raw.log_offset, raw.received_at
             )
@@ -81,7 +98,7 @@ class SessionLogic(StatefulBatchLogic[TakenAct, Moved, Snapshot]):
                 moved.append(MovedAct(taken, change))
         self._state = state
         self._touched_at, self._has_open_session = self._clock(), True
-        return moved, self.RETAIN
+        return moved, self.DISCARD if state is None else self.RETAIN
 
     def _skip_row(self, skip: Interaction, taken: TakenAct) -> InteractionRow:
         """As stored: it has no place in the log, and follows from an act that has."""

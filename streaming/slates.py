@@ -15,7 +15,7 @@ from openshelf.contracts import Surface, slate_id_of
 from openshelf.database.experiments import Assignment
 from openshelf.database.stream import SessionRow, SlateRow
 from streaming import measures
-from streaming.acts import BadAct, TakenAct
+from streaming.acts import BadAct, Dropped, Forget, TakenAct
 from streaming.session_logic import EndedSessions, InferredSkips, Moved, MovedAct
 from streaming.session_state import DEFAULT_ARM
 from streaming.works_on_file import EarlyAct
@@ -23,7 +23,7 @@ from streaming.works_on_file import EarlyAct
 # Draws side by side: their arithmetic needs no lock of the interpreter.
 LANES = min(2, os.cpu_count() or 1)
 
-Aside = BadAct | EarlyAct
+Aside = BadAct | EarlyAct | Forget | Dropped
 
 _log = structlog.get_logger(__name__)
 

@@ -8,8 +8,11 @@ import psycopg
 
 from openshelf.database import quarantine
 from openshelf.database.quarantine import QuarantineRow
-from streaming.acts import BadAct, RawAct, TakenAct
+from streaming.acts import BadAct, Dropped, Forget, RawAct, TakenAct
 from streaming.patience import PatientConnection
+
+# What becomes of an entry before its work is looked for.
+Taken = TakenAct | BadAct | Forget | Dropped
 
 
 class EarlyAct(msgspec.Struct, frozen=True, gc=False):
@@ -48,7 +51,7 @@ class WorksOnFile:
         self._is_known = np.zeros(0, dtype=bool)  # by book_id
         self._kept_apart: set[bytes] | None = None
 
-    def sift(self, acts: Sequence[TakenAct | BadAct]) -> list[TakenAct | BadAct | EarlyAct]:
+    def sift(self, acts: Sequence[Taken]) -> list[Taken | EarlyAct]:
         """The same in the same order, those on unknown works marked."""
         if self._kept_apart is None:
             self._kept_apart = self._connection.run(self._load)
@@ -57,7 +60,7 @@ class WorksOnFile:
             self._learn(self._connection.run(lambda conn: quarantine.works_on_file(conn, [b for b in unknown if b])))
         return [self._sifted(act, self._kept_apart) for act in acts]
 
-    def _sifted(self, act: TakenAct | BadAct, kept_apart: set[bytes]) -> TakenAct | BadAct | EarlyAct:
+    def _sifted(self, act: Taken, kept_apart: set[bytes]) -> Taken | EarlyAct:
         if not isinstance(act, TakenAct):
             return act
         event_id = act.event.event_id.bytes if kept_apart else b""

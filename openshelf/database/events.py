@@ -39,7 +39,8 @@ class Lag:
 def append(conn: psycopg.Connection, event: Interaction) -> int | None:
     """Append one act in the caller's transaction; its offset, or None if this event_id is there already.
 
-    If it is there with another body, that one counts and this one becomes a dead letter (source 'append').
+    If it is there with another body, that one counts and this one becomes a dead letter (source 'append'). Of a reader
+    who was erased nothing is taken, and None is returned.
     """
     return append_raw(conn, event.event_id, event.reader_key, event.encode())
 
@@ -84,9 +85,7 @@ def first_offset_since(conn: psycopg.Connection, partition: int, moment: datetim
 
     Halving, each step one look into the index: the log has no other order than that of its offsets.
     """
-    row = conn.execute(
-        "select coalesce(max(log_offset) + 1, 0) from stream.event_log where partition = %s", [partition]
-    ).fetchone()
+    row = conn.execute("select stream.log_end(%s::smallint)", [partition]).fetchone()
     assert row
     first, end = 0, row[0]
     while first < end:
@@ -96,8 +95,7 @@ def first_offset_since(conn: psycopg.Connection, partition: int, moment: datetim
                where partition = %(partition)s and log_offset >= %(middle)s order by log_offset limit 1""",
             {"partition": partition, "middle": middle, "moment": moment},
         ).fetchone()
-        assert found  # the last one is at `end` - 1 or later
-        if found[1]:
+        if found is None or found[1]:  # none: what was there was removed
             end = middle
         else:
             first = found[0] + 1

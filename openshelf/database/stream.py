@@ -17,7 +17,7 @@ from psycopg.rows import class_row
 
 from openshelf import contracts
 from openshelf.contracts import Slate, Surface, places_of
-from openshelf.database import events, experiments, quarantine
+from openshelf.database import erasures, events, experiments, quarantine
 from openshelf.database.experiments import Assignment
 from openshelf.database.quarantine import QuarantineRow
 
@@ -108,6 +108,7 @@ class Batch:
     dead_letters: Sequence[DeadLetterRow] = ()
     assignments: Sequence[Assignment] = ()
     early: Sequence[QuarantineRow] = ()
+    forgotten: Sequence[str] = ()  # reader_keys: after all else, nothing of them stays
     progress: dict[int, int] = field(default_factory=dict)
 
 
@@ -126,6 +127,8 @@ def store_batch(conn: psycopg.Connection, consumer: str, batch: Batch) -> None:
             quarantine.store(conn, batch.early)
         for letter in batch.dead_letters:
             _store_dead_letter(conn, letter)
+        for reader_key in batch.forgotten:
+            erasures.remove_forgotten(conn, reader_key)
         if batch.progress:
             events.set_progress(conn, consumer, batch.progress)
 
