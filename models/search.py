@@ -18,7 +18,7 @@ from rapidfuzz.distance import OSA
 
 from models import embedding
 from openshelf.contracts import clean_text
-from openshelf.database import learning
+from openshelf.database import catalogue
 from openshelf.database import search as statements
 from openshelf.database.filters import Filters
 from openshelf.database.search import ANY_WORK
@@ -35,6 +35,13 @@ WORDS_WEIGHT = 2.0
 # Words at least this long may differ by one letter; twice as long, by two.
 MIN_MENDED = 4
 
+# What is suggested while a reader types, in this order, and how many of each.
+_SHARE = {"title": 5, "author": 2, "series": 1, "subject": 2}
+KINDS = tuple(_SHARE)
+# One letter begins half the catalogue.
+MIN_SUGGESTED = 2
+MAX_NAMES = 20
+
 # Weights of the tsvector each mode looks at.
 _LABELS: dict[Mode, list[str] | None] = {
     "all": None,
@@ -44,6 +51,8 @@ _LABELS: dict[Mode, list[str] | None] = {
     "meaning": None,
 }
 _LAST_WORD = re.compile(r"(\w{2,})$")
+# A word, also where its accents are letters of their own (NFD).
+_WORD = re.compile(r"(?:\w[\u0300-\u036f]*)+")
 
 log = structlog.get_logger()
 
@@ -61,43 +70,136 @@ class Hit:
     cosine: float | None = None
 
 
+@dataclass(frozen=True)
+class Suggestion:
+    """What a reader who has typed so far may mean. `kind`: title, author, series, subject; `book_id` of a title."""
+
+    kind: str
+    name: str
+    book_id: int | None
+    detail: str  # the authors of a title
+
+
 def search(
-    conn: psycopg.Connection, text: str, mode: Mode = "all", filters: Filters = ANY_WORK, limit: int = 30
+    conn: psycopg.Connection,
+    text: str,
+    mode: Mode = "all",
+    filters: Filters = ANY_WORK,
+    limit: int = 30,
+    *,
+    audiences: Sequence[str] | None = None,
 ) -> list[Hit]:
     """Best works for a query, best first; an empty query finds nothing.
 
     Quoted phrases, `or` and a leading minus work as in web search engines; the last word may be unfinished.
+    `audiences`: what the account that asks is limited to.
     """
     asked = tidy(text)
     if not fold_words(asked):
         return []
-    found = _find(conn, asked, mode, filters, limit)
+    bounds = _Bounds(filters, audiences, limit)
+    found = _find(conn, asked, mode, bounds)
     if mode == "meaning" or any(row.words_place for row in found):
         return [_hit(row) for row in found]
     mended = mend(conn, asked)
     if mended is None:
         return [_hit(row) for row in found]
-    again = _find(conn, mended, mode, filters, limit)
+    again = _find(conn, mended, mode, bounds)
     return [_hit(row, mended=True) for row in again] or [_hit(row) for row in found]
 
 
+def suggest(
+    conn: psycopg.Connection,
+    text: str,
+    limit: int = 8,
+    *,
+    kinds: Collection[str] = KINDS,
+    audiences: Sequence[str] | None = None,
+) -> list[Suggestion]:
+    """Titles, authors, series and subjects whose words begin as what was typed; the words before the last are whole."""
+    words = fold_words(tidy(text)).split()
+    if not words or (len(words[-1]) < MIN_SUGGESTED and len(words) == 1):
+        return []
+    named: list[statements.Name] = []
+    for kind in kinds:
+        if kind == "title":
+            prefix = " & ".join([*(f"'{word}':A" for word in words[:-1]), f"'{words[-1]}':*A"])
+            found = statements.titles_beginning(conn, prefix, " ".join(words), limit, audiences=audiences)
+        else:
+            found = _beginning(_directory(conn)[kind], words, audiences)
+        named += found[: limit if len(kinds) == 1 else _SHARE[kind]]
+    return [Suggestion(each.kind, each.name, each.book_id, each.detail) for each in named[:limit]]
+
+
+def _beginning(
+    names: Sequence[tuple[str, statements.Name]], words: Sequence[str], audiences: Sequence[str] | None
+) -> list[statements.Name]:
+    begun = [f" {word}" for word in words]
+    found = []
+    for folded, name in names:
+        if all(word in folded for word in begun) and (audiences is None or set(audiences) & set(name.audiences)):
+            found.append(name)
+            if len(found) >= MAX_NAMES:
+                break
+    return found
+
+
+def highlights(text: str, asked: str) -> list[tuple[int, int]]:
+    """Where words of the query stand in a text: [start, end) in code points, apart and in order."""
+    words = fold_words(tidy(asked)).split()
+    if not words:
+        return []
+    begun = words[-1] if len(words[-1]) >= MIN_SUGGESTED else None
+    return [
+        match.span()
+        for match in _WORD.finditer(text)
+        if (folded := fold(match[0])) in words or (begun and folded.startswith(begun))
+    ]
+
+
+def excerpt(text: str, asked: str, length: int = 180) -> tuple[str, list[tuple[int, int]]] | None:
+    """The part of a text around the first word of the query, and where such words stand in it; None without any."""
+    spans = highlights(text, asked)
+    if not spans:
+        return None
+    start = max(0, spans[0][0] - length // 3)
+    if start:
+        start = text.find(" ", start, spans[0][0]) + 1 or spans[0][0]
+    end = len(text) if len(text) - start <= length else text.rfind(" ", spans[0][1], start + length)
+    end = end if end > spans[0][1] else max(spans[0][1], min(len(text), start + length))
+    head, tail = "… " if start else "", " …" if end < len(text) else ""
+    part = head + text[start:end] + tail
+    return part, highlights(part, asked)
+
+
 def search_any_word(
-    conn: psycopg.Connection, text: str, words: Sequence[str], filters: Filters = ANY_WORK, limit: int = 30
+    conn: psycopg.Connection,
+    text: str,
+    words: Sequence[str],
+    filters: Filters = ANY_WORK,
+    limit: int = 30,
+    *,
+    audiences: Sequence[str] | None = None,
 ) -> list[Hit]:
     """For questions in sentences: works near in meaning to `text`, or holding a word that begins as one of `words`."""
     folded = [word for part in words for word in fold_words(tidy(part)).split()]
-    query = _query(filters, limit, any_word=" | ".join(f"'{word}':*" for word in folded), words_weight=1.0)
+    bounds = _Bounds(filters, audiences, limit)
+    query = _query(bounds, any_word=" | ".join(f"'{word}':*" for word in folded), words_weight=1.0)
     return [_hit(row) for row in statements.find(conn, _with_meaning(query, tidy(text)))]
 
 
-def similar(conn: psycopg.Connection, book_id: int, limit: int = 12) -> list[Hit]:
+def similar(
+    conn: psycopg.Connection, book_id: int, limit: int = 12, *, audiences: Sequence[str] | None = None
+) -> list[Hit]:
     """Works like this one: near in meaning, else of the same authors, else popular; never empty in a filled library."""
-    near = [Hit(n.book_id, n.score, "meaning", n.score) for n in statements.neighbours(conn, book_id, limit)]
+    found = statements.neighbours(conn, book_id, limit, audiences=audiences)
+    near = [Hit(n.book_id, n.score, "meaning", n.score) for n in found]
     if near:
         return near
+    popular = catalogue.popular(conn, 2 * limit + 1, audiences=audiences)
     ladder = [
-        ("author", statements.of_same_authors(conn, book_id, limit)),
-        ("popular", learning.popular(conn, 2 * limit + 1)),
+        ("author", statements.of_same_authors(conn, book_id, limit, audiences=audiences)),
+        ("popular", [work.book_id for work in popular]),
     ]
     chosen: dict[int, str] = {}
     for matched, book_ids in ladder:
@@ -113,6 +215,15 @@ def did_you_mean(conn: psycopg.Connection, text: str) -> str | None:
     return mend(conn, asked) if fold_words(asked) else None
 
 
+def compares_meaning() -> bool:
+    """Whether the encoder is there; without it the mode `meaning` finds by words."""
+    try:
+        embedding.load_encoder()
+    except (ModelError, OSError, ImportError):
+        return False
+    return True
+
+
 def tidy(text: str) -> str:
     """A query as Postgres can take it: clean, one line, at most 200 characters."""
     return " ".join(clean_text(text[: 4 * MAX_QUERY]).split())[:MAX_QUERY]
@@ -126,7 +237,8 @@ def mend(conn: psycopg.Connection, asked: str) -> str | None:
     near = {word: found for word in unknown if (found := near_words(word, names.vocabulary))}
     if not near:
         return None
-    best = max(names.of_works, key=lambda own: _fit(own, words, near))
+    holders = {work for found in near.values() for other in found for work in names.holders[other]}
+    best = max((names.of_works[work] for work in sorted(holders)), key=lambda own: _fit(own, words, near))
     changes = {word: _nearest(found, best) or _nearest(found, found.keys()) for word, found in near.items()}
     return " ".join(changes.get(word) or word for word in words)
 
@@ -151,16 +263,24 @@ def _nearest(found: dict[str, int], among: Collection[str]) -> str | None:
     return min((word for word in found if word in among), key=lambda word: (found[word], word), default=None)
 
 
-def _find(conn: psycopg.Connection, asked: str, mode: Mode, filters: Filters, limit: int) -> list[statements.Found]:
+@dataclass(frozen=True)
+class _Bounds:
+    filters: Filters
+    audiences: Sequence[str] | None
+    limit: int
+
+
+def _find(conn: psycopg.Connection, asked: str, mode: Mode, bounds: _Bounds) -> list[statements.Found]:
+    limit = bounds.limit
     if mode == "meaning":
-        query = _with_meaning(_query(filters, limit), asked)
+        query = _with_meaning(_query(bounds), asked)
         if query.vector:
             return statements.find(conn, query)
     folded = fold(asked)
     last = _LAST_WORD.search(folded)
     query = _query(
-        filters,
-        max(4 * limit, 20),  # more than asked for: whole titles rise and series fall out below
+        # More than asked for: whole titles rise and series fall out below.
+        _Bounds(bounds.filters, bounds.audiences, max(4 * limit, 20)),
         words=folded,
         head=folded[: last.start()] if last else "",
         prefix=f"'{last[1]}':*" if last and '"' not in folded else "",
@@ -180,14 +300,15 @@ def _names(authors_text: str, asked: str) -> bool:
     return all(any(name.startswith(word) for name in names) for word in fold_words(asked).split())
 
 
-def _query(filters: Filters, limit: int, *, words_weight: float = WORDS_WEIGHT, **asked: object) -> statements.Query:
+def _query(bounds: _Bounds, *, words_weight: float = WORDS_WEIGHT, **asked: object) -> statements.Query:
     return statements.Query(
         **asked,  # pyright: ignore[reportArgumentType]
-        filters=filters,
+        filters=bounds.filters,
+        audiences=None if bounds.audiences is None else list(bounds.audiences),
         words_weight=words_weight,
         floor=MEANING_FLOOR,
-        pool=max(100, 2 * limit),
-        limit=limit,
+        pool=max(100, 2 * bounds.limit),
+        limit=bounds.limit,
     )
 
 
@@ -232,6 +353,7 @@ class _Names:
 
     of_works: list[frozenset[str]]
     vocabulary: tuple[str, ...]
+    holders: dict[str, list[int]]  # of each word of the vocabulary: the works whose names hold it
 
 
 def _names_of_works(conn: psycopg.Connection) -> _Names:
@@ -239,10 +361,27 @@ def _names_of_works(conn: psycopg.Connection) -> _Names:
     if version not in _known_names:
         _known_names.clear()
         of_works = [frozenset(text.split()) for text in statements.folded_texts(conn)]
-        words = {word for own in of_works for word in own if len(word) >= MIN_MENDED - 1}
-        _known_names[version] = _Names(of_works, tuple(sorted(words)))
+        holders: dict[str, list[int]] = {}
+        for work, own in enumerate(of_works):
+            for word in own:
+                if len(word) >= MIN_MENDED - 1:
+                    holders.setdefault(word, []).append(work)
+        _known_names[version] = _Names(of_works, tuple(sorted(holders)), holders)
     return _known_names[version]
 
 
-# One entry: the catalogue as it stands.
+def _directory(conn: psycopg.Connection) -> dict[str, list[tuple[str, statements.Name]]]:
+    """Authors, series and subjects, what holds most works first, each beside its folded words after a space."""
+    version = (conn.info.dsn, statements.catalogue_version(conn))
+    if version not in _known_directories:
+        _known_directories.clear()
+        found: dict[str, list[tuple[str, statements.Name]]] = {kind: [] for kind in KINDS}
+        for name in statements.names(conn):
+            found[name.kind].append((f" {fold_words(name.name)}", name))
+        _known_directories[version] = found
+    return _known_directories[version]
+
+
+# One entry each: the catalogue as it stands.
 _known_names: dict[tuple[str, int], _Names] = {}
+_known_directories: dict[tuple[str, int], dict[str, list[tuple[str, statements.Name]]]] = {}

@@ -1,4 +1,7 @@
-"""What the storefront reads of the catalogue. Only active works come back, whatever is asked for."""
+"""What the storefront reads of the catalogue. Only active works come back, whatever is asked for.
+
+`audiences` is what the account that asks is limited to (`openshelf.database.audiences`); None: no limit.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +11,13 @@ from typing import Literal, LiteralString
 import psycopg
 from psycopg.rows import class_row
 
-from openshelf.database.filters import CONDITIONS, Filters
+from openshelf.database.filters import WITHIN, Filters, conditions, parameters
 
-Sort = Literal["title", "new", "newest_first", "oldest_first", "rating", "popular"]
+Sort = Literal["title", "new", "newest_first", "oldest_first", "rating", "popular", "series"]
+Audiences = Sequence[str] | None
+
+# Fewer readers than these are not told of: they could be recognised.
+MIN_READERS = 5
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,7 @@ class WorkCard:
     year: int | None
     kind: str
     cover_version: int | None
+    series_index: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ class Edition:
 class Count:
     name: str
     count_works: int
+    sort: str = ""  # of authors: the name they are sorted under
 
 
 @dataclass(frozen=True)
@@ -81,35 +90,40 @@ class LibraryFile:
 
 
 _CARD: LiteralString = """select works.book_id, works.title, works.authors_text, works.language, works.year, works.kind,
-    case when covers.cover_path is not null
+    works.series_index, case when covers.cover_path is not null
         then floor(extract(epoch from covers.updated_at))::bigint end as cover_version"""
 _FROM: LiteralString = """from library.works
     left join library.editions as covers on covers.edition_id = works.cover_edition_id"""
+# How warmly works were taken of late; what nobody met stands by the house's rating, mixed.
+_WARMTH: LiteralString = """left join (
+        select book_id, sum(reward) as warmth from stream.interactions
+        where occurred_at > now() - interval '30 days' and book_id is not null and not inferred group by book_id
+    ) as recent on recent.book_id = works.book_id and recent.warmth > 0"""
+_BY_WARMTH: LiteralString = """order by recent.warmth desc nulls last, works.rating desc nulls last,
+        mod(works.book_id::bigint * 2654435761, 4294967296)"""
 _ORDER: dict[Sort, LiteralString] = {
-    "title": "order by works.title_sort, works.book_id",
+    "title": 'order by works.sort_key collate "C", works.book_id',
     "new": "order by works.added_at desc, works.book_id desc",
-    "newest_first": "order by works.year desc nulls last, works.title_sort, works.book_id",
-    "oldest_first": "order by works.year nulls last, works.title_sort, works.book_id",
-    "rating": "order by works.rating desc nulls last, works.title_sort, works.book_id",
-    "popular": """order by (
-            select count(distinct acts.reader_key) from stream.interactions as acts
-            where acts.book_id = works.book_id and acts.reward > 0 and acts.occurred_at > now() - interval '30 days'
-        ) desc, works.rating desc nulls last, works.title_sort, works.book_id""",
+    "newest_first": 'order by works.year desc nulls last, works.sort_key collate "C", works.book_id',
+    "oldest_first": 'order by works.year nulls last, works.sort_key collate "C", works.book_id',
+    "rating": 'order by works.rating desc nulls last, works.sort_key collate "C", works.book_id',
+    "popular": _BY_WARMTH,
+    "series": 'order by works.series_index nulls last, works.sort_key collate "C", works.book_id',
 }
 SORTS: tuple[Sort, ...] = tuple(_ORDER)
 
 
-def cards(conn: psycopg.Connection, book_ids: Sequence[int]) -> list[WorkCard]:
+def cards(conn: psycopg.Connection, book_ids: Sequence[int], *, audiences: Audiences = None) -> list[WorkCard]:
     """Cards of the given works in the given order; those that are not active are left out."""
     with conn.cursor(row_factory=class_row(WorkCard)) as cursor:
         return cursor.execute(
             f"""{_CARD} {_FROM} join unnest(%(ids)s::int[]) with ordinality as want (book_id, place)
-                on want.book_id = works.book_id where works.active order by want.place""",
-            {"ids": list(book_ids)},
+                on want.book_id = works.book_id where works.active and {WITHIN} order by want.place""",
+            {"ids": list(book_ids), "audiences": _list(audiences)},
         ).fetchall()
 
 
-def work(conn: psycopg.Connection, book_id: int) -> Work | None:
+def work(conn: psycopg.Connection, book_id: int, *, audiences: Audiences = None) -> Work | None:
     with conn.cursor(row_factory=class_row(Work)) as cursor:
         return cursor.execute(
             f"""select works.book_id, works.kind, works.title, works.authors_text, works.language, works.year,
@@ -117,8 +131,8 @@ def work(conn: psycopg.Connection, book_id: int) -> Work | None:
                     works.series_index, case when covers.cover_path is not null
                         then floor(extract(epoch from covers.updated_at))::bigint end as cover_version
                 {_FROM} left join library.series using (series_id)
-                where works.active and works.book_id = %s""",
-            [book_id],
+                where works.active and {WITHIN} and works.book_id = %(book_id)s""",
+            {"book_id": book_id, "audiences": _list(audiences)},
         ).fetchone()
 
 
@@ -156,114 +170,237 @@ def authors_of(conn: psycopg.Connection, book_id: int) -> list[str]:
     return [name for (name,) in rows]
 
 
-def newest(conn: psycopg.Connection, limit: int) -> list[WorkCard]:
-    with conn.cursor(row_factory=class_row(WorkCard)) as cursor:
-        return cursor.execute(
-            f"{_CARD} {_FROM} where works.active order by works.added_at desc, works.book_id desc limit %s", [limit]
-        ).fetchall()
+def newest(conn: psycopg.Connection, limit: int, *, audiences: Audiences = None) -> list[WorkCard]:
+    return browse(conn, Filters(), "new", limit=limit, offset=0, audiences=audiences)
 
 
-def by_subject(conn: psycopg.Connection, subject: str, limit: int) -> list[WorkCard]:
+def popular(conn: psycopg.Connection, limit: int, *, audiences: Audiences = None) -> list[WorkCard]:
+    """What readers took to most warmly in the last 30 days; before any history, the best rated."""
+    return browse(conn, Filters(), "popular", limit=limit, offset=0, audiences=audiences)
+
+
+def by_subject(conn: psycopg.Connection, subject: str, limit: int, *, audiences: Audiences = None) -> list[WorkCard]:
     """Works whose principal subjects include this one, the best rated first."""
     with conn.cursor(row_factory=class_row(WorkCard)) as cursor:
         return cursor.execute(
             f"""{_CARD} {_FROM} join library.work_subjects on work_subjects.book_id = works.book_id
                 join library.subjects using (subject_id)
-                where works.active and subjects.name = %s
-                order by work_subjects.position, works.rating desc nulls last, works.book_id limit %s""",
-            [subject, limit],
+                where works.active and {WITHIN} and subjects.name = %(subject)s
+                order by work_subjects.position, works.rating desc nulls last, works.book_id limit %(limit)s""",
+            {"subject": subject, "limit": limit, "audiences": _list(audiences)},
         ).fetchall()
 
 
-def browse(conn: psycopg.Connection, filters: Filters, sort: Sort, *, limit: int, offset: int) -> list[WorkCard]:
+def browse(
+    conn: psycopg.Connection, filters: Filters, sort: Sort, *, limit: int, offset: int, audiences: Audiences = None
+) -> list[WorkCard]:
+    warmth = _WARMTH if sort == "popular" else ""
     with conn.cursor(row_factory=class_row(WorkCard)) as cursor:
         return cursor.execute(
-            f"{_CARD} {_FROM} where {CONDITIONS} {_ORDER[sort]} limit %(limit)s offset %(offset)s",
-            {**vars(filters), "limit": limit, "offset": offset},
+            f"{_CARD} {_FROM} {warmth} where {conditions(filters)} {_ORDER[sort]} limit %(limit)s offset %(offset)s",
+            {**parameters(filters, audiences), "limit": limit, "offset": offset},
         ).fetchall()
 
 
-def count_works(conn: psycopg.Connection, filters: Filters) -> int:
-    row = conn.execute(f"select count(*) from library.works where {CONDITIONS}", vars(filters)).fetchone()
+def count_works(conn: psycopg.Connection, filters: Filters, *, audiences: Audiences = None) -> int:
+    row = conn.execute(
+        f"select count(*) from library.works where {conditions(filters)}", parameters(filters, audiences)
+    ).fetchone()
     assert row
     return row[0]
 
 
-def subject_counts(conn: psycopg.Connection) -> list[Count]:
+def subject_counts(conn: psycopg.Connection, *, audiences: Audiences = None) -> list[Count]:
     """Subjects with at least one active work, the largest first."""
+    return _counts(
+        conn,
+        f"""select subjects.name, count(*) as count_works
+            from library.subjects join library.work_subjects using (subject_id) join library.works using (book_id)
+            where works.active and {WITHIN} group by subjects.name order by count(*) desc, subjects.name""",
+        audiences,
+    )
+
+
+def subjects_beside(conn: psycopg.Connection, subject: str, limit: int, *, audiences: Audiences = None) -> list[Count]:
+    """Subjects that works of this one have too, the most frequent first."""
     with conn.cursor(row_factory=class_row(Count)) as cursor:
         return cursor.execute(
-            """select subjects.name, count(*) as count_works
-               from library.subjects join library.work_subjects using (subject_id) join library.works using (book_id)
-               where works.active group by subjects.name order by count(*) desc, subjects.name"""
+            f"""select beside.name, count(*) as count_works
+                from library.subjects join library.work_subjects using (subject_id) join library.works using (book_id)
+                join library.work_subjects as others on others.book_id = works.book_id
+                join library.subjects as beside on beside.subject_id = others.subject_id
+                where works.active and {WITHIN} and lower(subjects.name) = lower(%(subject)s)
+                    and beside.subject_id <> subjects.subject_id
+                group by beside.name order by count(*) desc, beside.name limit %(limit)s""",
+            {"subject": subject, "limit": limit, "audiences": _list(audiences)},
         ).fetchall()
 
 
-def author_counts(conn: psycopg.Connection) -> list[Count]:
+def author_counts(conn: psycopg.Connection, *, audiences: Audiences = None) -> list[Count]:
     """Authors with at least one active work, by the name they are sorted under."""
-    with conn.cursor(row_factory=class_row(Count)) as cursor:
-        return cursor.execute(
-            """select authors.name, count(*) as count_works
-               from library.authors join library.work_authors using (author_id) join library.works using (book_id)
-               where works.active group by authors.author_id order by lower(authors.sort), authors.name"""
-        ).fetchall()
+    return _counts(
+        conn,
+        f"""select authors.name, count(*) as count_works, authors.sort
+            from library.authors join library.work_authors using (author_id) join library.works using (book_id)
+            where works.active and {WITHIN} group by authors.author_id order by lower(authors.sort), authors.name""",
+        audiences,
+    )
 
 
-def languages(conn: psycopg.Connection) -> list[Count]:
+def series_counts(conn: psycopg.Connection, *, audiences: Audiences = None) -> list[Count]:
+    """Series with at least one active work, by name."""
+    return _counts(
+        conn,
+        f"""select series.name, count(*) as count_works from library.series join library.works using (series_id)
+            where works.active and {WITHIN} group by series.name order by lower(series.name)""",
+        audiences,
+    )
+
+
+def languages(conn: psycopg.Connection, *, audiences: Audiences = None) -> list[Count]:
     """Languages (ISO 639-3) of active works, the most frequent first."""
-    with conn.cursor(row_factory=class_row(Count)) as cursor:
-        return cursor.execute(
-            """select language as name, count(*) as count_works from library.works
-               where active and language is not null group by language order by count(*) desc, language"""
-        ).fetchall()
+    return _counts(
+        conn,
+        f"""select language as name, count(*) as count_works from library.works
+            where works.active and {WITHIN} and language is not null
+            group by language order by count(*) desc, language""",
+        audiences,
+    )
 
 
-def formats(conn: psycopg.Connection) -> list[Count]:
-    with conn.cursor(row_factory=class_row(Count)) as cursor:
-        return cursor.execute(
-            """select format as name, count(distinct editions.book_id) as count_works
-               from library.files join library.editions using (edition_id) join library.works using (book_id)
-               where works.active and editions.active group by format order by count_works desc, format"""
-        ).fetchall()
+def kinds(conn: psycopg.Connection, *, audiences: Audiences = None) -> list[Count]:
+    """'book' and 'film', the most frequent first."""
+    return _counts(
+        conn,
+        f"""select kind as name, count(*) as count_works from library.works
+            where works.active and {WITHIN} group by kind order by count(*) desc""",
+        audiences,
+    )
 
 
-def year_span(conn: psycopg.Connection) -> YearSpan:
+def formats(conn: psycopg.Connection, *, audiences: Audiences = None) -> list[Count]:
+    return _counts(
+        conn,
+        f"""select format as name, count(distinct editions.book_id) as count_works
+            from library.files join library.editions using (edition_id) join library.works using (book_id)
+            where works.active and {WITHIN} and editions.active group by format order by count_works desc, format""",
+        audiences,
+    )
+
+
+def year_span(conn: psycopg.Connection, *, audiences: Audiences = None) -> YearSpan:
     with conn.cursor(row_factory=class_row(YearSpan)) as cursor:
-        span = cursor.execute("select min(year) as first, max(year) as last from library.works where active").fetchone()
+        span = cursor.execute(
+            f"select min(year) as first, max(year) as last from library.works where works.active and {WITHIN}",
+            {"audiences": _list(audiences)},
+        ).fetchone()
     assert span
     return span
 
 
-def in_series(conn: psycopg.Connection, book_id: int, limit: int) -> list[WorkCard]:
+def in_series(conn: psycopg.Connection, book_id: int, limit: int, *, audiences: Audiences = None) -> list[WorkCard]:
     """The other works of a work's series, in order."""
     with conn.cursor(row_factory=class_row(WorkCard)) as cursor:
         return cursor.execute(
-            f"""{_CARD} {_FROM} where works.active and works.book_id <> %(book_id)s
+            f"""{_CARD} {_FROM} where works.active and {WITHIN} and works.book_id <> %(book_id)s
                 and works.series_id = (select series_id from library.works where book_id = %(book_id)s)
                 order by works.series_index nulls last, works.book_id limit %(limit)s""",
-            {"book_id": book_id, "limit": limit},
+            {"book_id": book_id, "limit": limit, "audiences": _list(audiences)},
         ).fetchall()
 
 
-def cover_file(conn: psycopg.Connection, book_id: int) -> LibraryFile | None:
+def next_in_series(
+    conn: psycopg.Connection, read: Sequence[int], limit: int, *, audiences: Audiences = None
+) -> list[WorkCard]:
+    """Of each series of the works read, the volume after the last one read; `read`: the latest first, as they come."""
+    with conn.cursor(row_factory=class_row(WorkCard)) as cursor:
+        return cursor.execute(
+            f"""with reached as (
+                    select works.series_id, max(works.series_index) as last_index, min(asked.place) as place
+                    from unnest(%(read)s::int[]) with ordinality as asked (book_id, place)
+                    join library.works using (book_id)
+                    where works.series_id is not null group by works.series_id
+                )
+                {_CARD} from reached join lateral (
+                    select works.book_id from library.works
+                    where works.series_id = reached.series_id and works.active and {WITHIN}
+                        and works.book_id <> all(%(read)s::int[])
+                        and (reached.last_index is null or coalesce(works.series_index, 1e9) > reached.last_index)
+                    order by works.series_index nulls last, works.book_id limit 1
+                ) as following on true
+                join library.works on works.book_id = following.book_id
+                left join library.editions as covers on covers.edition_id = works.cover_edition_id
+                order by reached.place limit %(limit)s""",
+            {"read": list(read), "limit": limit, "audiences": _list(audiences)},
+        ).fetchall()
+
+
+def read_beside(conn: psycopg.Connection, book_id: int, limit: int, *, audiences: Audiences = None) -> list[WorkCard]:
+    """What readers who took warmly to a work took warmly to as well: what is shared by most of its own readers first.
+
+    Works with fewer than `MIN_READERS` such readers in common are left out.
+    """
+    with conn.cursor(row_factory=class_row(WorkCard)) as cursor:
+        return cursor.execute(
+            f"""with readers as (
+                    select distinct reader_key from stream.interactions
+                    where book_id = %(book_id)s and reward >= 1.5 limit 2000
+                ),
+                beside as (
+                    select acts.book_id, count(distinct acts.reader_key) as count_shared
+                    from readers join stream.interactions as acts using (reader_key)
+                    where acts.reward >= 1.5 and acts.book_id <> %(book_id)s
+                    group by acts.book_id having count(distinct acts.reader_key) >= %(least)s
+                )
+                {_CARD} from beside join library.works using (book_id)
+                left join library.editions as covers on covers.edition_id = works.cover_edition_id
+                where works.active and {WITHIN}
+                order by beside.count_shared / sqrt((
+                    select count(distinct reader_key) from stream.interactions as own
+                    where own.book_id = beside.book_id and own.reward >= 1.5
+                )) desc, works.book_id limit %(limit)s""",
+            {"book_id": book_id, "limit": limit, "least": MIN_READERS, "audiences": _list(audiences)},
+        ).fetchall()
+
+
+def cover_file(conn: psycopg.Connection, book_id: int, *, audiences: Audiences = None) -> LibraryFile | None:
     with conn.cursor(row_factory=class_row(LibraryFile)) as cursor:
         return cursor.execute(
-            """select libraries.path as library_path, editions.cover_path as path
+            f"""select libraries.path as library_path, editions.cover_path as path
                from library.works join library.editions on editions.edition_id = works.cover_edition_id
                join library.libraries using (library_id)
-               where works.active and works.book_id = %s and editions.cover_path is not null""",
-            [book_id],
+               where works.active and {WITHIN} and works.book_id = %(book_id)s
+                   and editions.cover_path is not null""",
+            {"book_id": book_id, "audiences": _list(audiences)},
         ).fetchone()
 
 
-def file_of(conn: psycopg.Connection, book_id: int, file_format: str) -> LibraryFile | None:
+def file_of(
+    conn: psycopg.Connection, book_id: int, file_format: str, *, audiences: Audiences = None
+) -> LibraryFile | None:
     """A file of the work in this format, of its newest edition that has one."""
     with conn.cursor(row_factory=class_row(LibraryFile)) as cursor:
         return cursor.execute(
-            """select libraries.path as library_path, files.path
+            f"""select libraries.path as library_path, files.path
                from library.works join library.editions using (book_id)
                join library.files using (edition_id) join library.libraries using (library_id)
-               where works.active and editions.active and works.book_id = %s and files.format = upper(%s)
+               where works.active and {WITHIN} and editions.active and works.book_id = %(book_id)s
+                   and files.format = upper(%(format)s)
                order by editions.published_on desc nulls last, editions.edition_id limit 1""",
-            [book_id, file_format],
+            {"book_id": book_id, "format": file_format, "audiences": _list(audiences)},
         ).fetchone()
+
+
+def version(conn: psycopg.Connection) -> int:
+    """Counts up whenever the catalogue has changed."""
+    row = conn.execute("select version from library.catalogue_version").fetchone()
+    return row[0] if row else 0
+
+
+def _counts(conn: psycopg.Connection, statement: LiteralString, audiences: Audiences) -> list[Count]:
+    with conn.cursor(row_factory=class_row(Count)) as cursor:
+        return cursor.execute(statement, {"audiences": _list(audiences)}).fetchall()
+
+
+def _list(audiences: Audiences) -> list[str] | None:
+    return None if audiences is None else list(audiences)

@@ -1,5 +1,6 @@
 """What browsing, searching and the chat can be narrowed to: one set of fields, one set of conditions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -8,7 +9,8 @@ from typing import LiteralString
 class Filters:
     """What every work must be; None leaves a field open.
 
-    `language` is ISO 639-3; years are of first publication, both ends included; names without regard to case.
+    `language` is ISO 639-3; years are of first publication, both ends included; names without regard to case;
+    `readable`: it opens in the browser now.
     """
 
     language: str | None = None
@@ -19,28 +21,51 @@ class Filters:
     audience: str | None = None
     series: str | None = None
     author: str | None = None
+    kind: str | None = None
+    readable: bool = False
 
 
-# Of `library.works as works`, with the fields of Filters as named parameters. Inactive works pass no filter.
-CONDITIONS: LiteralString = """
-    works.active
-    and (%(language)s::text is null or works.language = %(language)s)
-    and (%(audience)s::text is null or works.audience = %(audience)s)
-    and (%(year_from)s::int is null or works.year >= %(year_from)s)
-    and (%(year_to)s::int is null or works.year <= %(year_to)s)
-    and (%(subject)s::text is null or exists (
-        select from library.work_subjects join library.subjects using (subject_id)
-        where work_subjects.book_id = works.book_id and lower(subjects.name) = lower(%(subject)s)
-    ))
-    and (%(author)s::text is null or exists (
-        select from library.work_authors join library.authors using (author_id)
-        where work_authors.book_id = works.book_id and lower(authors.name) = lower(%(author)s)
-    ))
-    and (%(series)s::text is null or exists (
-        select from library.series where series.series_id = works.series_id and lower(series.name) = lower(%(series)s)
-    ))
-    and (%(format)s::text is null or exists (
-        select from library.editions join library.files using (edition_id)
-        where editions.book_id = works.book_id and editions.active and files.format = upper(%(format)s)
-    ))
-"""
+_CONDITIONS: dict[str, LiteralString] = {
+    "language": "works.language = %(language)s",
+    "audience": "works.audience = %(audience)s",
+    "kind": "works.kind = %(kind)s",
+    "year_from": "works.year >= %(year_from)s",
+    "year_to": "works.year <= %(year_to)s",
+    "subject": """works.book_id in (
+        select work_subjects.book_id from library.work_subjects join library.subjects using (subject_id)
+        where lower(subjects.name) = lower(%(subject)s)
+    )""",
+    "author": """works.book_id in (
+        select work_authors.book_id from library.work_authors join library.authors using (author_id)
+        where lower(authors.name) = lower(%(author)s)
+    )""",
+    "series": """works.series_id in (
+        select series.series_id from library.series where lower(series.name) = lower(%(series)s)
+    )""",
+    "format": """works.book_id in (
+        select editions.book_id from library.editions join library.files using (edition_id)
+        where editions.active and files.format = upper(%(format)s)
+    )""",
+    "readable": """works.book_id in (
+        select editions.book_id from library.editions join library.files using (edition_id)
+        where editions.active and files.format in ('EPUB', 'PDF')
+    )""",
+}
+# What an account is limited to, of `library.works as works`; the parameter `audiences` is null for no limit.
+WITHIN: LiteralString = "(%(audiences)s::text[] is null or works.audience = any(%(audiences)s))"
+
+
+def conditions(filters: Filters) -> LiteralString:
+    """SQL of `library.works as works` with `parameters`: only what is asked, so that the planner sees it.
+
+    Inactive works pass no filter, and none outside the audiences that the parameters name.
+    """
+    allowed = "works.active and " + WITHIN
+    for name, value in vars(filters).items():
+        if value not in (None, False):
+            allowed += " and " + _CONDITIONS[name]
+    return allowed
+
+
+def parameters(filters: Filters, audiences: Sequence[str] | None) -> dict[str, object]:
+    return {**vars(filters), "audiences": None if audiences is None else list(audiences)}

@@ -1,12 +1,13 @@
 """Search over works: full text and meaning in one statement; neighbours of a work; words for mending typos."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import LiteralString
 
 import psycopg
 from psycopg.rows import class_row
 
-from openshelf.database.filters import CONDITIONS, Filters
+from openshelf.database.filters import WITHIN, Filters, conditions, parameters
 
 # The ranks of the two lists are joined as 1 / (RANK_OFFSET + place): Cormack, Clarke and Buettcher 2009.
 RANK_OFFSET = 60
@@ -42,14 +43,14 @@ _ANY_WORD_QUERY: LiteralString = "select to_tsquery('simple', %(any_word)s) as a
 
 
 # The filters are repeated inside each list: filtering afterwards would leave a page of thirty with two.
-def _statement(query: LiteralString) -> LiteralString:
+def _statement(query: LiteralString, allowed: LiteralString) -> LiteralString:
     return f"""
         with query as ({query}),
         matches as (
             select works.book_id, works.search, works.folded, query.asked
             from query join library.works on works.search @@ query.asked
             where (%(labels)s::"char"[] is null or ts_filter(works.search, %(labels)s) @@ query.asked)
-            and {CONDITIONS}
+            and {allowed}
             limit %(max_ranked)s
         ),
         by_words as (
@@ -67,7 +68,7 @@ def _statement(query: LiteralString) -> LiteralString:
         nearest as (
             select text_embeddings.book_id, 1 - (embedding <=> %(vector)s::halfvec) as cosine
             from library.text_embeddings join library.works using (book_id)
-            where %(vector)s::text is not null and text_embeddings.model = %(model)s and {CONDITIONS}
+            where %(vector)s::text is not null and text_embeddings.model = %(model)s and {allowed}
             order by embedding <=> %(vector)s::halfvec
             limit %(pool)s
         ),
@@ -83,10 +84,6 @@ def _statement(query: LiteralString) -> LiteralString:
         order by score desc, by_words.place, book_id
         limit %(limit)s
     """
-
-
-_SEARCH = _statement(_QUERY)
-_SEARCH_ANY_WORD = _statement(_ANY_WORD_QUERY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,15 +105,18 @@ class Query:
     floor: float = 0.0
     words_weight: float = 1.0
     filters: Filters = ANY_WORK
+    audiences: Sequence[str] | None = None  # what the account is limited to
     pool: int = 100
     limit: int = 30
 
 
 def find(conn: psycopg.Connection, query: Query) -> list[Found]:
     """Run one search; best first."""
-    parameters = {**vars(query), **vars(query.filters), "rank_offset": RANK_OFFSET, "max_ranked": MAX_RANKED}
+    words = _QUERY if query.any_word is None else _ANY_WORD_QUERY
+    asked = {**vars(query), **parameters(query.filters, query.audiences)}
+    asked |= {"rank_offset": RANK_OFFSET, "max_ranked": MAX_RANKED}
     with conn.cursor(row_factory=class_row(Found)) as cursor:
-        return cursor.execute(_SEARCH if query.any_word is None else _SEARCH_ANY_WORD, parameters).fetchall()
+        return cursor.execute(_statement(words, conditions(query.filters)), asked).fetchall()
 
 
 def catalogue_version(conn: psycopg.Connection) -> int:
@@ -142,31 +142,35 @@ def known_words(conn: psycopg.Connection, words: list[str]) -> set[str]:
     return {word for (word,) in rows.fetchall()}
 
 
-def neighbours(conn: psycopg.Connection, book_id: int, limit: int) -> list[Neighbour]:
+def neighbours(
+    conn: psycopg.Connection, book_id: int, limit: int, *, audiences: Sequence[str] | None = None
+) -> list[Neighbour]:
     """Active works whose text embedding is closest (score: cosine); empty when this work has none."""
     with conn.cursor(row_factory=class_row(Neighbour)) as cursor:
         return cursor.execute(
-            """select other.book_id, 1 - (other.embedding <=> own.embedding) as score
-               from library.text_embeddings as own
-               join library.text_embeddings as other on other.model = own.model and other.book_id != own.book_id
-               join library.works on works.book_id = other.book_id and works.active
-               where own.book_id = %s
-               order by other.embedding <=> own.embedding, other.book_id limit %s""",
-            [book_id, limit],
+            f"""select other.book_id, 1 - (other.embedding <=> own.embedding) as score
+                from library.text_embeddings as own
+                join library.text_embeddings as other on other.model = own.model and other.book_id != own.book_id
+                join library.works on works.book_id = other.book_id and works.active
+                where own.book_id = %(book_id)s and {WITHIN}
+                order by other.embedding <=> own.embedding, other.book_id limit %(limit)s""",
+            {"book_id": book_id, "limit": limit, "audiences": _list(audiences)},
         ).fetchall()
 
 
-def of_same_authors(conn: psycopg.Connection, book_id: int, limit: int) -> list[int]:
+def of_same_authors(
+    conn: psycopg.Connection, book_id: int, limit: int, *, audiences: Sequence[str] | None = None
+) -> list[int]:
     """Active works that share an author, the best rated first."""
     rows = conn.execute(
-        """select works.book_id
+        f"""select works.book_id
            from library.works
-           where works.active and works.book_id != %(book_id)s and exists (
+           where works.active and {WITHIN} and works.book_id != %(book_id)s and exists (
                select 1 from library.work_authors as own join library.work_authors as other using (author_id)
                where own.book_id = %(book_id)s and other.book_id = works.book_id
            )
            order by works.rating desc nulls last, works.book_id limit %(limit)s""",
-        {"book_id": book_id, "limit": limit},
+        {"book_id": book_id, "limit": limit, "audiences": _list(audiences)},
     )
     return [found for (found,) in rows.fetchall()]
 
@@ -190,14 +194,69 @@ class Record:
     summary: str | None
 
 
-def records(conn: psycopg.Connection, book_ids: list[int]) -> list[Record]:
+def records(conn: psycopg.Connection, book_ids: list[int], *, audiences: Sequence[str] | None = None) -> list[Record]:
     """Records of the active ones of these works, in the order given."""
     with conn.cursor(row_factory=class_row(Record)) as cursor:
         return cursor.execute(
-            """select book_id, title, authors_text, year, language, audience, subjects_text,
+            f"""select book_id, title, authors_text, year, language, audience, subjects_text,
                    series.name as series_name, summary
-               from unnest(%s::int[]) with ordinality as asked (book_id, place)
+               from unnest(%(book_ids)s::int[]) with ordinality as asked (book_id, place)
                join library.works using (book_id) left join library.series using (series_id)
-               where works.active order by asked.place""",
-            [book_ids],
+               where works.active and {WITHIN} order by asked.place""",
+            {"book_ids": book_ids, "audiences": _list(audiences)},
         ).fetchall()
+
+
+@dataclass(frozen=True)
+class Name:
+    """Something that can be looked for by its name; `book_id` of a title alone."""
+
+    kind: str  # title, author, series or subject
+    name: str
+    book_id: int | None
+    detail: str  # the authors of a title
+    folded: str
+    audiences: list[str]  # of the active works under it
+    count_works: int
+
+
+def names(conn: psycopg.Connection) -> list[Name]:
+    """Authors, series and subjects of active works, what holds most works first."""
+    with conn.cursor(row_factory=class_row(Name)) as cursor:
+        return cursor.execute(
+            """select 'author' as kind, authors.name, null::int as book_id, '' as detail, '' as folded,
+                   array_agg(distinct works.audience) as audiences, count(*) as count_works
+               from library.authors join library.work_authors using (author_id) join library.works using (book_id)
+               where works.active group by authors.author_id
+               union all
+               select 'series', series.name, null, '', '', array_agg(distinct works.audience), count(*)
+               from library.series join library.works using (series_id) where works.active group by series.series_id
+               union all
+               select 'subject', subjects.name, null, '', '', array_agg(distinct works.audience), count(*)
+               from library.subjects join library.work_subjects using (subject_id) join library.works using (book_id)
+               where works.active group by subjects.subject_id
+               order by count_works desc, name"""
+        ).fetchall()
+
+
+def titles_beginning(
+    conn: psycopg.Connection, prefix: str, folded: str, limit: int, *, audiences: Sequence[str] | None = None
+) -> list[Name]:
+    """Titles that hold words as in the tsquery `prefix` in their title; those that begin as `folded` does first."""
+    with conn.cursor(row_factory=class_row(Name)) as cursor:
+        return cursor.execute(
+            f"""select 'title' as kind, title as name, book_id, authors_text as detail, folded,
+                    array[audience] as audiences, 1::bigint as count_works
+                from (
+                    select works.book_id, title, authors_text, folded, audience, rating from library.works
+                    where works.active and works.search @@ to_tsquery('simple', %(prefix)s) and {WITHIN}
+                    limit 400
+                ) as found
+                order by starts_with(folded, %(folded)s) desc, rating desc nulls last, length(title), book_id
+                limit %(limit)s""",
+            {"prefix": prefix, "folded": folded, "limit": limit, "audiences": _list(audiences)},
+        ).fetchall()
+
+
+def _list(audiences: Sequence[str] | None) -> list[str] | None:
+    return None if audiences is None else list(audiences)
