@@ -5,15 +5,19 @@ from uuid import UUID
 
 import typer
 
-from openshelf import contracts, readers
+from openshelf import contracts, passwords, readers
 from openshelf.cli import command_app, report
-from openshelf.database import accounts, events, migrate, pool
+from openshelf.database import accounts, audit, events, migrate, pool
 from openshelf.errors import UsageError
+from openshelf.privacy import choices
+from openshelf.privacy.commands import erase_reader, export_reader
 from openshelf.settings import get_settings
 
 migrate_app = command_app("Bring the database to this program's schema; safe to run at any time.")
 act_app = command_app("Record one act, as the storefront does.")
 reader_app = command_app("Readers and their roles.", group=True)
+reader_app.command("export")(export_reader)
+reader_app.command("erase")(erase_reader)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -73,27 +77,60 @@ def create_reader(
     username: str,
     name: Annotated[str, typer.Option(help="Name shown on the page.")] = "",
     role: Annotated[str, typer.Option(help="reader, staff or admin.")] = "reader",
+    email: Annotated[str | None, typer.Option(help="Where the library reaches them.")] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+    demo: Annotated[
+        bool, typer.Option(help="A demo reader: signs in without a password, on this machine only.")
+    ] = False,
     history: Annotated[bool, typer.Option(help="Whether the reader agreed that a history is kept.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Create a demo account (sign-in with a password comes with local accounts)."""
-    if role not in {"reader", "staff", "admin"}:
-        raise UsageError(f"role {role!r} is not one of reader, staff, admin")
+    """Create an account. The password is asked for, or read from stdin; it is never an argument."""
+    _known_role(role)
+    username = accounts.normal_username(username)
+    if not accounts.is_username(username):
+        raise UsageError(f"user name {username!r}: 3 to 40 letters, digits, dots, hyphens or underscores")
+    password = "" if demo else _new_password(username, from_stdin=password_stdin)
     with pool.connect() as conn:
         migrate.check(conn)
-        account = accounts.create_demo(conn, username, name or username, role=role, history_enabled=history)
-        key = readers.account_key(get_settings().reader_secret(), account.account_id)
-        accounts.set_pseudonym(conn, account.account_id, key)
+        if demo:
+            account = accounts.create_demo(conn, username, name or username, role=role, history_enabled=False)
+        else:
+            account = accounts.create_local(
+                conn, username, name or username, passwords.hashed(password), email=email, role=role
+            )
+        if account is None:
+            raise UsageError(f"user name {username!r} is taken; choose another")
+        if role != "reader":
+            audit.note(conn, audit.OPERATOR, f"create {role}", audit.actor_of(account.account_id))
         if history:
-            accounts.set_history(conn, account.account_id, True, readers.NOTICE_VERSION)
-    report({"account_id": account.account_id, "username": username, "role": role, "reader_key": key}, as_json=as_json)
+            choices.pseudonym(conn, get_settings(), account.account_id)
+            choices.keep_history(conn, account.account_id, choices.DEFAULT_DAYS)
+        account = accounts.by_id(conn, account.account_id) or account
+    answer = {"account_id": account.account_id, "username": username, "role": role, "reader_key": account.reader_key}
+    report(answer, as_json=as_json)
 
 
 @reader_app.command("role")
 def change_role(username: str, role: str) -> None:
-    """Give an account another role."""
-    if role not in {"reader", "staff", "admin"}:
-        raise UsageError(f"role {role!r} is not one of reader, staff, admin")
+    """Give an account another role; the audit log keeps that it was done."""
+    _known_role(role)
     with pool.connect() as conn:
-        if not accounts.set_role(conn, username, role):
+        if not accounts.set_role(conn, accounts.normal_username(username), role):
             raise UsageError(f"there is no account {username!r}")
+
+
+def _known_role(role: str) -> None:
+    if role not in accounts.ROLES:
+        raise UsageError(f"role {role!r} is not one of {', '.join(accounts.ROLES)}")
+
+
+def _new_password(username: str, *, from_stdin: bool) -> str:
+    if from_stdin:
+        password = typer.get_text_stream("stdin").readline().rstrip("\r\n")
+    else:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    weakness = passwords.weakness(password, username)
+    if weakness:
+        raise UsageError(str(weakness))
+    return password

@@ -82,8 +82,47 @@ class Settings(BaseSettings):
         None,
         description="Who gives it as Bearer token may read /metrics; unset: who is on this machine may.",
     )
+    api_public: bool = Field(
+        True, description="Let anyone read the catalogue by /api and /opds; false: who has a key or signs in."
+    )
+    api_origins: str | None = Field(
+        None, description="Sites whose pages may call /api, https://host[,https://host]; unset: none."
+    )
     demo_readers: bool = Field(
         True, description="Let visitors sign in as a demo reader; refused unless bound to loopback."
+    )
+    registration: bool = Field(
+        True, description="Let visitors make an account of their own; false: `openshelf reader create` alone does."
+    )
+    sign_in_idle_minutes: int = Field(
+        60, ge=1, description="Who is signed in is signed out after this many minutes without using a page."
+    )
+    shared_idle_minutes: int = Field(
+        15, ge=1, description="The same for who said, when signing in, that the computer is a shared one."
+    )
+    sign_in_days: int = Field(14, ge=1, le=400, description="A sign-in ends after this many days, used or not.")
+    downloads: Literal["all", "signed-in", "none"] = Field(
+        "all", description="Who may take a book's file away: everybody, whoever is signed in, or nobody."
+    )
+    privacy_contact: str | None = Field(
+        None, description="Whom readers ask about their data, as the notice names it; unset: the library's desk."
+    )
+    law_contact: str | None = Field(
+        None, description="The one person who answers warrants and requests of authorities; unset: the director."
+    )
+    retention_visit_minutes: int = Field(
+        60, ge=1, description="Acts of who keeps no history go this many minutes after the last one of the visit."
+    )
+    retention_event_days: int = Field(
+        90, ge=8, le=3_650, description="Raw events stay this many days; a history, for as long as its reader chose."
+    )
+    retention_dead_letter_days: int = Field(30, ge=1, description="Events that could not be read stay so many days.")
+    retention_search_days: int = Field(365, ge=1, description="Searches that found nothing, which are nobody's.")
+    retention_sign_in_days: int = Field(7, ge=0, description="A sign-in that has ended stays this many days.")
+    retention_audit_days: int = Field(365, ge=1, description="What staff did stays in the log for so many days.")
+    retention_certificate_days: int = Field(1_095, ge=1, description="Certificates of erasures stay so many days.")
+    retention_backup_days: int = Field(
+        90, ge=1, description="Backups are kept no longer; until then erased readers are known by a mark of theirs."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe log line written."
@@ -126,6 +165,14 @@ class Settings(BaseSettings):
             found = _ADDRESS.fullmatch(address.strip())
             if not found or not 1 <= int(found[1]) <= 65_535:
                 raise ValueError(f"{address.strip()!r} must be host:port; several are parted by commas")
+        return value
+
+    @field_validator("api_origins")
+    @classmethod
+    def _origins(cls, value: str | None) -> str | None:
+        for origin in value.split(",") if value else []:
+            if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", origin.strip()):
+                raise ValueError(f"{origin.strip()!r} must be https://host or http://host:port; commas part several")
         return value
 
     @field_validator("broker_ca_file")

@@ -16,7 +16,7 @@ from openshelf.contracts import utc_now
 from openshelf.database.learning import ServingStamp
 from openshelf.database.workers import Served
 from openshelf.errors import ModelError
-from streaming import measures, stopping
+from streaming import measures, process_memory, stopping
 from streaming.patience import PatientConnection
 
 CHECK_EVERY_S = 1.0
@@ -79,6 +79,7 @@ class RecommenderKeeper:
         self._load_again_at = time.monotonic() + (RETRY_EVERY_S if is_refused else RENEW_EVERY_S)
         self._serve(loaded, newest.catalogue_version)
         self._refuse(loaded.refused)
+        process_memory.give_back()
         return True
 
     def _serve(self, loaded: Serving, catalogue_version: int) -> None:

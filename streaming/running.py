@@ -22,6 +22,7 @@ from streaming import (
     cluster,
     heartbeat,
     log_source,
+    process_memory,
     recovery_store,
     relay,
     sessions_flow,
@@ -118,6 +119,7 @@ def _partitions(settings: Settings, share: topics.Share) -> list[int]:
 
 def _run_member(share: topics.Share, member: Member | None = None) -> None:
     settings = get_settings()
+    process_memory.keep_large_apart()
     keeper = RecommenderKeeper()
     process, count_processes = (member.process_id, len(member.addresses)) if member else (0, 1)
     beating = heartbeat.start("sessions", share, process, count_processes, keeper.served)

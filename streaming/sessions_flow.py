@@ -13,12 +13,12 @@ from bytewax.inputs import Source
 from bytewax.outputs import Sink
 
 from models.rewards import Rewards
-from streaming.acts import BadAct, Dropped, Forget, RawAct, TakenAct, take
+from streaming.acts import Forget, RawAct, TakenAct, take
 from streaming.batch_sink import Aside
 from streaming.erased_readers import ErasedReaders
 from streaming.session_logic import History, Moved, SessionLogic
 from streaming.session_state import Rules
-from streaming.works_on_file import EarlyAct, WorksOnFile
+from streaming.works_on_file import WorksOnFile
 
 # The recovery store hangs on these names.
 FLOW_ID = "sessions"

@@ -92,8 +92,29 @@ def tables_with(conn: psycopg.Connection, column: str) -> list[tuple[str, str]]:
 
 def remove_rows(conn: psycopg.Connection, schema: str, table: str, column: str, values: Sequence[object]) -> int:
     """Delete the rows whose column has one of the values; how many."""
-    statement = sql.SQL("delete from {} where {} = any(%s)").format(sql.Identifier(schema, table), sql.Identifier(column))
+    statement = sql.SQL("delete from {} where {} = any(%s)").format(
+        sql.Identifier(schema, table), sql.Identifier(column)
+    )
     return conn.execute(statement, [list(values)]).rowcount
+
+
+def vacuum_of(schema: str, table: str) -> sql.Composed:
+    return sql.SQL("vacuum {}").format(sql.Identifier(schema, table))
+
+
+def erased_keys(conn: psycopg.Connection, schema: str, table: str) -> list[str]:
+    """The reader_keys of erased readers in a table. The word to forget one, which is in the log, counts as none."""
+    statement = sql.SQL(
+        """select distinct reader_key from {} as rows
+           where exists (select from stream.erased where kind = 'reader')
+               and stream.is_erased(reader_key) and {}"""
+    ).format(
+        sql.Identifier(schema, table),
+        sql.SQL("not starts_with(encode(payload, 'escape'), {})").format(sql.Literal(_FORGET.decode()))
+        if (schema, table) == ("stream", "event_log")
+        else sql.SQL("true"),
+    )
+    return [key for (key,) in conn.execute(statement).fetchall()]
 
 
 def remove_from_stream(conn: psycopg.Connection, reader_keys: Sequence[str]) -> dict[str, int]:

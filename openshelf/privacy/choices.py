@@ -1,0 +1,63 @@
+"""What a reader decides about their own data. Whose account it is, the caller has checked."""
+
+import secrets
+from dataclasses import dataclass
+
+import psycopg
+
+from openshelf import readers
+from openshelf.database import accounts
+from openshelf.errors import NotAllowedError
+from openshelf.privacy import erasing
+from openshelf.settings import Settings
+
+DEFAULT_DAYS = 90
+MOST_DAYS = 3_650
+
+
+@dataclass(frozen=True)
+class History:
+    """`days`: None, until the reader deletes it. `asks_again`: the notice has changed since they agreed; it pauses."""
+
+    is_on: bool
+    days: int | None
+    asks_again: bool
+
+
+def history_of(account: accounts.Account) -> History:
+    return History(account.history_enabled, account.history_days, account.history_enabled and not account.keeps_history)
+
+
+def keep_history(conn: psycopg.Connection, account_id: int, days: int | None) -> None:
+    """Turn the history on, or change how long it is kept, and note on which notice it was agreed to.
+
+    Raises:
+        NotAllowedError: the account is gone or a child's, or the days are not from 1 to 3,650.
+    """
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        raise NotAllowedError(f"a history is kept for 1 to {MOST_DAYS} days, or until it is deleted")
+    accounts.set_history(conn, account_id, True, readers.NOTICE_VERSION)
+    conn.execute("update reading.accounts set history_days = %s where account_id = %s", [days, account_id])
+
+
+def stop_history(conn: psycopg.Connection, account_id: int) -> list[int]:
+    """Turn the history off and ask that what there is of it be removed; the requests, for `erasing.finish`."""
+    accounts.set_history(conn, account_id, False, readers.NOTICE_VERSION)
+    return erasing.clear_history(conn, account_id)
+
+
+def be_personal(conn: psycopg.Connection, account_id: int, personal: bool) -> None:
+    """False: popular and new books for everyone alike, and no act of this account is stored."""
+    conn.execute("update reading.accounts set personal = %s where account_id = %s", [personal, account_id])
+
+
+def pseudonym(conn: psycopg.Connection, settings: Settings, account_id: int) -> str:
+    """The reader_key of an account; a new one, which nobody can foretell, if it has none or had its history cleared."""
+    new = readers.account_key(settings.reader_secret(), account_id, secrets.token_bytes(16))
+    row = conn.execute(
+        """insert into reading.pseudonyms as known (account_id, reader_key) values (%s, %s)
+           on conflict (account_id) do update set reader_key = known.reader_key returning reader_key""",
+        [account_id, new],
+    ).fetchone()
+    assert row
+    return row[0]
