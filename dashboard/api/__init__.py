@@ -1,1 +1,1 @@
-"""The storefront over HTTP: for programs and e-reader apps."""
+"""The storefront over HTTP: for programs (JSON under /api) and for e-reader apps (OPDS under /opds)."""
