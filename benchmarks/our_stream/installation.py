@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -66,16 +66,22 @@ def _fill(conn: psycopg.Connection, count_works: int, seed: int = 0) -> None:
             "insert into library.text_embeddings (book_id, model, text_hash, embedding) values (%s, %s, '', %s)",
             [(n + 1, MODEL_NAME, HalfVector(vector)) for n, vector in enumerate(vectors)],
         )
+    promote_untrained(conn, range(1, count_works + 1), seed)
+    conn.commit()
+
+
+def promote_untrained(conn: psycopg.Connection, book_ids: Sequence[int], seed: int = 0) -> None:
+    """Make an untrained policy over these works (ascending) the champion."""
     torch.manual_seed(seed)
     config = PolicyConfig()
     adapter = torch.nn.init.orthogonal_(torch.empty(config.dim, 384))
     # A full memory: as many companions of each work as one is explained by.
-    shape = (count_works, MemoryConfig().companions)
+    shape = (len(book_ids), MemoryConfig().companions)
     together, after = (
-        Companions(torch.randint(count_works, shape, dtype=torch.int32), torch.rand(shape).half() / 10)
+        Companions(torch.randint(len(book_ids), shape, dtype=torch.int32), torch.rand(shape).half() / 10)
         for _ in range(2)
     )
-    policy = Policy(config, adapter, torch.arange(1, count_works + 1), Memory(together, after))
+    policy = Policy(config, adapter, torch.tensor(book_ids), Memory(together, after))
     now = datetime.now(UTC)
     version = registry.register(
         conn,
@@ -88,7 +94,6 @@ def _fill(conn: psycopg.Connection, count_works: int, seed: int = 0) -> None:
         now=now,
     )
     registry.promote(conn, version, "benchmark", now)
-    conn.commit()
 
 
 @contextmanager

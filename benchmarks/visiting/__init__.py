@@ -1,0 +1,1 @@
+"""Visitors of the storefront for benchmarks/storefront.py."""
