@@ -144,6 +144,11 @@ def ping(conn: psycopg.Connection) -> None:
     conn.execute("select 1")
 
 
+def limit_statements(conn: psycopg.Connection, seconds: int) -> None:
+    """Within the caller's transaction no statement runs longer; raises psycopg.errors.QueryCanceled at the next."""
+    conn.execute("select set_config('statement_timeout', %s, true)", [f"{seconds}s"])
+
+
 @cache
 def get_pool() -> ConnectionPool[psycopg.Connection]:
     """The pool of this process (storefront, dataflow); reconnects by itself when Postgres comes back."""
