@@ -1,20 +1,34 @@
-"""The text of an EPUB as chapters of harmless HTML. Reads the zip itself; nothing is unpacked to disk."""
+"""An EPUB as parts of harmless text, and its contents.
 
-import posixpath
+Reads the zip itself; nothing is unpacked to disk, nothing in it runs, and nothing outside it is fetched.
+"""
+
 import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from dashboard.safe import book_html, plain_paragraphs
+from dashboard.epub_tree import MAX_DEPTH, Node, Tree, linked, within
 
 MAX_PART_BYTES = 4_000_000
+MAX_TEXT_BYTES = 40_000_000  # of all parts together: no book is so long, but an attack on our memory is
 MAX_CHAPTERS = 500
+MAX_PICTURE_BYTES = 12_000_000
+MAX_CONTENTS = 1_000
 _CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 _OPF = "{http://www.idpf.org/2007/opf}"
+_NCX = "{http://www.daisy.org/z3986/2005/ncx/}"
 _XHTML = "{http://www.w3.org/1999/xhtml}"
+_EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _TEXT_TYPES = {"application/xhtml+xml", "text/html"}
+_PICTURE_TYPES = {"image/png", "image/jpeg", "image/gif", "image/webp"}
+# What reading an archive that is broken, cut off, encrypted or no archive at all raises.
+_BROKEN = (
+    OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError, NotImplementedError,
+    ElementTree.ParseError,
+)  # fmt: skip
 
 
 class UnreadableEpubError(Exception):
@@ -23,53 +37,112 @@ class UnreadableEpubError(Exception):
 
 @dataclass(frozen=True)
 class Chapter:
+    """One part of the text. `length`: characters in it, to say how far a reader is."""
+
     title: str
-    html: str  # cleaned by safe.book_html
+    name: str  # of the part in the archive
+    nodes: list[Node]
+    length: int
 
 
-def read(path: Path) -> list[Chapter]:
-    """Chapters in reading order; parts without text (covers, contents) are left out.
+@dataclass(frozen=True)
+class Heading:
+    """One line of the contents; `part` from 1, `anchor` of a place in it or empty, `level` from 0."""
+
+    title: str
+    part: int
+    anchor: str
+    level: int
+
+
+@dataclass(frozen=True)
+class Book:
+    chapters: list[Chapter]
+    contents: list[Heading]
+
+
+@dataclass(frozen=True)
+class _Package:
+    spine: list[str]  # names of the parts in reading order
+    navigation: str | None  # name of the contents of an EPUB 3 ...
+    ncx: str | None  # ... and of an EPUB 2
+    pictures: frozenset[str]
+
+
+def read(path: Path) -> Book:
+    """The parts in reading order and the contents; parts without text or pictures are left out.
 
     Raises:
-        UnreadableEpubError: not a zip, encrypted, without a spine, or a part that is far too large.
+        UnreadableEpubError: not a zip, encrypted, without a spine, a part that is far too large, or no text at all.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return [
+            package = _package(archive)
+            names = package.spine[:MAX_CHAPTERS]
+            if sum(archive.getinfo(name).file_size for name in names) > MAX_TEXT_BYTES:
+                raise UnreadableEpubError(f"{path.name} holds more than {MAX_TEXT_BYTES} bytes of text")
+            found = [
                 chapter
-                for number, name in enumerate(_spine(archive)[:MAX_CHAPTERS], start=1)
-                if (chapter := _chapter(_part(archive, name), number))
+                for number, name in enumerate(names, start=1)
+                if (chapter := _chapter(_part(archive, name), name, number, package.pictures))
             ]
-    except (OSError, zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError, ElementTree.ParseError) as error:
+            if not found:
+                raise UnreadableEpubError(f"{path.name} holds no text")
+            return _with_contents(found, _told_contents(archive, package))
+    except _BROKEN as error:
         raise UnreadableEpubError(f"{path.name} cannot be read as an EPUB: {error}") from error
 
 
-def _part(archive: zipfile.ZipFile, name: str) -> bytes:
-    if archive.getinfo(name).file_size > MAX_PART_BYTES:
-        raise UnreadableEpubError(f"part {name} is larger than {MAX_PART_BYTES} bytes")
+def picture(path: Path, name: str) -> bytes | None:
+    """A picture of the book by its name in the archive, as it is; None if its package names none such.
+
+    Raises:
+        UnreadableEpubError: as `read`, or the picture is far too large.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if name not in _package(archive).pictures:
+                return None
+            return _part(archive, name, MAX_PICTURE_BYTES)
+    except _BROKEN as error:
+        raise UnreadableEpubError(f"{path.name} cannot be read as an EPUB: {error}") from error
+
+
+def _part(archive: zipfile.ZipFile, name: str, most: int = MAX_PART_BYTES) -> bytes:
+    if archive.getinfo(name).file_size > most:
+        raise UnreadableEpubError(f"part {name} is larger than {most} bytes")
     with archive.open(name) as file:
-        content = file.read(MAX_PART_BYTES + 1)  # what a header says of a size need not be true
-    if len(content) > MAX_PART_BYTES:
-        raise UnreadableEpubError(f"part {name} is larger than {MAX_PART_BYTES} bytes")
+        content = file.read(most + 1)  # what a header says of a size need not be true
+    if len(content) > most:
+        raise UnreadableEpubError(f"part {name} is larger than {most} bytes")
     return content
 
 
-def _spine(archive: zipfile.ZipFile) -> list[str]:
-    """Names of the text parts in reading order, without the table of contents."""
+def _package(archive: zipfile.ZipFile) -> _Package:
     container = _parse(_part(archive, "META-INF/container.xml"))
     rootfile = container.find(f".//{_CONTAINER}rootfile")
     if rootfile is None:
         raise UnreadableEpubError("no root file is named")
     package_name = rootfile.attrib["full-path"]
     package = _parse(_part(archive, package_name))
-    parts = {
-        part.attrib["id"]: posixpath.normpath(
-            posixpath.join(posixpath.dirname(package_name), unquote(part.attrib["href"]))
-        )
-        for part in package.iter(f"{_OPF}item")
-        if part.attrib.get("media-type") in _TEXT_TYPES and "nav" not in part.attrib.get("properties", "").split()
-    }
-    return [parts[ref.attrib["idref"]] for ref in package.iter(f"{_OPF}itemref") if ref.attrib["idref"] in parts]
+    texts, pictures = {}, set()
+    navigation = ncx = None
+    for item in package.iter(f"{_OPF}item"):
+        name, media_type = within(package_name, item.attrib["href"])[0], item.attrib.get("media-type", "")
+        if media_type in _PICTURE_TYPES:
+            pictures.add(name)
+        elif "nav" in item.attrib.get("properties", "").split():
+            navigation = name
+        elif media_type in _TEXT_TYPES:
+            texts[item.attrib["id"]] = name
+        elif media_type == "application/x-dtbncx+xml":
+            ncx = name
+    spine = [
+        texts[ref.attrib["idref"]]
+        for ref in package.iter(f"{_OPF}itemref")
+        if ref.attrib["idref"] in texts and ref.attrib.get("linear") != "no"
+    ]
+    return _Package(spine, navigation, ncx, frozenset(pictures))
 
 
 def _parse(markup: bytes) -> ElementTree.Element:
@@ -79,14 +152,14 @@ def _parse(markup: bytes) -> ElementTree.Element:
     return ElementTree.fromstring(markup)  # noqa: S314
 
 
-def _chapter(markup: bytes, number: int) -> Chapter | None:
+def _chapter(markup: bytes, name: str, number: int, pictures: frozenset[str]) -> Chapter | None:
     text = markup.decode("utf-8", "replace")
     start, end = text.find("<body"), text.rfind("</body>")
     body = text[text.find(">", start) + 1 : end if end > start else None] if start >= 0 else text
-    cleaned = book_html(body)
-    if not plain_paragraphs(cleaned):
+    tree = Tree(body, name, pictures)
+    if not tree.length and not tree.has_picture:
         return None
-    return Chapter(_title(markup) or f"Part {number}", cleaned)
+    return Chapter(_title(markup) or str(number), name, tree.nodes, tree.length)
 
 
 def _title(markup: bytes) -> str:
@@ -97,7 +170,64 @@ def _title(markup: bytes) -> str:
         return ""
     for tag in ("h1", "h2", "h3", "title"):
         for found in document.iter(f"{_XHTML}{tag}"):
-            words = " ".join("".join(found.itertext()).split())
+            words = _words(found)
             if words:
-                return words[:120]
+                return words
     return ""
+
+
+def _words(element: ElementTree.Element | None) -> str:
+    return "" if element is None else " ".join("".join(element.itertext()).split())[:120]
+
+
+def _told_contents(archive: zipfile.ZipFile, package: _Package) -> list[tuple[str, str, str, int]]:
+    """(title, name of the part, anchor, level) as the book's own contents tell; empty if they cannot be read."""
+    try:
+        if package.navigation:
+            document = _parse(_part(archive, package.navigation))
+            for nav in document.iter(f"{_XHTML}nav"):
+                if nav.attrib.get(_EPUB_TYPE) == "toc" or nav.attrib.get("role") == "doc-toc":
+                    return list(_listed(nav, package.navigation, 0))
+        if package.ncx:
+            points = _parse(_part(archive, package.ncx)).find(f"{_NCX}navMap")
+            return [] if points is None else list(_points(points, package.ncx, 0))
+    except (KeyError, ElementTree.ParseError, UnreadableEpubError):
+        pass
+    return []
+
+
+def _listed(element: ElementTree.Element, base: str, level: int) -> Iterator[tuple[str, str, str, int]]:
+    for entry in element.iterfind(f"{_XHTML}ol/{_XHTML}li"):
+        link = entry.find(f"{_XHTML}a")
+        if link is not None and link.attrib.get("href"):
+            yield _words(link), *within(base, link.attrib["href"]), level
+        if level < MAX_DEPTH:
+            yield from _listed(entry, base, level + 1)
+
+
+def _points(element: ElementTree.Element, base: str, level: int) -> Iterator[tuple[str, str, str, int]]:
+    for point in element.iterfind(f"{_NCX}navPoint"):
+        content = point.find(f"{_NCX}content")
+        title = _words(point.find(f"{_NCX}navLabel"))
+        if content is not None and content.attrib.get("src"):
+            yield title, *within(base, content.attrib["src"]), level
+        if level < MAX_DEPTH:
+            yield from _points(point, base, level + 1)
+
+
+def _with_contents(chapters: list[Chapter], told: list[tuple[str, str, str, int]]) -> Book:
+    """The book with its contents: as it tells them itself, else the titles of its parts."""
+    part_of = {chapter.name: number for number, chapter in enumerate(chapters, start=1)}
+    contents = [
+        Heading(title, part_of[name], anchor, level)
+        for title, name, anchor, level in told[:MAX_CONTENTS]
+        if title and name in part_of
+    ]
+    titles: Mapping[int, str] = {
+        heading.part: heading.title for heading in reversed(contents) if heading.level == 0 or not heading.anchor
+    }
+    named = [
+        Chapter(titles.get(number, chapter.title), chapter.name, linked(chapter.nodes, part_of), chapter.length)
+        for number, chapter in enumerate(chapters, start=1)
+    ]
+    return Book(named, contents or [Heading(chapter.title, n, "", 0) for n, chapter in enumerate(named, start=1)])

@@ -1,63 +1,137 @@
 """The text itself."""
 
+from typing import Any
+
 import streamlit as st
 
-from dashboard import data, handlers, state
+from dashboard import files, handlers, places, state, texts
 from dashboard.components import furniture
+from dashboard.components.reading import reader
+from dashboard.language import _, number
+from dashboard.texts import Text
 from dashboard.words import address, language_tag
 from openshelf.contracts import Action, Surface
+from openshelf.database.shelves import Place
 
 
-def finish() -> None:
-    handlers.do_on_book(Action.FINISH, book_id, Surface.BROWSE)
+def reading_words() -> dict[str, Any]:
+    return {
+        "back": _("Back to the book"),
+        "tools": _("Reading"),
+        "contents": _("Contents"),
+        "looks": _("Text and colours"),
+        "size": _("Size of the text"),
+        "smaller": _("Smaller text"),
+        "larger": _("Larger text"),
+        "font": _("Letters"),
+        "fonts": {"serif": _("Serif"), "sans": _("Sans serif")},
+        "spacing": _("Lines"),
+        "spacings": {"close": _("Close"), "normal": _("Normal"), "wide": _("Wide")},
+        "theme": _("Colours"),
+        "themes": {"auto": _("As the device"), "light": _("Light"), "sepia": _("Sepia"), "dark": _("Dark")},
+        "remember": _("Remember in this browser where I am in books"),
+        "keys": _("The arrow keys left and right turn to the part before and the next."),
+        "listen": _("Listen"),
+        "stop": _("Stop"),
+        "progress": _("How far you are in the book"),
+        "percent": _("{percent} % read"),
+        "parts": _("Parts of the book"),
+        "previous": _("Back"),
+        "next": _("Next"),
+        "take_away": _("To take away:"),
+        "pdf": _("The pages of {title}"),
+        "pdf_not_shown": _("Nothing to see above? Your browser may show such files only by themselves."),
+        "pdf_open": _("Open it in a tab of its own"),
+    }
 
 
-asked = st.query_params.get("id", "")
-book_id = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 10 else 0
-record = data.record(book_id)
-chapters = data.chapters(book_id) if record else None
-if record is None or chapters is None:
-    furniture.notice("There is no text to open here", "This book has no file that can be read on this page.")
-    st.stop()
-
-wanted = st.query_params.get("chapter", "1")
-number = min(max(int(wanted) if wanted.isascii() and wanted.isdecimal() else 1, 1), len(chapters))
-if state.enters(f"text {book_id}"):
-    handlers.do_on_book(Action.READ, book_id, Surface.BROWSE)
-
-
-def place(chapter: int) -> str:
-    return address("read", id=book_id, chapter=chapter)
-
-
-furniture.pager(
-    "contents",
-    {
-        "variant": "os-reading-head",
-        "label": "Contents",
-        "home": {"label": "Back to the book", "href": address("book", id=book_id)},
-        "title": record.work.title,
-        "lang": language_tag(record.work.language),
-        "chapters": [{"label": c.title, "href": place(n)} for n, c in enumerate(chapters, start=1)],
-        "current": place(number),
-    },
-)
-lang = language_tag(record.work.language)
-is_read = state.marks(state.shown_visitor()).shelves.get(book_id) == "read"
-st.html(f'<article class="os-text" lang="{lang}">{chapters[number - 1].html}</article>')
-furniture.pager(
-    "chapters",
-    {
-        "variant": "os-reading-foot",
-        "label": "Chapters",
-        "place": f"{number} of {len(chapters)}",
-        "previous": place(number - 1) if number > 1 else None,
-        "next": place(number + 1) if number < len(chapters) else None,
-        "previous_label": "Back",
-        "next_label": "Next",
-        "finish": {"label": "You have read it" if is_read else "I have read it", "done": is_read}
-        if number == len(chapters)
+def reader_data(text: Text, shown: int, kept: Place | None, is_chosen: bool) -> dict[str, Any]:
+    """What the reading component draws: the part `shown`, or the PDF where there is no other text."""
+    work, visitor = text.work, state.shown_visitor()
+    is_read = state.marks(visitor).shelves.get(work.book_id) == "read"
+    last = text.book is None or shown == len(text.book.chapters)
+    data: dict[str, Any] = {
+        "key": work.book_id,
+        "title": work.title,
+        "lang": language_tag(work.language),
+        "home": {"href": address("book", id=work.book_id)},
+        "number": shown,
+        "place": "",
+        "previous": None,
+        "next": None,
+        "finish": {"label": _("You have read it") if is_read else _("I have read it"), "done": is_read}
+        if last
         else None,
-    },
-    on_finish=finish,
-)
+        "downloads": [
+            {"label": each.format, "href": each.address}
+            for each in files.downloads(visitor.account, work.book_id, text.formats)
+        ],
+        "remember": places.remembered_by(visitor),
+        "words": reading_words(),
+    }
+    if text.book is None:
+        return data | {"pdf": f"/texts/{work.book_id}.pdf", "remember": "nowhere"}
+    chapters = text.book.chapters
+    parts = [address("read", id=work.book_id, chapter=part) for part in range(1, len(chapters) + 1)]
+    lengths = [max(chapter.length, 1) for chapter in chapters]
+    return data | {
+        "nodes": chapters[shown - 1].nodes,
+        "part_title": chapters[shown - 1].title,
+        "pictures": files.picture_address(work.book_id, ""),
+        "parts": parts,
+        "contents": [
+            {"label": heading.title, "part": heading.part, "anchor": heading.anchor, "level": heading.level}
+            for heading in text.book.contents
+        ],
+        "place": _("Part {part} of {count}").format(part=number(shown), count=number(len(chapters))),
+        "previous": parts[shown - 2] if shown > 1 else None,
+        "next": parts[shown] if shown < len(chapters) else None,
+        "before": sum(lengths[: shown - 1]) / sum(lengths),
+        "weight": lengths[shown - 1] / sum(lengths),
+        "start": {"part": kept.part, "block": kept.block} if kept else None,
+        "chosen": is_chosen,
+    }
+
+
+@st.fragment
+def draw(text: Text, shown: int, kept: Place | None, is_chosen: bool) -> None:
+    book_id = text.work.book_id
+    reader(
+        "reader",
+        reader_data(text, shown, kept, is_chosen),
+        on_place=places.keep("reader", book_id, len(text.book.chapters) if text.book else 0),
+        on_finish=lambda: handlers.do_on_book(Action.FINISH, book_id, Surface.BROWSE),
+    )
+
+
+def read() -> None:
+    visitor = state.shown_visitor()
+    asked = st.query_params.get("id", "")
+    book_id = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 10 else 0
+    text = texts.find(book_id, visitor.audiences)
+    if text is None:
+        furniture.notice(
+            _("This book is not on our shelves"),
+            _("It may have been withdrawn. Search for it above, or browse what is there."),
+        )
+        return
+    if text.book is None and not text.has_pdf:
+        line = (
+            _("The file of this book is damaged. Please tell the library, so that it can be replaced.")
+            if text.is_damaged
+            else _("This book has no file that can be read on this page.")
+        )
+        furniture.notice(_("There is no text to open here"), line)
+        return
+    st.set_page_config(page_title=f"{text.work.title} · Openshelf")
+    if state.enters(f"text {book_id}"):
+        handlers.do_on_book(Action.READ, book_id, Surface.BROWSE)
+    kept = places.place_of(visitor, book_id)
+    wanted = st.query_params.get("chapter", "")
+    is_chosen = wanted.isascii() and wanted.isdecimal() and len(wanted) < 6
+    count = len(text.book.chapters) if text.book else 1
+    shown = min(max(int(wanted) if is_chosen else kept.part if kept else 1, 1), count)
+    draw(text, shown, kept, is_chosen)
+
+
+read()

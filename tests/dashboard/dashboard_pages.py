@@ -1,20 +1,38 @@
 """What a page drawn by AppTest holds, and files to put on its shelves."""
 
+import hmac
 import io
 import json
 import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 from streamlit.testing.v1 import AppTest
 
-CHAPTER = '<html xmlns="http://www.w3.org/1999/xhtml"><head><title>t</title></head><body>{}</body></html>'
+from dashboard import forms
+
+# Of the servers that tests start: so that a test can make the token of a form, which only pages are given.
+SECRET = "a secret of forty characters for the tests"
+CHAPTER = (
+    '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops"><head><title>t</title></head>'
+    "<body>{}</body></html>"
+)
 
 
-def epub_bytes(*bodies: str, package: str | None = None) -> bytes:
-    """An EPUB whose chapters have these bodies."""
+def epub_bytes(
+    *bodies: str,
+    package: str | None = None,
+    nav: str = "",
+    pictures: dict[str, bytes] | None = None,
+    media_type: str = "image/png",
+) -> bytes:
+    """An EPUB whose chapters have these bodies; `nav`: body of its contents; `pictures` by name beside the package."""
     parts = "".join(
         f'<item id="c{n}" href="text/c{n}.xhtml" media-type="application/xhtml+xml"/>' for n in range(len(bodies))
+    )
+    parts += "".join(
+        f'<item id="p{n}" href="{name}" media-type="{media_type}"/>' for n, name in enumerate(pictures or {})
     )
     spine = "".join(f'<itemref idref="c{n}"/>' for n in range(len(bodies)))
     packed = io.BytesIO()
@@ -34,6 +52,10 @@ def epub_bytes(*bodies: str, package: str | None = None) -> bytes:
         )
         for number, body in enumerate(bodies):
             archive.writestr(f"OEBPS/text/c{number}.xhtml", CHAPTER.format(body))
+        if nav:
+            archive.writestr("OEBPS/nav.xhtml", CHAPTER.format(nav))
+        for name, content in (pictures or {}).items():
+            archive.writestr(f"OEBPS/{name}", content)
     return packed.getvalue()
 
 
@@ -59,3 +81,12 @@ def _nodes(node: Any) -> Iterator[Any]:
     for child in getattr(node, "children", {}).values():
         yield child
         yield from _nodes(child)
+
+
+def send_form(browser: httpx.Client, path: str, /, **fields: str) -> httpx.Response:
+    """Send a form as a page of ours does: with the browser's cookie, its token, and from the same site."""
+    if forms.COOKIE not in browser.cookies:
+        browser.get("/", headers={"Accept": "text/html"})
+    token = hmac.digest(SECRET.encode(), f"form {browser.cookies[forms.COOKIE]}".encode(), "sha256").hex()
+    headers = {"Sec-Fetch-Site": "same-origin", "Accept": "application/json"}
+    return browser.post(path, data={forms.TOKEN: token, **fields}, headers=headers)

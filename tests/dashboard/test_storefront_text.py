@@ -1,18 +1,14 @@
 """Text we did not write, and words we make of data."""
 
-import io
-import zipfile
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from dashboard_pages import epub_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import epub_text, words
-from dashboard.safe import book_html, plain_paragraphs, safe_md
+from dashboard import language, words
+from dashboard.safe import plain_paragraphs, safe_md
 from dashboard.sessions import Sessions, new_visit, parse_visit
 from openshelf.contracts import Action, Place, Source
 
@@ -52,64 +48,12 @@ def test_descriptions_become_plain_paragraphs() -> None:
     assert plain_paragraphs("A\u202eB\n\nC") == ["AB", "C"]
 
 
-def test_the_text_of_a_book_keeps_no_way_out() -> None:
-    cleaned = book_html(
-        '<h1 onclick="x()">T</h1><p style="x">a<img src="http://e/x"><a href="http://e">b</a></p><script>c</script>'
-        '<iframe src="x"></iframe><form action="/x"><input></form>'
-    )
-
-    assert cleaned == "<h1>T</h1><p>ab</p>"
-
-
-def write(folder: Path, content: bytes) -> Path:
-    path = folder / "book.epub"
-    path.write_bytes(content)
-    return path
-
-
-def test_chapters_come_in_reading_order_without_the_contents(tmp_path: Path) -> None:
-    path = write(tmp_path, epub_bytes("<h1>One</h1><p>a</p>", "<p></p>", "<h2>Three</h2><p>c</p>", "<p>no title</p>"))
-
-    chapters = epub_text.read(path)
-
-    assert [chapter.title for chapter in chapters] == ["One", "Three", "t"]
-    assert chapters[0].html.strip() == "<h1>One</h1><p>a</p>"
-
-
-@pytest.mark.parametrize("content", [b"", b"no zip", epub_bytes("<p>x</p>")[:200]])
-def test_what_is_no_epub_is_refused(content: bytes, tmp_path: Path) -> None:
-    with pytest.raises(epub_text.UnreadableEpubError):
-        epub_text.read(write(tmp_path, content))
-
-
-def test_entities_and_oversized_parts_are_refused(tmp_path: Path) -> None:
-    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]><package xmlns="http://www.idpf.org/2007/opf">&a;</package>'
-    with pytest.raises(epub_text.UnreadableEpubError, match="entities"):
-        epub_text.read(write(tmp_path, epub_bytes("<p>x</p>", package=bomb)))
-
-    with pytest.raises(epub_text.UnreadableEpubError, match="larger"):
-        epub_text.read(write(tmp_path, epub_bytes("<p>" + "x" * (epub_text.MAX_PART_BYTES + 1) + "</p>")))
-
-
-def test_a_part_outside_the_archive_is_refused(tmp_path: Path) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(
-            "META-INF/container.xml",
-            '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
-            '<rootfile full-path="../../etc/passwd"/></rootfiles></container>',
-        )
-
-    with pytest.raises(epub_text.UnreadableEpubError):
-        epub_text.read(write(tmp_path, packed.getvalue()))
-
-
 def place(reason: str, book_id: int | None = None) -> Place:
     return Place(book_id=1, position=0, propensity=0.5, source=Source.POLICY, reason=reason, reason_book_id=book_id)
 
 
 def test_reasons_name_the_readers_own_book() -> None:
-    assert words.reason(place("because_like", 7), {7: "Dune"}) == {"text": "Because you liked", "title": "Dune"}
+    assert words.reason(place("because_like", 7), {7: "Dune"}) == {"text": "Because you liked {title}", "title": "Dune"}
     assert words.reason(place("because_like", 8), {7: "Dune"}) == {"text": "Close to your taste"}
     assert words.reason(place("popular"), {}) == {"text": "Popular in the library"}
     assert words.reason(place("a reason of later"), {}) is None
@@ -129,7 +73,7 @@ def test_addresses_leave_out_what_is_empty() -> None:
 def test_languages_and_years_as_people_say_them() -> None:
     assert words.language_tag("vie") == "vi"
     assert words.language_tag("no language at all") == ""
-    assert words.language_name("vie") == "Vietnamese"
+    assert language.language_name("vie") == "Vietnamese"
     assert words.year_name(-375) == "375 BC"
 
 
