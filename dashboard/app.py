@@ -1,15 +1,17 @@
 """The page around every page: who is here, the bar on top, and the page asked for."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from dashboard import handlers, resources, state
+from dashboard import handlers, providers, resources, state
 from dashboard.components import furniture
 from openshelf.database import pool
 
 HERE = Path(__file__).parent
+LOOK_EVERY_S = 15
 
 
 def _pages(is_staff: bool) -> list[StreamlitPage]:
@@ -22,7 +24,14 @@ def _pages(is_staff: bool) -> list[StreamlitPage]:
         st.Page(HERE / "app_pages/read.py", title="Reading · Openshelf", url_path="read"),
         st.Page(HERE / "app_pages/directory.py", title="Subjects and authors · Openshelf", url_path="directory"),
         st.Page(HERE / "app_pages/find.py", title="Search · Openshelf", url_path="find"),
+        st.Page(HERE / "app_pages/shelf.py", title="A shelf · Openshelf", url_path="shelf"),
+        st.Page(HERE / "app_pages/ask.py", title="Ask for a book · Openshelf", url_path="ask"),
+        # Everybody has the address; the data layer knows who may see what stands there.
+        st.Page(HERE / "app_pages/staff/requests.py", title="What readers ask for · Openshelf", url_path="requests"),
         st.Page(HERE / "app_pages/sign_in.py", title="Sign in · Openshelf", url_path="sign_in"),
+        st.Page(HERE / "app_pages/register.py", title="Make an account · Openshelf", url_path="register"),
+        st.Page(HERE / "app_pages/account.py", title="Your account · Openshelf", url_path="account"),
+        st.Page(HERE / "app_pages/welcome.py", title="Welcome · Openshelf", url_path="welcome"),
     ]
     if is_staff:
         pages.append(st.Page(HERE / "app_pages/staff/quality.py", title="Is it good? · Openshelf", url_path="quality"))
@@ -46,6 +55,14 @@ def _come_back() -> None:
     st.rerun()
 
 
+@st.fragment(run_every=LOOK_EVERY_S)
+def _watch() -> None:
+    """Who walked away from a signed-in page is signed out on the screen, too."""
+    with suppress(*state.OFFLINE):
+        if state.is_signed_out_meanwhile():
+            st.rerun()
+
+
 def main() -> None:
     st.set_page_config(page_title="Openshelf", layout="wide", initial_sidebar_state="collapsed")
     try:
@@ -59,7 +76,7 @@ def main() -> None:
     page = st.navigation(pages, position="hidden")
     rooms = [("For you", "/"), ("Browse", "/browse"), ("Ask the librarian", "/librarian"), ("My books", "/mine")]
     if is_staff:
-        rooms.append(("Is it good?", "/quality"))
+        rooms += [("Is it good?", "/quality"), ("Requests", "/requests")]
     if page.url_path not in ("book", "read", "find"):
         state.leave()
     query = st.query_params.get("q", "") if page.url_path == "find" else ""
@@ -67,6 +84,10 @@ def main() -> None:
     if visitor is None:
         _restarting()
         return
+    if account:
+        _watch()
+    elif page.url_path != "sign_in" and providers.person():
+        st.switch_page("app_pages/sign_in.py")  # who comes back from the library's provider lands on the first page
     try:
         page.run()
     except state.OFFLINE:

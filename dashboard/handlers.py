@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import resources, state
 from dashboard.acts import Deed, Reader, record
+from dashboard.language import _
 from openshelf.contracts import Action, Surface, utc_now
 from openshelf.database import accounts
 
@@ -45,6 +46,8 @@ def do_on_book(action: Action, book_id: int, surface: Surface, value: float | No
 def begin() -> state.Visitor:
     """The visitor of a run of the whole script; a session that begins is a visit and gets its first slate."""
     visitor = state.current_visitor()
+    if state.part_from_other(visitor) and visitor.account is None:
+        st.toast(_("You were signed out, because this page was not used for a while."))
     if visitor.begins:
         do(Deed(Action.VISIT, Surface.FOR_YOU))
     return visitor

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard import language
+from dashboard import forms, language
 from dashboard.sessions import new_visit, parse_visit
 from dashboard.state import VISIT_COOKIE
 
@@ -59,18 +59,22 @@ class SecurityHeaders:
             kept = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
             scope = {**scope, "headers": kept}
         asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("lang", [""])[0] if is_page else ""
-        answer = _Answer(self.head if is_page else None, headers, send, language.known(asked))
+        flags = "HttpOnly; SameSite=Lax" + ("; Secure" if scope["scheme"] == "https" else "")
+        answer = _Answer(self.head if is_page else None, headers, send, language.known(asked), flags)
         await self.app(scope, receive, answer.send)
 
 
 class _Answer:
     """One answer on its way out."""
 
-    def __init__(self, head: bytes | None, request: Headers, send: Send, asked_language: str | None) -> None:
+    def __init__(
+        self, head: bytes | None, request: Headers, send: Send, asked_language: str | None, cookie_flags: str
+    ) -> None:
         self._head = head
         self._request = request
         self._send = send
         self._asked_language = asked_language
+        self._flags = cookie_flags
         self._start: Message | None = None
         self._body = b""
 
@@ -79,7 +83,8 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             for name, value in _FIXED.items():
                 headers.setdefault(name, value)
-            headers["Content-Security-Policy"] = content_security_policy(self._request.get("host", ""))
+            # A file that says what its browser may do knows better: nothing at all, or be framed by our reading page.
+            headers.setdefault("Content-Security-Policy", content_security_policy(self._request.get("host", "")))
             if self._head is not None and headers.get("content-type", "").startswith("text/html"):
                 self._start = message
                 return
@@ -108,9 +113,11 @@ class _Answer:
         headers["Cache-Control"] = "no-store"
         if parse_visit(_cookie(self._request, VISIT_COOKIE)) is None:
             # No expiry: the visit ends with the browser. Nothing of a person is in it.
-            headers.append("set-cookie", f"{VISIT_COOKIE}={new_visit()}; Path=/; HttpOnly; SameSite=Lax")
+            headers.append("set-cookie", f"{VISIT_COOKIE}={new_visit()}; Path=/; {self._flags}")
+        if not _cookie(self._request, forms.COOKIE):
+            headers.append("set-cookie", f"{forms.COOKIE}={forms.new_cookie()}; Path=/; {self._flags}")
         if self._asked_language:
-            cookie = f"{language.COOKIE}={spoken}; Path=/; Max-Age={_YEAR_S}; HttpOnly; SameSite=Lax"
+            cookie = f"{language.COOKIE}={spoken}; Path=/; Max-Age={_YEAR_S}; {self._flags}"
             headers.append("set-cookie", cookie)
         await self._send(self._start)
         await self._send({"type": "http.response.body", "body": body})

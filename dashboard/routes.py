@@ -1,28 +1,22 @@
-"""What the storefront answers beside its pages: health, metrics, covers, styles and fonts, signing in and out."""
+"""What the storefront answers beside its pages: health, metrics, covers, styles and fonts."""
 
-import secrets
-from datetime import timedelta
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import structlog
-from anyio.to_thread import run_sync
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from dashboard import covers, metrics
-from dashboard.state import ACCOUNT_COOKIE, OFFLINE, VISIT_COOKIE, token_hash
-from openshelf.contracts import utc_now
-from openshelf.database import accounts, catalogue, pool
+from dashboard import asking, auth, covers, files, metrics, suggest
+from dashboard.api import program_routes
+from dashboard.state import ACCOUNT_COOKIE, OFFLINE, token_hash
+from openshelf.database import audiences, catalogue, pool, sign_ins
 from openshelf.settings import get_settings
 
 STATIC = Path(__file__).parent / "static"
-SIGNED_IN_FOR = timedelta(days=14)
-_MAX_FORM_BYTES = 4_096
 _YEAR = "public, max-age=31536000, immutable"
 _AWAY = "The library is restarting. Please try again in a moment.\n"
 
@@ -91,7 +85,10 @@ def cover(request: Request) -> Response:
         return PlainTextResponse("no such cover\n", status_code=404)
     try:
         with pool.get_pool().connection() as conn:
-            file = catalogue.cover_file(conn, book_id)
+            token = request.cookies.get(ACCOUNT_COOKIE)
+            account = sign_ins.account_of(conn, token_hash(token)) if token else None
+            within = audiences.allowed(account.audience_limit) if account else None
+            file = catalogue.cover_file(conn, book_id, audiences=within)
     except OFFLINE:
         return PlainTextResponse(_AWAY, status_code=503, headers={"Retry-After": "2"})
     original = file.resolve() if file else None
@@ -104,79 +101,16 @@ def cover(request: Request) -> Response:
     return FileResponse(small, media_type="image/jpeg", headers={"Cache-Control": cached})
 
 
-async def sign_in_demo(request: Request) -> Response:
-    """Sign in as a demo reader: only on this machine, only from our own page."""
-    settings = get_settings()
-    if not (settings.demo_readers and settings.is_loopback):
-        return PlainTextResponse("demo readers are off here\n", status_code=403)
-    if not is_same_origin(request):
-        return PlainTextResponse("this form was sent from another site\n", status_code=403)
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _MAX_FORM_BYTES:
-            return PlainTextResponse("form too large\n", status_code=413)
-    username = parse_qs(body.decode("utf-8", "replace")).get("username", [""])[0]
-    try:
-        token = await run_sync(_begin_sign_in, username, request.cookies.get(ACCOUNT_COOKIE))
-    except OFFLINE:
-        return PlainTextResponse(_AWAY, status_code=503, headers={"Retry-After": "2"})
-    if token is None:
-        return PlainTextResponse("there is no such demo reader\n", status_code=404)
-    answer = RedirectResponse("/", status_code=303)
-    answer.set_cookie(
-        ACCOUNT_COOKIE, token, max_age=int(SIGNED_IN_FOR.total_seconds()), httponly=True, samesite="lax",
-        secure=request.url.scheme == "https",
-    )  # fmt: skip
-    answer.delete_cookie(VISIT_COOKIE)
-    return answer
-
-
-def _begin_sign_in(username: str, old_token: str | None) -> str | None:
-    """The new secret of the cookie; None if this is no demo account. An older sign-in of the browser ends."""
-    token = secrets.token_urlsafe(32)
-    with pool.get_pool().connection() as conn:
-        account = accounts.by_username(conn, username) if "\x00" not in username else None
-        if account is None or account.kind != "demo":
-            return None
-        if old_token:
-            accounts.sign_out(conn, token_hash(old_token))
-        accounts.sign_in(conn, account.account_id, token_hash(token), utc_now() + SIGNED_IN_FOR)
-    return token
-
-
-def sign_out(request: Request) -> Response:
-    if not is_same_origin(request):
-        return PlainTextResponse("this form was sent from another site\n", status_code=403)
-    token = request.cookies.get(ACCOUNT_COOKIE)
-    try:
-        if token:
-            with pool.get_pool().connection() as conn:
-                accounts.sign_out(conn, token_hash(token))
-    except OFFLINE:
-        return PlainTextResponse(_AWAY, status_code=503, headers={"Retry-After": "2"})
-    answer = RedirectResponse("/", status_code=303)
-    answer.delete_cookie(ACCOUNT_COOKIE, httponly=True, samesite="lax")
-    answer.delete_cookie(VISIT_COOKIE)  # who comes next at this browser begins anew
-    return answer
-
-
-def is_same_origin(request: Request) -> bool:
-    """Whether a form comes from our own page: by what the browser says of the site, else by its origin."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    origin = request.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc == request.headers.get("host")
-
-
 def routes() -> list[BaseRoute]:
     return [
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", prometheus),
         Route("/covers/{book_id:int}.jpg", cover),
-        Route("/auth/demo", sign_in_demo, methods=["POST"]),
-        Route("/auth/sign-out", sign_out, methods=["POST"]),
+        *files.routes(),
+        *auth.routes(),
+        *suggest.routes(),
+        *asking.routes(),
+        Mount("/api", program_routes.application()),
         Mount("/assets", _Assets(directory=STATIC)),
     ]

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import TypeVar
 from uuid import UUID
 
 import psycopg
@@ -10,7 +11,7 @@ import streamlit as st
 from dashboard import resources, sessions
 from openshelf import readers
 from openshelf.contracts import Action, Interaction, Slate, Surface, utc_now
-from openshelf.database import accounts, opinions
+from openshelf.database import accounts, audiences, opinions, sign_ins
 from openshelf.database.accounts import Account
 from openshelf.errors import DatabaseError
 from openshelf.settings import get_settings
@@ -25,6 +26,7 @@ _SHELF_OF = {Action.WANT: "want", Action.READ: "reading", Action.FINISH: "read"}
 # Keys of st.session_state, prefixed by who keeps them.
 _VISIT = "state.visit"
 _VISITOR = "state.visitor"
+_WHO = "state.who"
 _MARKS = "acts.marks"
 _OWNER = "acts.owner"
 _LAST_ACT = "acts.last"
@@ -47,6 +49,11 @@ class Visitor:
     def account_id(self) -> int | None:
         return self.account.account_id if self.account else None
 
+    @property
+    def audiences(self) -> list[str] | None:
+        """What the account may see; None: everything. Every read of the catalogue is given it."""
+        return audiences.allowed(self.account.audience_limit) if self.account else None
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -59,7 +66,7 @@ class Origin:
 
 @dataclass
 class Marks:
-    """What this reader has said of books, so that a page answers before the stream has."""
+    """What this reader has said of books, the latest first, so that a page answers before the stream has."""
 
     opinions: dict[int, str] = field(default_factory=dict)  # 'like' or 'dislike'
     shelves: dict[int, str] = field(default_factory=dict)
@@ -75,12 +82,12 @@ class Marks:
     def follow(self, action: Action, book_id: int, value: float | None) -> None:
         """Let one act about a book leave its mark."""
         if action in (Action.LIKE, Action.DISLIKE):
-            self.opinions[book_id] = action.value
+            self.opinions = _first(self.opinions, book_id, action.value)
         elif action in _SHELF_OF:
             if not (action is Action.READ and self.shelves.get(book_id) == "read"):
-                self.shelves[book_id] = _SHELF_OF[action]
+                self.shelves = _first(self.shelves, book_id, _SHELF_OF[action])
         elif action is Action.RATE:
-            self.stars[book_id] = value or 0
+            self.stars = _first(self.stars, book_id, value or 0)
         elif action is Action.SKIP:
             self.skipped.add(book_id)
         elif action is Action.HIDE:
@@ -88,6 +95,14 @@ class Marks:
         elif action is Action.UNHIDE:
             self.hidden.discard(book_id)
             self.skipped.discard(book_id)
+
+
+_Said = TypeVar("_Said")
+
+
+def _first(said: dict[int, _Said], book_id: int, value: _Said) -> dict[int, _Said]:
+    """The latest stands first, as it is stored."""
+    return {book_id: value} | {other: old for other, old in said.items() if other != book_id}
 
 
 def token_hash(token: str) -> bytes:
@@ -105,7 +120,26 @@ def current_account() -> Account | None:
     if not token:
         return None
     with resources.connection() as conn:
-        return accounts.signed_in(conn, token_hash(token))
+        return sign_ins.account_of(conn, token_hash(token))
+
+
+def is_signed_out_meanwhile() -> bool:
+    """Whether the sign-in of this tab has ended since it was drawn: idle for too long, or ended on another device."""
+    token = cookie(ACCOUNT_COOKIE)
+    if not token:
+        return False
+    with resources.connection() as conn:
+        return not sign_ins.is_valid(conn, token_hash(token))
+
+
+def part_from_other(visitor: Visitor) -> bool:
+    """Nothing that this tab kept for one account is there for another, or for nobody; whether there was another."""
+    other = _WHO in st.session_state and st.session_state[_WHO] != visitor.account_id
+    if other:
+        st.session_state.clear()
+        st.session_state[_VISITOR] = visitor
+    st.session_state[_WHO] = visitor.account_id
+    return other
 
 
 def current_visitor() -> Visitor:
@@ -150,7 +184,7 @@ def _stored_marks(visitor: Visitor) -> Marks:
     with resources.connection() as conn:
         said = opinions.opinions(conn, visitor.reader_key)
         if visitor.account_id is None:
-            return Marks(opinions=said)
+            return Marks(opinions=said, shelves=opinions.begun(conn, visitor.reader_key))
         return Marks(
             opinions=said,
             shelves=accounts.shelves(conn, visitor.account_id),

@@ -7,7 +7,7 @@ import typer
 
 from models.cli_options import AtOption, JsonFlag, progress, time_of
 from openshelf.cli import command_app, report
-from openshelf.database import learning, migrate, pool, stream
+from openshelf.database import audit, learning, migrate, pool, stream
 from openshelf.errors import UsageError
 
 models_app = command_app("List, show, promote, roll back and reproduce models; what served when.", group=True)
@@ -79,6 +79,7 @@ def promote_model(version: str, at: AtOption = None, as_json: JsonFlag = False) 
     with pool.connect() as conn:
         migrate.check(conn)
         registry.promote(conn, version, "promoted by hand", time_of(at))
+        audit.note(conn, audit.OPERATOR, "promote model", version)
     report({"champion": version}, as_json=as_json)
 
 
@@ -90,6 +91,7 @@ def rollback_model(kind: KindArgument = "policy", at: AtOption = None, as_json: 
     with pool.connect() as conn:
         migrate.check(conn)
         version = registry.rollback(conn, kind, time_of(at))
+        audit.note(conn, audit.OPERATOR, "roll back to model", version)
     report({"champion": version}, as_json=as_json)
 
 

@@ -12,7 +12,7 @@ import typer
 from models.cli_options import JsonFlag, time_of
 from models.experiments import CHAMPION
 from openshelf.cli import command_app, report
-from openshelf.database import experiments, migrate, pins, pool
+from openshelf.database import audit, experiments, migrate, pins, pool
 from openshelf.database.experiments import ArmRow, ExperimentRow
 from openshelf.errors import UsageError
 
@@ -50,6 +50,7 @@ def start_experiment(
                 if running
                 else f"an experiment was named {name!r} before; take another name"
             )
+        audit.note(conn, audit.OPERATOR, "start experiment", name)
     report({"experiment": name, "arms": {each.arm: each.version for each in arms}}, as_json=as_json)
 
 
@@ -63,6 +64,8 @@ def stop_experiment(
     with pool.connect() as conn:
         migrate.check(conn)
         stopped = experiments.stop(conn, name, reason)
+        if stopped is not None:
+            audit.note(conn, audit.OPERATOR, "stop experiment", stopped)
     if stopped is None:
         raise UsageError("no experiment is running" if name is None else f"no experiment {name!r} is running")
     report({"stopped": stopped, "reason": reason}, as_json=as_json)
@@ -165,6 +168,8 @@ def add_pin(
             pin_id = pins.add(conn, book_id, position, starts_at, ends_at, note)
         except psycopg.errors.CheckViolation as error:
             raise UsageError("--until must be later than the start") from error
+        if pin_id is not None:
+            audit.note(conn, audit.OPERATOR, "pin", f"work {book_id} at place {position}")
     if pin_id is None:
         raise UsageError(f"there is no work {book_id}; `openshelf search` finds works and their ids")
     report({"pin_id": pin_id, "book_id": book_id, "position": position}, as_json=as_json)
@@ -177,6 +182,7 @@ def remove_pin(pin_id: int, as_json: JsonFlag = False) -> None:
         migrate.check(conn)
         if not pins.remove(conn, pin_id):
             raise UsageError(f"there is no pin {pin_id}; `openshelf pins list` shows all")
+        audit.note(conn, audit.OPERATOR, "remove pin", str(pin_id))
     report({"removed": pin_id}, as_json=as_json)
 
 

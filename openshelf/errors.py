@@ -8,9 +8,13 @@
     +-- BrokerError           the Kafka-protocol broker is away or refuses
     +-- IngestError           foreign data cannot be read; nothing was written
     +-- ModelError            a model artefact cannot be trusted; the old one stays
+    +-- NotAllowedError       this account may not do that
+    +-- TooOftenError         tried too often; it may be tried again at `until`
 
 A message is one line: what is wrong, then what to do.
 """
+
+from datetime import datetime
 
 
 class OpenshelfError(Exception):
@@ -43,3 +47,13 @@ class IngestError(OpenshelfError):
 
 class ModelError(OpenshelfError):
     pass
+
+
+class NotAllowedError(OpenshelfError):
+    pass
+
+
+class TooOftenError(OpenshelfError):
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"tried too often; try again after {until:%H:%M:%S} UTC")
+        self.until = until

@@ -89,7 +89,7 @@ def create_reader(
     _known_role(role)
     username = accounts.normal_username(username)
     if not accounts.is_username(username):
-        raise UsageError(f"user name {username!r}: 3 to 40 letters, digits, dots, hyphens or underscores")
+        raise UsageError(f"user name {username!r}: 2 to 40 letters, digits, dots, hyphens or underscores")
     password = "" if demo else _new_password(username, from_stdin=password_stdin)
     with pool.connect() as conn:
         migrate.check(conn)

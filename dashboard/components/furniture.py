@@ -1,17 +1,17 @@
 """Everything around the shelves: the bar on top, a book's page, filters, pagers, the choice of readers."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import streamlit as st
 
-from dashboard import handlers
+from dashboard import forms, handlers, language
 from dashboard.components.registration import renderer
+from dashboard.language import _
 from openshelf.contracts import Surface
 from openshelf.database.accounts import Account
 
 LIBRARY = "Openshelf"
-_ROLES = {"reader": "Reader", "staff": "Library staff", "admin": "Administrator"}
 
 
 def initial_of(name: str) -> str:
@@ -19,9 +19,16 @@ def initial_of(name: str) -> str:
 
 
 def account_line(account: Account) -> str:
-    if account.role != "reader":
-        return _ROLES.get(account.role, account.role)
-    return "Keeps a reading history" if account.history_enabled else "Keeps no history"
+    """What an account is, in a few words."""
+    if account.audience_limit == "children":
+        return _("Children's books")
+    if account.audience_limit:
+        return _("Children's and young adults' books")
+    if account.role == "admin":
+        return _("Administrator")
+    if account.role == "staff":
+        return _("Library staff")
+    return _("Keeps a reading history") if account.history_enabled else _("Keeps no history")
 
 
 def topbar(account: Account | None, links: Sequence[tuple[str, str]], current: str, query: str) -> None:
@@ -32,6 +39,12 @@ def topbar(account: Account | None, links: Sequence[tuple[str, str]], current: s
             "name": account.display_name,
             "initial": initial_of(account.display_name),
             "line": account_line(account),
+            "token": forms.page_token(),
+            "links": [
+                {"label": _("My books"), "href": "/mine"},
+                {"label": _("Your account"), "href": "/account"},
+            ],
+            "words": {"menu": _("Account of {name}").format(name=account.display_name), "sign_out": _("Sign out")},
         }
     renderer("topbar")(
         key="topbar",
@@ -40,7 +53,14 @@ def topbar(account: Account | None, links: Sequence[tuple[str, str]], current: s
             "links": [{"label": label, "href": href} for label, href in links],
             "current": current,
             "query": query,
+            "search": {
+                "label": _("Search the library"),
+                "placeholder": _("Title, author, subject, or a feeling"),
+                "suggestions": _("Suggestions"),
+                "count": _("{count} suggestions; the arrow keys lead through them"),
+            },
             "account": shown,
+            "sign_in": _("Sign in"),
         },
     )
 
@@ -49,26 +69,18 @@ def book(key: str, book_id: int, data: dict[str, Any], surface: Surface) -> None
     renderer("book")(key=key, data=data, on_acts_change=handlers.book_acts(key, book_id, surface))
 
 
-def filters(key: str, data: dict[str, Any]) -> None:
-    """Filters that write what is chosen into the address of the page."""
-    renderer("filters")(key=key, data=data)
-
-
 def pager(key: str, data: dict[str, Any], on_finish: Callable[[], None] | None = None) -> None:
     renderer("pager")(key=key, data=data, on_finish_change=on_finish or _nothing)
 
 
-def directory(key: str, heading: str, entries: Sequence[tuple[str, str, int]]) -> None:
-    """A list of names with how many books stand under each: name, address, count."""
-    shown = [{"label": name, "href": href, "count": f"{count:,}"} for name, href, count in entries]
-    renderer("directory")(key=key, data={"heading": heading, "entries": shown})
-
-
-def readers(accounts: Sequence[Account]) -> None:
+def readers(accounts: Sequence[Account], heading: str, line: str) -> None:
     """A real form that posts to /auth/demo."""
     renderer("sign_in")(
         key="sign_in",
         data={
+            "heading": heading,
+            "line": line,
+            "token": forms.page_token(),
             "readers": [
                 {
                     "username": account.username,
@@ -77,14 +89,121 @@ def readers(accounts: Sequence[Account]) -> None:
                     "line": account_line(account),
                 }
                 for account in accounts
-            ]
+            ],
         },
+    )
+
+
+FieldType = Literal["text", "email", "password", "checkbox", "select"]
+
+
+def field(
+    name: str,
+    label: str,
+    type: FieldType = "text",
+    *,
+    value: str = "",
+    hint: str = "",
+    autocomplete: str = "off",
+    required: bool = False,
+    options: Sequence[tuple[str, str]] = (),
+) -> dict[str, Any]:
+    """One field of a form. `options` of a select: value and label. `autocomplete`: as HTML names it."""
+    return {
+        "name": name,
+        "label": label,
+        "type": type,
+        "value": value,
+        "hint": hint,
+        "autocomplete": autocomplete,
+        "required": required,
+        "options": [list(option) for option in options],
+        "can_show": name != "again",
+    }
+
+
+def form(
+    key: str,
+    action: str,
+    fields: Sequence[dict[str, Any]],
+    submit: str,
+    *,
+    heading: str = "",
+    line: str = "",
+    folded: str = "",
+    hidden: Mapping[str, str] | None = None,
+    quiet: bool = False,
+    sends_itself: bool = False,
+) -> None:
+    """A form that posts to one of our routes and says its problems in place.
+
+    `folded`: shut until this is pressed. `quiet`: its button is not the page's chief one. `hidden`: what it also says.
+    """
+    renderer("form")(
+        key=key,
+        data={
+            "action": action,
+            "name": heading or folded or submit,
+            "heading": heading,
+            "line": line,
+            "folded": folded,
+            "fields": list(fields),
+            "submit": submit,
+            "hidden": {forms.TOKEN: forms.page_token(), **(hidden or {})},
+            "quiet": quiet,
+            "sends_itself": sends_itself,
+            "words": {
+                "missing": _("Please fill in this field."),
+                "failed": _("The library did not answer. Please try again in a moment."),
+                "stale": _("This page is too old. Please load it again and send the form once more."),
+                "show": _("Show the password"),
+                "show_short": _("Show"),
+            },
+        },
+    )
+
+
+def welcome(
+    key: str, groups: Sequence[tuple[str, Sequence[dict[str, Any]]]], least: int, on_picked: Callable[[], None]
+) -> None:
+    """Covers to choose from, in named groups; `on_picked` when at least so many are chosen."""
+    left = [language.plural("Choose {count} more.", "Choose {count} more.", n) for n in range(1, least + 1)]
+    renderer("welcome")(
+        key=key,
+        data={
+            "groups": [{"name": name, "cards": list(cards)} for name, cards in groups],
+            "least": least,
+            "words": {
+                "name": _("Books to choose from"),
+                "groups": _("Subjects"),
+                "missing": left,
+                "enough": _("That is enough. You may choose more."),
+                "done": _("Show my shelf"),
+                "skip": _("Skip this"),
+            },
+        },
+        on_picked_change=on_picked,
     )
 
 
 def heading(text: str, line: str = "") -> None:
     """The title of a page. Only our own words: nothing that a reader or a record wrote."""
     st.html(f'<div class="os-heading"><h1>{text}</h1>{f"<p>{line}</p>" if line else ""}</div>')
+
+
+def section(text: str, line: str = "") -> None:
+    """The heading of a part of a page. Only our own words."""
+    st.html(f'<div class="os-section"><h2>{text}</h2>{f"<p>{line}</p>" if line else ""}</div>')
+
+
+def said(text: str) -> None:
+    """What has just been done, told also to who does not see it. Only our own words."""
+    st.html(f'<p class="os-said" role="status">{text}</p>')
+
+
+def aside(text: str, label: str, href: str) -> None:
+    """A line with a way elsewhere. Only our own words."""
+    st.html(f'<p class="os-aside">{text} <a href="{href}" target="_self">{label}</a></p>')
 
 
 def notice(text: str, line: str = "") -> None:

@@ -14,7 +14,21 @@ from streamlit.components.v2.get_bidi_component_manager import get_bidi_componen
 from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
 from streamlit.components.v2.types import ComponentRenderer
 
-NAMES = ("shelf", "topbar", "book", "filters", "pager", "sign_in", "talk", "directory")
+NAMES = (
+    "shelf",
+    "topbar",
+    "book",
+    "pager",
+    "sign_in",
+    "form",
+    "welcome",
+    "talk",
+    "directory",
+    "reader",
+    "finder",
+    "choices",
+    "records",
+)
 _ROOT = Path(__file__).parent
 _PROJECT = "openshelf"
 

@@ -17,7 +17,7 @@ from openshelf.readers import NOTICE_VERSION
 ROLES = ("reader", "staff", "admin")
 _STAFF = ("staff", "admin")
 # Letters of any language, digits, and within the name dots, hyphens and underscores.
-_USERNAME = re.compile(r"[^\W_][\w.\-]{2,39}")
+_USERNAME = re.compile(r"[^\W_][\w.\-]{1,39}")
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard import sessions, state
-from openshelf.database import accounts
+from dashboard import forms, sessions, state
+from openshelf.database import accounts, sign_ins
 
 APP = Path(dashboard.__file__).parent / "app.py"
 
@@ -61,7 +61,7 @@ def fresh_caches() -> Iterator[None]:
 @pytest.fixture
 def cookies(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The browser's cookies: AppTest has no browser. A test adds to them as signing in would."""
-    jar = {state.VISIT_COOKIE: str(sessions.new_visit())}
+    jar = {state.VISIT_COOKIE: str(sessions.new_visit()), forms.COOKIE: forms.new_cookie()}
     monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: jar))
     return jar
 
@@ -73,8 +73,8 @@ def sign_in(conn: psycopg.Connection, cookies: dict[str, str]) -> Callable[..., 
     def signed_in(username: str = "lan", *, role: str = "reader", history: bool = False) -> accounts.Account:
         account = accounts.create_demo(conn, username, username.title(), role=role, history_enabled=history)
         token = f"token of {username}"
-        until = datetime.now(UTC) + timedelta(hours=1)
-        accounts.sign_in(conn, account.account_id, hashlib.sha256(token.encode()).digest(), until)
+        hashed, hour = hashlib.sha256(token.encode()).digest(), timedelta(hours=1)
+        sign_ins.begin(conn, account.account_id, hashed, idle=hour, expires_at=datetime.now(UTC) + hour)
         conn.commit()
         cookies[state.ACCOUNT_COOKIE] = token
         return account

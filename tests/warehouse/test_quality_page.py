@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import dashboard
 from dashboard import state
-from openshelf.database import accounts, pool
+from openshelf.database import accounts, pool, sign_ins
 from openshelf.settings import get_settings
 
 PAGE = Path(dashboard.__file__).parent / "app_pages" / "staff" / "quality.py"
@@ -40,8 +40,8 @@ def page_as(role: str | None, url: str, monkeypatch: pytest.MonkeyPatch) -> AppT
         with psycopg.connect(url) as conn:
             account = accounts.create_demo(conn, f"the {role}", "Someone", role=role, history_enabled=False)
             token = f"token of the {role}"
-            expires_at = datetime.now(UTC) + timedelta(hours=1)
-            accounts.sign_in(conn, account.account_id, hashlib.sha256(token.encode()).digest(), expires_at)
+            hashed, hour = hashlib.sha256(token.encode()).digest(), timedelta(hours=1)
+            sign_ins.begin(conn, account.account_id, hashed, idle=hour, expires_at=datetime.now(UTC) + hour)
         cookies = {state.ACCOUNT_COOKIE: token}
     # AppTest has no browser and so no cookies of its own.
     monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: cookies))

@@ -2,13 +2,16 @@
 import { el } from "./dom.js"
 
 export default function ({ parentElement, data }) {
-  parentElement.querySelector(".os-readers")?.remove()
+  parentElement.querySelector(".os-demo")?.remove()
   parentElement.append(
-    el("form", { class: "os-readers", method: "post", action: "/auth/demo" },
-      data.readers.map(reader =>
-        el("button", { type: "submit", name: "username", value: reader.username, class: "os-reader" },
-          el("span", { class: "os-initial", text: reader.initial }),
-          el("span", {}, el("b", { text: reader.name }), el("small", { text: reader.line })))),
-    ),
+    el("section", { class: "os-demo" },
+      el("h2", { text: data.heading }),
+      el("p", { text: data.line }),
+      el("form", { class: "os-readers", method: "post", action: "/auth/demo" },
+        el("input", { type: "hidden", name: "form_token", value: data.token }),
+        data.readers.map(reader =>
+          el("button", { type: "submit", name: "username", value: reader.username, class: "os-reader" },
+            el("span", { class: "os-initial", text: reader.initial }),
+            el("span", {}, el("b", { text: reader.name }), el("small", { text: reader.line })))))),
   )
 }

@@ -1,5 +1,6 @@
 // The bar on top: wordmark, the rooms of the library, search, who is here.
 import { el, icon, link, navigate } from "./dom.js"
+import { suggesting } from "./suggest.js"
 
 export default function ({ parentElement, data }) {
   const signature = JSON.stringify(data)
@@ -10,8 +11,8 @@ export default function ({ parentElement, data }) {
   parentElement.querySelector(".os-bar")?.remove()
 
   const search = el("input", {
-    type: "search", name: "q", value: typing ?? data.query, placeholder: "Title, author, subject, or a feeling",
-    "aria-label": "Search the library", autocomplete: "off", maxlength: 200, enterkeyhint: "search",
+    type: "search", name: "q", value: typing ?? data.query, placeholder: data.search.placeholder,
+    "aria-label": data.search.label, autocomplete: "off", maxlength: 200, enterkeyhint: "search",
   })
   const form = el(
     "form",
@@ -20,12 +21,12 @@ export default function ({ parentElement, data }) {
       onsubmit: event => {
         event.preventDefault()
         const text = search.value.trim()
-        if (text) navigate(`/find?q=${encodeURIComponent(text)}`)
-        else search.focus()
+        navigate(text ? `/find?q=${encodeURIComponent(text)}` : "/find")
       },
     },
     icon("search"),
     search,
+    suggesting(search, data.search),
   )
   parentElement.append(
     el(
@@ -47,21 +48,31 @@ export default function ({ parentElement, data }) {
 }
 
 function account(data) {
-  if (!data.account) return link("/sign_in", { class: "os-sign-in" }, icon("person"), el("span", { text: "Sign in" }))
+  if (!data.account) return link("/sign_in", { class: "os-sign-in" }, icon("person"), el("span", { text: data.sign_in }))
+  const { name, initial, line, links, token, words } = data.account
   const menu = el(
     "details",
     { class: "os-account" },
-    el("summary", { "aria-label": `Account of ${data.account.name}` }, el("span", { class: "os-initial", text: data.account.initial }), el("span", { class: "os-account-name", text: data.account.name })),
+    el("summary", { "aria-label": words.menu }, el("span", { class: "os-initial", text: initial }), el("span", { class: "os-account-name", text: name })),
     el(
       "div",
       { class: "os-menu" },
-      el("p", { text: data.account.line }),
-      link("/mine", {}, "My books"),
-      el("form", { method: "post", action: "/auth/sign-out" }, el("button", { type: "submit", text: "Sign out" })),
+      el("p", {}, el("b", { text: name }), el("span", { text: line })),
+      links.map(each => link(each.href, {}, each.label)),
+      el(
+        "form", { method: "post", action: "/auth/sign-out" },
+        el("input", { type: "hidden", name: "form_token", value: token }),
+        el("button", { type: "submit", text: words.sign_out }),
+      ),
     ),
   )
   menu.addEventListener("focusout", event => {
     if (!menu.contains(event.relatedTarget)) menu.open = false
+  })
+  menu.addEventListener("keydown", event => {
+    if (event.key !== "Escape" || !menu.open) return
+    menu.open = false
+    menu.querySelector("summary").focus()
   })
   return menu
 }

@@ -1,0 +1,94 @@
+"""Forms that write: who may send one, what it says, and how it is answered.
+
+A form is ours if the browser says it comes from our own site and it carries the token of the cookie that the browser
+sends with it. The cookie is random and no script can read it; the token is its keyed hash, which only we can make and
+only our own pages are given. A form sent by our script is answered in JSON, one sent by the browser by a new page.
+"""
+
+import hmac
+import secrets
+from urllib.parse import parse_qs, urlsplit
+
+import streamlit as st
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+
+from dashboard import language
+from openshelf.settings import get_settings
+
+COOKIE = "openshelf_form"
+TOKEN = "form_token"  # noqa: S105
+_MAX_BYTES = 8_192
+
+
+def new_cookie() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def token_of(cookie: str | None) -> str:
+    """What a form must carry beside this cookie; nothing without one."""
+    if not cookie:
+        return ""
+    return hmac.digest(get_settings().reader_secret(), f"form {cookie}".encode(), "sha256").hex()
+
+
+def page_token() -> str:
+    """The token of the forms on the page that is being drawn."""
+    return token_of(st.context.cookies.get(COOKIE))
+
+
+async def read(request: Request) -> dict[str, str]:
+    """What a form of ours says.
+
+    Raises:
+        HTTPException: another site sent it, or its page is from before this browser's cookies; or it is too large.
+    """
+    if not is_same_origin(request):
+        raise HTTPException(403, "this form was sent from another site")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _MAX_BYTES:
+            raise HTTPException(413, "form too large")
+    said = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+    # A NUL is nothing that anyone types, and nothing that Postgres keeps.
+    form = {name: values[0].replace("\x00", "") for name, values in said.items()}
+    expected = token_of(request.cookies.get(COOKIE))
+    if not (expected and hmac.compare_digest(form.pop(TOKEN, "").encode(), expected.encode())):
+        raise HTTPException(403, "this page is too old: load it again, and send the form once more")
+    return form
+
+
+def is_same_origin(request: Request) -> bool:
+    """Whether a form comes from our own page: by what the browser says of the site, else by its origin."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+
+
+def spoken(request: Request) -> str:
+    """The language to answer in."""
+    chosen = language.known(request.cookies.get(language.COOKIE))
+    return chosen or language.preferred(request.headers.get("accept-language", ""))
+
+
+def go(request: Request, address: str) -> Response:
+    """The form was taken: go on to this page."""
+    if _wants_json(request):
+        return JSONResponse({"to": address}, headers={"Cache-Control": "no-store"})
+    return RedirectResponse(address, status_code=303)
+
+
+def refuse(request: Request, problem: str, field: str | None = None, status: int = 422) -> Response:
+    """The form was not taken: in words why, and by which field."""
+    if _wants_json(request):
+        answer = {"problem": problem, "field": field}
+        return JSONResponse(answer, status_code=status, headers={"Cache-Control": "no-store"})
+    return PlainTextResponse(problem + "\n", status_code=status)
+
+
+def _wants_json(request: Request) -> bool:
+    return "application/json" in request.headers.get("accept", "")
