@@ -248,7 +248,7 @@ function menu(name, label, content) {
 }
 
 function contents(kept, data) {
-  const current = data.contents.findLast(entry => entry.part <= data.number)
+  const current = data.contents.find(entry => entry.part === data.number) ?? data.contents.findLast(entry => entry.part < data.number)
   return el("nav", { class: "os-reading-panel", "aria-label": data.words.contents },
     el("ol", { lang: data.lang || null }, data.contents.map(entry =>
       el("li", { class: `os-level-${Math.min(entry.level, 3)}` },
@@ -305,7 +305,7 @@ function foot(kept, data) {
   const step = (href, name, label) =>
     href && link(href, { class: "os-button", rel: name === "back" ? "prev" : "next" }, ...(name === "back" ? [icon(name), label] : [label, icon(name)]))
   kept.finish = data.finish && el("button", { type: "button", class: "os-button", onclick: () => kept.latest.data.finish.done || kept.latest.setTriggerValue("finish", true) }, icon("check"), el("span"))
-  return el("footer", { class: "os-reading-foot" },
+  return el("div", { class: "os-reading-foot" },
     el("nav", { class: "os-reading-steps", "aria-label": words.parts },
       step(data.previous, "back", words.previous) || el("span"), el("span", { class: "os-quiet", text: data.place }),
       kept.finish || step(data.next, "forward", words.next) || el("span")),
