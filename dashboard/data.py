@@ -1,20 +1,33 @@
-"""What pages read. Only what is the same for everybody is cached; a reader's own rows never are."""
+"""What pages read. Only what is the same for everybody is cached; a reader's own rows never are.
 
+Who may see less asks for less: each read of the catalogue is bound to the audiences of who is here, and what is cached
+is cached for each of them apart.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import epub_text, resources
-from dashboard.epub_text import Chapter
+from dashboard import resources, state
 from models import search
+from models.search import Hit, Mode
 from openshelf.contracts import Slate
-from openshelf.database import accounts, catalogue, learning, stream
+from openshelf.database import accounts, catalogue, stream
+from openshelf.database import search as statements
 from openshelf.database.accounts import Account
 from openshelf.database.catalogue import Count, Edition, Sort, Work, WorkCard, YearSpan
 from openshelf.database.filters import Filters
 
 TTL_S = 60
+# What costs a look at the whole catalogue, and is looked up anew as soon as the catalogue changes.
+LONG_TTL_S = 3_600
+# What readers do of late moves slowly.
+POPULAR_TTL_S = 300
+VERSION_TTL_S = 5
 ROW = 14
+
+Within = tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -32,67 +45,137 @@ class Facets:
     languages: list[Count]
     subjects: list[Count]
     formats: list[Count]
+    kinds: list[Count]
     years: YearSpan
 
 
-@st.cache_data(ttl=TTL_S, max_entries=2_000, show_spinner=False)
-def cards(book_ids: tuple[int, ...]) -> list[WorkCard]:
+def within() -> Within:
+    """The audiences that who is here may see; None: every one."""
+    limit = state.shown_visitor().audiences
+    return None if limit is None else tuple(limit)
+
+
+@st.cache_data(ttl=VERSION_TTL_S, show_spinner=False)
+def catalogue_version() -> int:
     with resources.connection() as conn:
-        return catalogue.cards(conn, book_ids)
+        return catalogue.version(conn)
 
 
-@st.cache_data(ttl=TTL_S, show_spinner=False)
+def cards(book_ids: tuple[int, ...]) -> list[WorkCard]:
+    return _cards(book_ids, within())
+
+
+@st.cache_data(ttl=TTL_S, max_entries=2_000, show_spinner=False)
+def _cards(book_ids: tuple[int, ...], within: Within) -> list[WorkCard]:
+    with resources.connection() as conn:
+        return catalogue.cards(conn, book_ids, audiences=within)
+
+
 def popular() -> list[WorkCard]:
     """What readers met most of late; the best rated while nobody has acted yet."""
+    return _popular(catalogue_version(), within())
+
+
+@st.cache_data(ttl=POPULAR_TTL_S, max_entries=10, show_spinner=False)
+def _popular(version: int, within: Within) -> list[WorkCard]:
     with resources.connection() as conn:
-        return catalogue.cards(conn, learning.popular(conn, 2 * ROW))
+        return catalogue.popular(conn, 2 * ROW, audiences=within)
 
 
-@st.cache_data(ttl=TTL_S, show_spinner=False)
 def newest() -> list[WorkCard]:
+    return _newest(catalogue_version(), within())
+
+
+@st.cache_data(ttl=LONG_TTL_S, max_entries=10, show_spinner=False)
+def _newest(version: int, within: Within) -> list[WorkCard]:
     with resources.connection() as conn:
-        return catalogue.newest(conn, 2 * ROW)
+        return catalogue.newest(conn, 2 * ROW, audiences=within)
 
 
-@st.cache_data(ttl=TTL_S, max_entries=100, show_spinner=False)
 def of_subject(subject: str) -> list[WorkCard]:
+    return _of_subject(subject, catalogue_version(), within())
+
+
+@st.cache_data(ttl=LONG_TTL_S, max_entries=200, show_spinner=False)
+def _of_subject(subject: str, version: int, within: Within) -> list[WorkCard]:
     with resources.connection() as conn:
-        return catalogue.by_subject(conn, subject, 2 * ROW)
+        return catalogue.by_subject(conn, subject, 2 * ROW, audiences=within)
 
 
-@st.cache_data(ttl=TTL_S, show_spinner=False)
+def subjects_beside(subject: str) -> list[Count]:
+    return _subjects_beside(subject, catalogue_version(), within())
+
+
+@st.cache_data(ttl=LONG_TTL_S, max_entries=200, show_spinner=False)
+def _subjects_beside(subject: str, version: int, within: Within) -> list[Count]:
+    with resources.connection() as conn:
+        return catalogue.subjects_beside(conn, subject, 12, audiences=within)
+
+
 def facets() -> Facets:
+    return _facets(catalogue_version(), within())
+
+
+@st.cache_data(ttl=LONG_TTL_S, max_entries=10, show_spinner=False)
+def _facets(version: int, within: Within) -> Facets:
     with resources.connection() as conn:
         return Facets(
-            catalogue.languages(conn),
-            catalogue.subject_counts(conn),
-            catalogue.formats(conn),
-            catalogue.year_span(conn),
+            catalogue.languages(conn, audiences=within),
+            catalogue.subject_counts(conn, audiences=within),
+            catalogue.formats(conn, audiences=within),
+            catalogue.kinds(conn, audiences=within),
+            catalogue.year_span(conn, audiences=within),
         )
 
 
-@st.cache_data(ttl=TTL_S, show_spinner=False)
 def author_counts() -> list[Count]:
+    return _author_counts(catalogue_version(), within())
+
+
+@st.cache_data(ttl=LONG_TTL_S, max_entries=10, show_spinner=False)
+def _author_counts(version: int, within: Within) -> list[Count]:
     with resources.connection() as conn:
-        return catalogue.author_counts(conn)
+        return catalogue.author_counts(conn, audiences=within)
 
 
-@st.cache_data(ttl=TTL_S, max_entries=500, show_spinner=False)
+def series_counts() -> list[Count]:
+    return _series_counts(catalogue_version(), within())
+
+
+@st.cache_data(ttl=LONG_TTL_S, max_entries=10, show_spinner=False)
+def _series_counts(version: int, within: Within) -> list[Count]:
+    with resources.connection() as conn:
+        return catalogue.series_counts(conn, audiences=within)
+
+
 def browse(filters: Filters, sort: Sort, limit: int, offset: int) -> list[WorkCard]:
+    return _browse(filters, sort, limit, offset, catalogue_version(), within())
+
+
+@st.cache_data(ttl=POPULAR_TTL_S, max_entries=500, show_spinner=False)
+def _browse(filters: Filters, sort: Sort, limit: int, offset: int, version: int, within: Within) -> list[WorkCard]:
     with resources.connection() as conn:
-        return catalogue.browse(conn, filters, sort, limit=limit, offset=offset)
+        return catalogue.browse(conn, filters, sort, limit=limit, offset=offset, audiences=within)
 
 
-@st.cache_data(ttl=TTL_S, max_entries=500, show_spinner=False)
 def count_works(filters: Filters) -> int:
+    return _count_works(filters, catalogue_version(), within())
+
+
+@st.cache_data(ttl=LONG_TTL_S, max_entries=1_000, show_spinner=False)
+def _count_works(filters: Filters, version: int, within: Within) -> int:
     with resources.connection() as conn:
-        return catalogue.count_works(conn, filters)
+        return catalogue.count_works(conn, filters, audiences=within)
+
+
+def record(book_id: int) -> Record | None:
+    return _record(book_id, within())
 
 
 @st.cache_data(ttl=TTL_S, max_entries=1_000, show_spinner=False)
-def record(book_id: int) -> Record | None:
+def _record(book_id: int, within: Within) -> Record | None:
     with resources.connection() as conn:
-        work = catalogue.work(conn, book_id)
+        work = catalogue.work(conn, book_id, audiences=within)
         if work is None:
             return None
         return Record(
@@ -103,30 +186,62 @@ def record(book_id: int) -> Record | None:
         )
 
 
-@st.cache_data(ttl=TTL_S, max_entries=1_000, show_spinner=False)
 def similar(book_id: int) -> list[WorkCard]:
+    """Works near a work in meaning."""
+    return _similar(book_id, catalogue_version(), within())
+
+
+@st.cache_data(ttl=LONG_TTL_S, max_entries=2_000, show_spinner=False)
+def _similar(book_id: int, version: int, within: Within) -> list[WorkCard]:
     with resources.connection() as conn:
-        return catalogue.cards(conn, [hit.book_id for hit in search.similar(conn, book_id, 2 * ROW)])
+        hits = search.similar(conn, book_id, 2 * ROW, audiences=within)
+        return catalogue.cards(conn, [hit.book_id for hit in hits], audiences=within)
 
 
-@st.cache_data(ttl=TTL_S, max_entries=1_000, show_spinner=False)
+def read_beside(book_id: int) -> list[WorkCard]:
+    """What readers who took to a work took to as well; empty where too few did."""
+    return _read_beside(book_id, within())
+
+
+@st.cache_data(ttl=POPULAR_TTL_S, max_entries=2_000, show_spinner=False)
+def _read_beside(book_id: int, within: Within) -> list[WorkCard]:
+    with resources.connection() as conn:
+        return catalogue.read_beside(conn, book_id, 2 * ROW, audiences=within)
+
+
 def in_series(book_id: int) -> list[WorkCard]:
-    with resources.connection() as conn:
-        return catalogue.in_series(conn, book_id, 2 * ROW)
+    return _in_series(book_id, catalogue_version(), within())
 
 
-@st.cache_data(ttl=TTL_S, max_entries=20, show_spinner=False)
-def chapters(book_id: int) -> list[Chapter] | None:
-    """The text of a work's EPUB; None if it has none that can be read."""
+@st.cache_data(ttl=LONG_TTL_S, max_entries=1_000, show_spinner=False)
+def _in_series(book_id: int, version: int, within: Within) -> list[WorkCard]:
     with resources.connection() as conn:
-        file = catalogue.file_of(conn, book_id, "EPUB")
-    path = file.resolve() if file else None
-    if path is None:
-        return None
-    try:
-        return epub_text.read(path) or None
-    except epub_text.UnreadableEpubError:
-        return None
+        return catalogue.in_series(conn, book_id, 2 * ROW, audiences=within)
+
+
+def next_in_series(read: Sequence[int]) -> list[WorkCard]:
+    """What comes after the works read, the latest first. A reader's own, so never cached."""
+    if not read:
+        return []
+    with resources.connection() as conn:
+        return catalogue.next_in_series(conn, read, ROW, audiences=within())
+
+
+def find(text: str, mode: Mode, filters: Filters, limit: int) -> list[Hit]:
+    """Works for a query, the best first."""
+    with resources.connection() as conn:
+        return search.search(conn, text, mode, filters, limit, audiences=within())
+
+
+def did_you_mean(text: str) -> str | None:
+    with resources.connection() as conn:
+        return search.did_you_mean(conn, text)
+
+
+def summaries(book_ids: Sequence[int]) -> dict[int, str]:
+    with resources.connection() as conn:
+        records = statements.records(conn, list(book_ids), audiences=within())
+    return {record.book_id: record.summary for record in records if record.summary}
 
 
 def latest_slate(reader_key: str) -> Slate | None:

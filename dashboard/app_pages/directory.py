@@ -1,18 +1,61 @@
-"""Which subjects and authors are there?"""
+"""Which subjects, authors and series are there?"""
+
+import streamlit as st
 
 from dashboard import data
-from dashboard.components import furniture
-from dashboard.words import address, capitalised
+from dashboard.components import finding, furniture
+from dashboard.language import _
+from dashboard.words import address, subject_name
+from openshelf.database.catalogue import Count
+from openshelf.folding import fold_words
 
-furniture.heading("Subjects and authors")
-subjects = sorted(data.facets().subjects, key=lambda subject: subject.name.casefold())
-furniture.directory(
-    "subjects",
-    "Subjects",
-    [(capitalised(each.name), address("browse", subject=each.name), each.count_works) for each in subjects],
+# So many names are shown at once; more are parted by their first letter.
+MANY = 300
+
+
+def first_letter(entry: Count) -> str:
+    folded = fold_words(entry.sort or entry.name)
+    return folded[:1].upper() if folded[:1].isalpha() else "#"
+
+
+def by_letter(of: str, entries: list[Count]) -> None:
+    """The names, those of one letter if there are many."""
+    entries = sorted(entries, key=lambda entry: fold_words(entry.sort or entry.name))
+    shown = entries
+    if len(entries) > MANY:
+        letters = sorted({first_letter(entry) for entry in entries})
+        asked = st.query_params.get("letter", "")
+        letter = asked if asked in letters else letters[0]
+        finding.choices(
+            "letters",
+            _("First letter"),
+            [(each, address("directory", of=of, letter=each), each == letter) for each in letters],
+        )
+        shown = [entry for entry in entries if first_letter(entry) == letter]
+    key = {"authors": "author", "series": "series"}[of]
+    finding.directory(
+        of, "", [(entry.name, address("shelf", **{key: entry.name}), entry.count_works) for entry in shown]
+    )
+
+
+names = {"subjects": _("Subjects"), "authors": _("Authors, A to Z"), "series": _("Series")}
+of = st.query_params.get("of", "")
+of = of if of in names else "subjects"
+st.set_page_config(page_title=f"{names[of]} · Openshelf")
+furniture.heading(names[of])
+finding.choices(
+    "of",
+    _("What to look through"),
+    [(label, address("directory", of=each), each == of) for each, label in names.items()],
 )
-furniture.directory(
-    "authors",
-    "Authors, A to Z",
-    [(each.name, address("browse", author=each.name), each.count_works) for each in data.author_counts()],
-)
+if of == "authors":
+    by_letter(of, data.author_counts())
+elif of == "series":
+    by_letter(of, data.series_counts())
+else:
+    subjects = sorted(data.facets().subjects, key=lambda subject: fold_words(subject_name(subject.name)))
+    finding.directory(
+        "subjects",
+        "",
+        [(subject_name(each.name), address("shelf", subject=each.name), each.count_works) for each in subjects],
+    )

@@ -4,79 +4,142 @@ from typing import get_args
 
 import streamlit as st
 
-from dashboard import data, handlers, resources, state
+from dashboard import asked, asking, data, handlers, resources, state
 from dashboard.acts import Deed
-from dashboard.components import furniture
+from dashboard.components import finding, furniture
 from dashboard.components.shelf import card, shelf
-from dashboard.words import AUDIENCES, capitalised, count_of, language_name, year_name
+from dashboard.language import _, plural
+from dashboard.words import address, year_name
 from models import search
+from models.search import Hit
 from openshelf.contracts import Action, Surface
-from openshelf.database.filters import Filters
+from openshelf.database import requests
 
-_NAMES = ("mode", "language", "subject", "format", "audience")
-_MODES = {
-    "all": "Everywhere",
-    "title": "In titles",
-    "author": "In authors",
-    "subject": "In subjects",
-    "meaning": "By meaning",
-}
-_LIMIT = 48
-
-
-def asked(name: str) -> str:
-    return st.query_params.get(name, "")[: search.MAX_QUERY]
-
-
-def select(name: str, label: str, options: dict[str, str]) -> dict:
-    shown = [{"value": value, "label": text} for value, text in options.items()]
-    return {"name": name, "label": label, "value": asked(name), "options": shown}
+_LIMIT = 60
+# A work that holds none of the words answers only if it is at least this near in meaning.
+_NEAR = 0.38
 
 
 @st.fragment
 def results() -> None:
     marks = state.marks(state.shown_visitor())
+    cards = [
+        card(
+            work,
+            n,
+            marks,
+            Surface.SEARCH,
+            note=year_name(work.year),
+            asked=looked_for,
+            summary=summaries.get(work.book_id),
+        )
+        for n, work in enumerate(works)
+    ]
     shelf(
         "found",
-        [card(work, n, marks, Surface.SEARCH, note=year_name(work.year)) for n, work in enumerate(works)],
+        cards,
         Surface.SEARCH,
         layout="grid",
-        empty="Nothing was found. Try fewer words, another spelling, or ask the librarian.",
+        empty=_("Nothing was found. Try fewer words, another spelling, or ask the librarian."),
         eager=True,
     )
 
 
-query = asked("q")
-if not search.tidy(query):
-    furniture.notice("What are you looking for?", "Type a title, an author, a subject, or what it should feel like.")
-    st.stop()
-mode: search.Mode = next((known for known in get_args(search.Mode) if known == asked("mode")), "all")
-filters = Filters(
-    language=asked("language") or None,
-    subject=asked("subject") or None,
-    format=asked("format") or None,
-    audience=asked("audience") or None,
-)
-if state.enters(f"search {mode} {query}"):
-    handlers.do(Deed(Action.SEARCH, Surface.SEARCH))
-with resources.connection() as conn:
-    hits = search.search(conn, query, mode, filters, _LIMIT)
-works = data.cards(tuple(hit.book_id for hit in hits))
-facets = data.facets()
+def notes() -> list[dict[str, str]]:
+    """What is worth saying about how it was found."""
+    said = []
+    if mode == "meaning" and not search.compares_meaning():
+        said.append({"text": _("Searching by meaning rests just now. These are the books that hold your words.")})
+    if mended and is_mended:
+        said.append(
+            {
+                "text": _("Nothing holds “{query}”. These are for").format(query=query),
+                "link": mended,
+                "href": asked.address_with("find", q=mended, page=None),
+                "tail": ".",
+            }
+        )
+    elif mended:
+        said.append(
+            {
+                "text": _("Did you mean"),
+                "link": mended,
+                "href": asked.address_with("find", q=mended, page=None),
+                "tail": "?",
+            }
+        )
+    if works and not answered:
+        said.append({"text": _("No book holds these words. These come nearest in meaning.")})
+    return said
 
-furniture.heading("Search results", count_of(len(works), "book", "books") + (", the best first" if works else ""))
-furniture.filters(
-    "narrow",
-    {
-        "selects": [
-            select("mode", "Look", {("" if each == "all" else each): text for each, text in _MODES.items()}),
-            select("subject", "Subject", {"": "All subjects"} | {s.name: capitalised(s.name) for s in facets.subjects}),
-            select("language", "Language", {"": "All"} | {c.name: language_name(c.name) for c in facets.languages}),
-            select("audience", "For", {"": "Everyone"} | AUDIENCES),
-            select("format", "Format", {"": "Any format"} | {f.name: f.name for f in facets.formats}),
-        ],
-        "years": None,
-        "clear": None,
-    },
+
+def is_answer(hit: Hit) -> bool:
+    return hit.matched != "meaning" or (hit.cosine or 0) >= _NEAR
+
+
+query = search.tidy(asked.text("q"))
+mode: search.Mode = next((known for known in get_args(search.Mode) if known == asked.text("mode")), "all")
+filters = asked.filters()
+if query:
+    if is_new := state.enters(f"search {mode} {query}"):
+        handlers.do(Deed(Action.SEARCH, Surface.SEARCH))
+    hits = data.find(query, mode, filters, _LIMIT)
+    works = data.cards(tuple(hit.book_id for hit in hits))
+    total = len(works)
+else:
+    is_new, hits = False, []
+    works = data.browse(filters, "popular", _LIMIT, 0)
+    total = data.count_works(filters)
+is_mended = any(hit.matched == "spelling" for hit in hits)
+is_worded = any(hit.matched in ("words", "both") for hit in hits)
+mended = data.did_you_mean(query) if query and not is_worded and mode != "meaning" else None
+answered = not query or any(is_answer(hit) for hit in hits)
+looked_for = mended if mended and is_mended else query
+summaries = data.summaries([work.book_id for work in works]) if query else {}
+chosen = asked.chosen("find")
+if is_new and not answered and not chosen:
+    with resources.connection() as conn:
+        requests.note_unanswered(conn, query)
+
+st.set_page_config(page_title=(f"{query} · " if query else "") + _("Search") + " · Openshelf")
+line = plural("{count} book", "{count} books", total)
+if query:
+    line = _("{books} for “{query}”").format(books=line, query=query)
+modes = {
+    "title": _("In titles"),
+    "author": _("In authors"),
+    "subject": _("In subjects"),
+    "meaning": _("By meaning"),
+}
+finding.finder(
+    "finder",
+    _("Search results"),
+    line,
+    [
+        finding.group(
+            _("Where to look"),
+            finding.select("mode", _("Look"), _("Everywhere"), list(modes.items()), "" if mode == "all" else mode),
+        ),
+        *asked.groups(data.facets()),
+    ],
+    notes=notes(),
+    chosen=chosen,
+    clear=address("find", q=query, mode=asked.text("mode")) if chosen else None,
 )
 results()
+if query and (not works or not answered):
+    asking.draw_form(query)
+elif query:
+    asking.draw_form(query, folded=True)
+elif total > len(works):
+    furniture.pager(
+        "pages",
+        {
+            "label": _("Pages"),
+            "place": "",
+            "previous": None,
+            "next": asked.address_with("browse", q=None, mode=None, sort="popular", page=2),
+            "previous_label": "",
+            "next_label": _("All of them"),
+        },
+    )

@@ -8,7 +8,9 @@ import streamlit as st
 from dashboard import data, state
 from dashboard.components.furniture import notice
 from dashboard.components.shelf import card, shelf
-from dashboard.words import address, capitalised, moved_by, reason
+from dashboard.language import _, number
+from dashboard.state import Marks
+from dashboard.words import address, moved_by, reason, subject_name
 from openshelf.contracts import Slate, Surface, utc_now
 from openshelf.database.catalogue import WorkCard
 
@@ -19,7 +21,9 @@ FRESH = timedelta(seconds=1)
 TRY_EVERY_S = 0.03
 TRIES = 12
 SUBJECT_ROWS = 4
-HEADING = "For you"
+# So many of the books that a reader liked get a row of what is like them.
+BECAUSE_ROWS = 2
+LIKED_STARS = 4
 
 
 def awaited_slate(reader_key: str) -> Slate | None:
@@ -42,14 +46,17 @@ def for_you() -> None:
     try:
         draw_for_you()
     except state.OFFLINE:  # the next look, in a moment, finds it back
-        notice("The catalogue is restarting", "Your shelf comes back by itself, usually within a minute.")
+        notice(_("The catalogue is restarting"), _("Your shelf comes back by itself, usually within a minute."))
 
 
 def draw_for_you() -> None:
     visitor = state.shown_visitor()
+    if visitor.audiences is not None:  # of a child nothing is kept, and nothing is concluded
+        popular_instead(_("Well loved in the library."))
+        return
     slate = awaited_slate(visitor.reader_key)
     if slate is None or not slate.places:
-        popular_instead()
+        popular_instead(_("Well loved in the library. Open or like a book, and this shelf becomes yours."))
         return
     state.note_offered(slate)
     marks = state.marks(visitor)
@@ -67,13 +74,13 @@ def draw_for_you() -> None:
             if place.book_id in works and place.book_id not in marks.away
         ],
         Surface.FOR_YOU,
-        heading=HEADING,
+        heading=_("For you"),
         level="h1",
         caption=_caption(slate, titles),
         layout="slate",
         slate_id=slate.slate_id,
         eager=True,
-        empty="You have been through everything on this shelf. The next one comes in a moment.",
+        empty=_("You have been through everything on this shelf. The next one comes in a moment."),
     )
 
 
@@ -82,10 +89,10 @@ def _caption(slate: Slate, titles: dict[int, str]) -> str:
     act = state.last_act()
     if act and slate.created_at >= act.occurred_at and (words := moved_by(act.action, titles.get(act.book_id or 0))):
         return words
-    return "Open, like or pass over a book, and this shelf moves with you."
+    return _("Open, like or pass over a book, and this shelf moves with you.")
 
 
-def popular_instead() -> None:
+def popular_instead(caption: str) -> None:
     """No slate yet: what the library reads, under its own name."""
     marks = state.marks(state.shown_visitor())
     works = [work for work in data.popular() if work.book_id not in marks.away][:12]
@@ -93,27 +100,78 @@ def popular_instead() -> None:
         "for_you_waiting",
         [card(work, place, marks, Surface.POPULAR) for place, work in enumerate(works)],
         Surface.POPULAR,
-        heading=HEADING,
+        heading=_("For you"),
         level="h1",
-        caption="Well loved in the library. Open or like a book, and this shelf becomes yours.",
+        caption=caption,
         layout="slate",
         eager=True,
     )
 
 
 @st.fragment
-def row(key: str, heading: str, works: list[WorkCard], surface: Surface, more: tuple[str, str]) -> None:
+def row(key: str, heading: str, works: list[WorkCard], surface: Surface, more: tuple[str, str] | None = None) -> None:
     marks = state.marks(state.shown_visitor())
     shown = [work for work in works if work.book_id not in marks.away][: data.ROW]
-    shelf(key, [card(work, n, marks, surface) for n, work in enumerate(shown)], surface, heading=heading, more=more)
+    if shown:
+        cards = [card(work, n, marks, surface) for n, work in enumerate(shown)]
+        shelf(key, cards, surface, heading=heading, more=more)
+
+
+def continue_reading(marks: Marks) -> None:
+    begun = [book_id for book_id, on in marks.shelves.items() if on == "reading"]
+    if begun:
+        row("reading", _("Continue reading"), data.cards(tuple(begun[: data.ROW])), Surface.BROWSE)
+
+
+def next_in_series(marks: Marks) -> None:
+    read = [book_id for book_id, on in marks.shelves.items() if on == "read"]
+    met = {book_id for book_id, on in marks.shelves.items() if on == "reading"} | marks.away
+    following = [work for work in data.next_in_series(read) if work.book_id not in met]
+    row("next", _("Next in your series"), following, Surface.SERIES)
+
+
+def liked_of_late(marks: Marks) -> list[int]:
+    """Books the reader spoke well of, the latest first."""
+    liked = [book_id for book_id, said in marks.opinions.items() if said == "like"]
+    liked += [book_id for book_id, stars in marks.stars.items() if stars >= LIKED_STARS]
+    return list(dict.fromkeys(liked))
+
+
+def because_you_liked(marks: Marks) -> None:
+    known = {*marks.shelves, *marks.stars, *marks.opinions}
+    for work in data.cards(tuple(liked_of_late(marks)[:BECAUSE_ROWS])):
+        like_it = [other for other in data.similar(work.book_id) if other.book_id not in known]
+        heading = _("Because you liked {title}").replace("{title}", work.title)
+        row(f"because_{work.book_id}", heading, like_it, Surface.SIMILAR)
+
+
+def by_subject() -> None:
+    for subject in data.facets().subjects[:SUBJECT_ROWS]:
+        everything = (
+            _("All {count}").format(count=number(subject.count_works)),
+            address("shelf", subject=subject.name),
+        )
+        heading = subject_name(subject.name)
+        row(f"subject_{subject.name}", heading, data.of_subject(subject.name), Surface.BROWSE, everything)
 
 
 if not data.newest():
-    notice("The shelves are still empty", "As soon as a Calibre library has been taken in, its books stand here.")
+    notice(
+        _("The shelves are still empty"),
+        _("As soon as a Calibre library has been taken in, its books stand here."),
+    )
     st.stop()
 for_you()
-row("popular", "Popular in the library", data.popular(), Surface.POPULAR, ("All by popularity", "/browse?sort=popular"))
-row("new", "New on the shelves", data.newest(), Surface.NEW, ("All that is new", "/browse?sort=new"))
-for subject in data.facets().subjects[:SUBJECT_ROWS]:
-    everything = (f"All {subject.count_works:,}", address("browse", subject=subject.name))
-    row(f"subject_{subject.name}", capitalised(subject.name), data.of_subject(subject.name), Surface.BROWSE, everything)
+own_marks = state.marks(state.shown_visitor())
+continue_reading(own_marks)
+next_in_series(own_marks)
+because_you_liked(own_marks)
+row(
+    "popular",
+    _("Popular in the library"),
+    data.popular(),
+    Surface.POPULAR,
+    (_("All by popularity"), "/browse?sort=popular"),
+)
+row("new", _("New on the shelves"), data.newest(), Surface.NEW, (_("All that is new"), "/browse?sort=new"))
+by_subject()

@@ -6,8 +6,10 @@ from uuid import UUID
 
 from dashboard import handlers
 from dashboard.components.registration import renderer
+from dashboard.language import _
 from dashboard.state import Marks
 from dashboard.words import address, language_tag
+from models import search
 from openshelf.contracts import Surface
 from openshelf.database.catalogue import WorkCard
 
@@ -27,8 +29,15 @@ def card(
     *,
     reason: Mapping[str, str] | None = None,
     note: str = "",
+    asked: str = "",
+    summary: str | None = None,
 ) -> CardData:
-    """One card. `reason`: why it is there, `text` and perhaps a `title`; `note` stands after the author."""
+    """One card.
+
+    `reason`: why it is there, `text` and perhaps a `title` for its `{title}`; `note` stands after the author.
+    `asked`: the query whose words are marked; of the `summary` only the part with such words is shown.
+    """
+    part = search.excerpt(summary, asked) if summary and asked else None
     return {
         "id": work.book_id,
         "position": position,
@@ -38,7 +47,11 @@ def card(
         "lang": language_tag(work.language),
         "cover": cover_address(work.book_id, work.cover_version),
         "reason": dict(reason) if reason else None,
-        "note": "Film" if work.kind == "film" and not note else note,
+        "note": _("Film") if work.kind == "film" and not note else note,
+        # Places in the text, counted in code points: never markup.
+        "title_marks": search.highlights(work.title, asked) if asked else [],
+        "author_marks": search.highlights(work.authors_text, asked) if asked else [],
+        "excerpt": {"text": part[0], "marks": part[1]} if part else None,
         "liked": marks.opinions.get(work.book_id) == "like",
         "wanted": marks.shelves.get(work.book_id) == "want",
     }
@@ -79,7 +92,27 @@ def shelf(
             "cards": list(cards),
             "empty": empty,
             "eager": eager,
+            "words": _words(),
         },
         on_acts_change=handlers.shelf_acts(key, surface),
         on_seen_change=handlers.shelf_seen(key, surface),
     )
+
+
+def _words() -> dict[str, str]:
+    """What the component says by itself; `{title}` is the book's."""
+    return {
+        "like": _("Like"),
+        "liked": _("You like this"),
+        "want": _("Want to read"),
+        "wanted": _("On your want-to-read shelf"),
+        "skip": _("Not now"),
+        "back": _("Back along the shelf"),
+        "on": _("On along the shelf"),
+        "empty": _("Nothing here yet."),
+        "cover": _("Cover of {title}"),
+        "said_like": _("You like {title}"),
+        "said_want": _("{title} is on your want-to-read shelf"),
+        "said_unwant": _("{title} is off your want-to-read shelf"),
+        "said_skip": _("{title} is put aside for now"),
+    }

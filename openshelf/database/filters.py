@@ -51,6 +51,8 @@ _CONDITIONS: dict[str, LiteralString] = {
         where editions.active and files.format in ('EPUB', 'PDF')
     )""",
 }
+# Formats that open in the browser.
+READABLE = ("EPUB", "PDF")
 # What an account is limited to, of `library.works as works`; the parameter `audiences` is null for no limit.
 WITHIN: LiteralString = "(%(audiences)s::text[] is null or works.audience = any(%(audiences)s))"
 

@@ -7,7 +7,7 @@ export default function ({ parentElement, data }) {
   parentElement.dataset.signature = signature
   parentElement.querySelector(".os-directory-block")?.remove()
   parentElement.append(
-    el("section", { class: "os-directory-block" }, el("h2", { text: data.heading }),
+    el("section", { class: "os-directory-block" }, data.heading && el(data.level, { text: data.heading }),
       el("ul", { class: "os-directory" }, data.entries.map(entry =>
         el("li", {}, link(entry.href, {}, el("span", { text: entry.label }), el("small", { class: "os-quiet", text: entry.count })))))),
   )

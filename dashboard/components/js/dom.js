@@ -10,6 +10,9 @@ const ICONS = {
   back: "M14.5 5.5L8 12l6.5 6.5",
   forward: "M9.5 5.5L16 12l-6.5 6.5",
   star: "M12 4.2l2.4 5 5.4.7-4 3.8 1 5.4-4.8-2.7-4.8 2.7 1-5.4-4-3.8 5.4-.7z",
+  list: "M8.5 6.5H20M8.5 12H20M8.5 17.5H20M4.2 6.5h.6M4.2 12h.6M4.2 17.5h.6",
+  letters: "M3 18.5L8 5.5l5 13M4.8 14h6.4M20.5 12.2v6.3M20.5 15.4a3 3 0 1 1-6 0 3 3 0 0 1 6 0z",
+  speak: "M4 10v4h3.5L12 17.8V6.2L7.5 10zM15.3 9.2a4 4 0 0 1 0 5.6M17.9 6.6a7.6 7.6 0 0 1 0 10.8",
   check: "M5 12.5l4.5 4.5L19 7.5",
   person: "M12 12a3.8 3.8 0 1 0 0-7.6 3.8 3.8 0 0 0 0 7.6zM4.8 20c.6-3.6 3.5-5.6 7.2-5.6s6.6 2 7.2 5.6",
 }
@@ -61,6 +64,26 @@ export function link(href, attributes, ...children) {
   )
 }
 
+// A text with some of its places marked: `marks` are [start, end) in code points, in order.
+export function marked(text, marks) {
+  if (!marks?.length) return [text]
+  const letters = Array.from(text)
+  const part = (start, end) => letters.slice(start, end).join("")
+  let at = 0
+  const parts = marks.flatMap(([start, end]) => {
+    const before = part(at, start)
+    at = end
+    return [before, el("mark", { text: part(start, end) })]
+  })
+  return [...parts, part(at)].filter(Boolean)
+}
+
+// A sentence with a title in it, the title in a tag of its own: translations put it where their grammar does.
+export function withTitle(text, title) {
+  const [before, after] = text.split("{title}")
+  return after === undefined ? [text] : [before, el("cite", { text: title }), after].filter(Boolean)
+}
+
 // A cover, or the title set in type where there is none.
 export function cover(card, width, eager) {
   const frame = el("span", { class: "os-cover" })
@@ -79,7 +102,7 @@ export function cover(card, width, eager) {
       srcset: `${source(width)} 1x, ${source(width * 2)} 2x`,
       width,
       height: width * 1.5,
-      alt: "",
+      alt: card.alt ?? "", // beside its title a cover says nothing more
       decoding: "async",
       loading: eager ? "eager" : "lazy",
       onerror: typeset,

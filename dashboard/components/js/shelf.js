@@ -1,5 +1,5 @@
 // A shelf of covers: a row that scrolls sideways, or a grid. Cards glide to their new places when a slate changes.
-import { batch, cover, el, icon, link, memory } from "./dom.js"
+import { batch, cover, el, icon, link, marked, memory, withTitle } from "./dom.js"
 
 const SEEN_SHARE = 0.5
 const SEEN_MS = 500
@@ -8,9 +8,10 @@ const still = matchMedia("(prefers-reduced-motion: reduce)")
 const remember = memory(parent => {
   const list = el("ol", { class: "os-cards" })
   const head = el("header", { class: "os-shelf-head" })
-  const section = el("section", { class: "os-shelf" }, head, list)
+  const said = el("p", { class: "os-unseen", role: "status" })
+  const section = el("section", { class: "os-shelf" }, head, list, said)
   parent.append(section)
-  const kept = { section, head, list, cards: new Map(), seen: new Set(), timers: new Map(), latest: null }
+  const kept = { section, head, list, said, cards: new Map(), seen: new Set(), timers: new Map(), latest: null }
   kept.act = batch(acts => kept.latest.setTriggerValue("acts", acts), 0)
   kept.report = batch(places => kept.latest.setTriggerValue("seen", places), 700)
   kept.observer = new IntersectionObserver(entries => entries.forEach(entry => watch(kept, entry)), {
@@ -49,8 +50,8 @@ function drawHead(kept, data) {
           data.more &&
             link(data.more.href, { class: "os-more" }, data.more.label),
           data.layout === "row" && data.cards.length > 5 && [
-            el("button", { type: "button", class: "os-arrow", "aria-label": "Back along the shelf", onclick: scroll(-1) }, icon("back")),
-            el("button", { type: "button", class: "os-arrow", "aria-label": "On along the shelf", onclick: scroll(1) }, icon("forward")),
+            el("button", { type: "button", class: "os-arrow", "aria-label": data.words.back, onclick: scroll(-1) }, icon("back")),
+            el("button", { type: "button", class: "os-arrow", "aria-label": data.words.on, onclick: scroll(1) }, icon("forward")),
           ],
         ),
     ].filter(Boolean),
@@ -85,7 +86,7 @@ function drawCards(kept, data) {
   })
   const inOrder = nodes.length === kept.list.children.length && nodes.every((node, i) => kept.list.children[i] === node)
   if (!inOrder) kept.list.replaceChildren(...nodes)
-  if (!nodes.length) kept.list.replaceChildren(el("li", { class: "os-empty", text: data.empty || "Nothing here yet." }))
+  if (!nodes.length) kept.list.replaceChildren(el("li", { class: "os-empty", text: data.empty || data.words.empty }))
   for (const { node } of kept.cards.values()) {
     kept.observer.unobserve(node)
     kept.observer.observe(node)
@@ -114,12 +115,12 @@ function fillCard(kept, entry, card, data, index) {
         card.href,
         { class: "os-card-link", title: byline ? `${card.title}, ${card.author}` : card.title },
         cover(card, 176, index < 6 && data.eager),
-        el("span", { class: "os-title", lang: card.lang, text: card.title }),
-        el("span", { class: "os-author", text: byline }),
+        el("span", { class: "os-title", lang: card.lang }, marked(card.title, card.title_marks)),
+        el("span", { class: "os-author" }, marked(card.author, card.author_marks), card.note && (card.author ? ` · ${card.note}` : card.note)),
       ),
-      card.reason &&
-        el("p", { class: "os-reason" }, card.reason.text, card.reason.title && [" ", el("cite", { text: card.reason.title })]),
-      data.actions && actions(kept, entry, card),
+      card.reason && el("p", { class: "os-reason" }, withTitle(card.reason.text, card.reason.title)),
+      card.excerpt && el("p", { class: "os-excerpt", lang: card.lang }, marked(card.excerpt.text, card.excerpt.marks)),
+      data.actions && actions(kept, entry, card, data.words),
       data.button &&
         el("button", {
           type: "button", class: "os-text-button", text: data.button.label, "aria-label": `${data.button.label}: ${card.title}`,
@@ -129,7 +130,8 @@ function fillCard(kept, entry, card, data, index) {
   )
 }
 
-function actions(kept, entry, card) {
+function actions(kept, entry, card, words) {
+  const say = text => { kept.said.textContent = text.replace("{title}", card.title) }
   const button = (action, label, done, isOn) =>
     el(
       "button",
@@ -145,6 +147,7 @@ function actions(kept, entry, card) {
           if (action === "like" && pressed) return
           if (action === "skip") entry.node.classList.add("os-gone")
           else self.setAttribute("aria-pressed", String(!pressed))
+          say(action === "like" ? words.said_like : action === "skip" ? words.said_skip : pressed ? words.said_unwant : words.said_want)
           kept.act({ action, ...entry.place })
         },
       },
@@ -153,9 +156,9 @@ function actions(kept, entry, card) {
   return el(
     "div",
     { class: "os-acts" },
-    button("like", "Like", "You like this", card.liked),
-    button("want", "Want to read", "On your want-to-read shelf", card.wanted),
-    button("skip", "Not now", "Not now", false),
+    button("like", words.like, words.liked, card.liked),
+    button("want", words.want, words.wanted, card.wanted),
+    button("skip", words.skip, words.skip, false),
   )
 }
 

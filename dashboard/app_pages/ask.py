@@ -1,0 +1,38 @@
+"""Can the library get this book for me?"""
+
+import streamlit as st
+
+from dashboard import asking, language, resources, state
+from dashboard.components import finding, furniture
+from dashboard.language import _
+from models import search
+from openshelf.database import requests
+
+st.set_page_config(page_title=_("Ask the library for a book") + " · Openshelf")
+furniture.heading(_("Ask the library for a book"))
+if st.query_params.get("thanks"):
+    furniture.notice(
+        _("Thank you, it is on the list"), _("Staff look through the list every week, what most readers ask for first.")
+    )
+else:
+    asking.draw_form(search.tidy(st.query_params.get("title", "")))
+account = state.shown_visitor().account
+if account:
+    with resources.connection() as conn:
+        asked = requests.of_account(conn, account.account_id)
+    names = asking.statuses()
+    finding.records(
+        "asked",
+        _("What you asked for"),
+        [
+            {
+                "title": request.title,
+                "line": request.author,
+                "status": names[request.status],
+                "note": request.answer,
+                "date": language.day(request.asked_at.date()),
+            }
+            for request in asked
+        ],
+        _("Nothing yet."),
+    )

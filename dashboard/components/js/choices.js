@@ -1,0 +1,13 @@
+// A few ways to look at the same thing, one of them chosen.
+import { el, link } from "./dom.js"
+
+export default function ({ parentElement, data }) {
+  const signature = JSON.stringify(data)
+  if (parentElement.dataset.signature === signature) return
+  parentElement.dataset.signature = signature
+  parentElement.querySelector(".os-choices")?.remove()
+  parentElement.append(
+    el("nav", { class: "os-choices", "aria-label": data.label }, el("ul", {}, data.options.map(option =>
+      el("li", {}, link(option.href, { "aria-current": option.is_current ? "page" : null }, option.label))))),
+  )
+}
