@@ -1,6 +1,6 @@
 # Everything a person or CI runs. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench clean browser
+.PHONY: help install demo test lint bench messages clean browser
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -53,6 +53,9 @@ ifdef FULL
 else
 	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b --quick --json || exit 1; done
 endif
+
+messages: install ## Bring the message catalogues up to date with the words in the code; then translate what is empty
+	@$(BIN)/python -m dashboard.locale.update
 
 clean: ## Remove the environment and the installation under .openshelf
 	@if [ -e .openshelf/supervisor.lock ] && ! flock -n .openshelf/supervisor.lock true; then echo "Openshelf is running: stop it first (Ctrl-C)"; exit 1; fi

@@ -1,0 +1,1 @@
+"""The message catalogues, and what brings them up to date: `make messages`."""
