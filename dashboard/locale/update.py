@@ -10,8 +10,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 FOLDER = Path(__file__).parent
-# `_("...")` and `plural("one", "many", count)`
-KEYWORDS = {"_": None, "plural": (1, 2)}
+# `_("...")`, `plural("one", "many", count)`, and `N_("...")`: a word that is translated where it is shown.
+KEYWORDS = {"_": None, "N_": None, "plural": (1, 2)}
 WIDTH = 120
 
 
