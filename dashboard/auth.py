@@ -24,6 +24,7 @@ from openshelf.database.accounts import Account
 from openshelf.database.attempts import Limit
 from openshelf.errors import NotAllowedError, TooOftenError
 from openshelf.passwords import Weakness
+from openshelf.privacy import erasing
 from openshelf.settings import get_settings
 
 Form = dict[str, str]
@@ -224,12 +225,10 @@ def _change_child_password(request: Request, form: Form) -> Response:
     guardian = _account(request)
     child_id = _child_id(form)
     with pool.get_pool().connection() as conn:
-        child = accounts.by_id(conn, child_id)
-        if child is None or child.guardian_id != guardian.account_id:
-            raise NotAllowedError("only a guardian changes the password of a child account")
+        child = accounts.child_of(conn, guardian.account_id, child_id)
         if problem := _problem_of_password(form.get("password", ""), form.get("again", ""), child.username):
             return forms.refuse(request, *problem)
-        accounts.set_child_password(conn, guardian.account_id, child_id, passwords.hashed(form["password"]))
+        accounts.set_password(conn, child_id, passwords.hashed(form["password"]))
         sign_ins.end_all(conn, child_id)
     return forms.go(request, "/account?done=password")
 
@@ -239,7 +238,9 @@ def _remove_child(request: Request, form: Form) -> Response:
     if "sure" not in form:
         return forms.refuse(request, _("Please say that you are sure."), "sure")
     with pool.get_pool().connection() as conn:
-        accounts.remove_child(conn, guardian.account_id, _child_id(form))
+        child = accounts.child_of(conn, guardian.account_id, _child_id(form))
+        for erasure_id in erasing.erase_account(conn, child.account_id):
+            erasing.finish(conn, get_settings(), erasure_id)
     return forms.go(request, "/account?done=removed")
 
 

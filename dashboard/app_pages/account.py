@@ -63,7 +63,15 @@ def password(account: Account) -> None:
         *new_password(_("New password")),
     ]
     hidden = {"username": account.username}  # password managers look for it
-    form("account_password", "/auth/password", fields, _("Change the password"), heading=_("Password"), hidden=hidden)
+    form(
+        "account_password",
+        "/auth/password",
+        fields,
+        _("Change"),
+        folded=_("Change the password"),
+        hidden=hidden,
+        quiet=True,
+    )
 
 
 def devices(account: Account) -> None:
@@ -88,13 +96,14 @@ def child(account: Account) -> None:
     options = [*limits(), ("none", _("Everything: the child has grown up"))]
     hint = _("A grown-up account no longer belongs to yours, and this cannot be undone here.")
     limit = field("limit", _("May see"), "select", value=account.audience_limit or "", options=options, hint=hint)
-    name = f"{account.display_name} ({account.username})"
-    form(f"{key}_limit", "/auth/child-limit", [limit], _("Save"), heading=name, hidden=hidden, quiet=True)
+    name = account.display_name
+    line = _("Signs in as {username}.").format(username=account.username)
+    form(f"{key}_limit", "/auth/child-limit", [limit], _("Save"), heading=name, line=line, hidden=hidden, quiet=True)
     form(
         f"{key}_password",
         "/auth/child-password",
         new_password(_("New password")),
-        _("Change the password"),
+        _("Change"),
         folded=_("A new password for {name}").format(name=account.display_name),
         hidden=hidden,
         quiet=True,
@@ -104,7 +113,7 @@ def child(account: Account) -> None:
         f"{key}_removal",
         "/auth/child-removal",
         [sure],
-        _("Remove the account"),
+        _("Remove"),
         folded=_("Remove {name}").format(name=account.display_name),
         hidden=hidden,
         quiet=True,
@@ -122,7 +131,8 @@ def children(account: Account) -> None:
         ),
     )
     for each in mine:
-        child(each)
+        with st.container(key=f"os-child-{each.account_id}"):
+            child(each)
     fields = [
         field("username", _("User name"), required=True),
         field("display_name", _("How we address the child (optional)")),

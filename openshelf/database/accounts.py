@@ -143,28 +143,16 @@ def set_child_limit(conn: psycopg.Connection, guardian_id: int, child_id: int, l
         raise NotAllowedError("only a guardian changes the limit of a child account")
 
 
-def set_child_password(conn: psycopg.Connection, guardian_id: int, child_id: int, password_hash: str) -> None:
-    """Give a child a new password, when the old one is forgotten.
+def child_of(conn: psycopg.Connection, guardian_id: int, child_id: int) -> Account:
+    """The child's account, for what only its guardian does to it.
 
     Raises:
         NotAllowedError: it is not a child of this guardian.
     """
-    if child_id not in {child.account_id for child in children(conn, guardian_id)}:
-        raise NotAllowedError("only a guardian changes the password of a child account")
-    set_password(conn, child_id, password_hash)
-
-
-def remove_child(conn: psycopg.Connection, guardian_id: int, child_id: int) -> None:
-    """Remove a child account and everything it kept.
-
-    Raises:
-        NotAllowedError: it is not a child of this guardian.
-    """
-    gone = conn.execute(
-        "delete from reading.accounts where account_id = %s and guardian_id = %s", [child_id, guardian_id]
-    )
-    if gone.rowcount != 1:
-        raise NotAllowedError("only a guardian removes a child account")
+    child = by_id(conn, child_id)
+    if child is None or child.guardian_id != guardian_id:
+        raise NotAllowedError("only its guardian changes or removes a child account")
+    return child
 
 
 def create_demo(
