@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-import psycopg
 from PIL import Image, UnidentifiedImageError
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from dashboard import epub_text
+from dashboard import epub_text, logins
 from dashboard.covers import MAX_PIXELS
-from dashboard.state import ACCOUNT_COOKIE, OFFLINE, token_hash
+from dashboard.state import OFFLINE
 from openshelf.contracts import clean_text
-from openshelf.database import audiences, catalogue, pool, sign_ins
+from openshelf.database import audiences, catalogue, pool
 from openshelf.database.accounts import Account
+from openshelf.errors import TooOftenError
 from openshelf.folding import fold
 from openshelf.settings import get_settings
 
@@ -163,13 +163,15 @@ def _asked(request: Request, file_format: str, *, take_away: bool = False) -> _A
     book_id = request.path_params["book_id"]
     try:
         with pool.get_pool().connection() as conn:
-            account = _account_of(conn, request)
+            account = logins.account_of(conn, request)
             if take_away and not may_download(account):
-                return _refused()
+                return _refused(request)
             limit = audiences.allowed(account.audience_limit) if account else None
             work = catalogue.work(conn, book_id, audiences=limit) if book_id <= _MAX_BOOK_ID else None
             known = file_format.isascii() and file_format.isalnum()
             file = catalogue.file_of(conn, book_id, file_format, audiences=limit) if work and known else None
+    except (logins.WrongLoginError, TooOftenError):
+        return _refused(request)
     except OFFLINE:
         return PlainTextResponse(_AWAY, status_code=503, headers={"Retry-After": "2"})
     path = file.resolve() if file else None
@@ -186,15 +188,13 @@ def _disposition(kind: Literal["attachment", "inline"], asked: _Asked) -> str:
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
 
 
-def _account_of(conn: psycopg.Connection, request: Request) -> Account | None:
-    token = request.cookies.get(ACCOUNT_COOKIE)
-    return sign_ins.account_of(conn, token_hash(token)) if token else None
-
-
-def _refused() -> Response:
+def _refused(request: Request) -> Response:
     if get_settings().downloads == "none":
         return _word(HTTPStatus.FORBIDDEN, "this library lends its files for reading here, not for taking away")
-    return _word(HTTPStatus.UNAUTHORIZED, "sign in to take this file away")
+    answer = _word(HTTPStatus.UNAUTHORIZED, "sign in to take this file away")
+    if "text/html" not in request.headers.get("accept", ""):  # an app, which has no page for signing in
+        answer.headers["WWW-Authenticate"] = logins.CHALLENGE
+    return answer
 
 
 def _word(status: Literal[HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED], text: str) -> Response:

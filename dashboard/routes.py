@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from dashboard import asking, auth, covers, files, metrics, suggest
-from dashboard.api import program_routes
+from dashboard.api import app_routes, program_routes
 from dashboard.state import ACCOUNT_COOKIE, OFFLINE, token_hash
 from openshelf.database import audiences, catalogue, pool, sign_ins
 from openshelf.settings import get_settings
@@ -112,5 +112,6 @@ def routes() -> list[BaseRoute]:
         *suggest.routes(),
         *asking.routes(),
         Mount("/api", program_routes.application()),
+        *app_routes.routes(),
         Mount("/assets", _Assets(directory=STATIC)),
     ]

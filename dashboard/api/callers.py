@@ -7,9 +7,10 @@ from typing import NoReturn
 import psycopg
 from starlette.requests import Request
 
+from dashboard import logins
 from dashboard.api.problems import ProblemError
 from openshelf import readers
-from openshelf.database import api_keys
+from openshelf.database import api_keys, audiences
 from openshelf.database.api_keys import ApiKey, Scope
 from openshelf.settings import get_settings
 
@@ -18,9 +19,15 @@ _MAX_SECRET = 200
 
 @dataclass(frozen=True)
 class Caller:
-    """`key`: None for anybody."""
+    """`key`: None for anybody. `audience_limit`: of the account that a browser without a key is signed in as."""
 
     key: ApiKey | None
+    audience_limit: str | None = None
+
+    def audiences(self, asked_limit: str | None) -> list[str] | None:
+        """What this caller may see of what it asks for: the narrower of the two limits."""
+        limits = [limit for limit in (self.audience_limit, asked_limit) if limit]
+        return audiences.allowed(min(limits, key=audiences.AUDIENCES.index, default=None))
 
     def reader_key(self, given: str) -> str:
         """The stream's name of a reader that the program names.
@@ -47,7 +54,9 @@ def admit(conn: psycopg.Connection, request: Request, scope: Scope | None) -> Ca
     secret = _secret(request)
     if secret is None:
         if scope is None or (scope is Scope.READ and get_settings().api_public):
-            return Caller(None)
+            # A child who types the address in is no program.
+            account = logins.by_cookie(conn, request)
+            return Caller(None, account.audience_limit if account else None)
         _refuse("this needs a key. Send `Authorization: Bearer osk_...`; the library gives keys")
     used = api_keys.use(conn, secret) if len(secret) <= _MAX_SECRET and secret.isascii() else None
     if used is None:

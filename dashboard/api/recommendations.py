@@ -12,7 +12,7 @@ from dashboard.api.operations import AudienceLimit, Operation, Text
 from dashboard.api.works import Narrowed, WorkSummary, summary
 from models import search, taste_ranking
 from openshelf.contracts import ReaderKey
-from openshelf.database import audiences, catalogue, learning, stream
+from openshelf.database import catalogue, learning, stream
 from openshelf.database.api_keys import Scope
 from openshelf.settings import get_settings
 
@@ -89,10 +89,10 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def latest(conn: psycopg.Connection, caller: Caller, asked: SlateAsked, _body: None) -> Recommendations:
-    within = audiences.allowed(asked.audience_limit)
+    within = caller.audiences(asked.audience_limit)
     slate = stream.latest_slate(conn, caller.reader_key(asked.reader_key))
     if slate is None:
-        return _popular(conn, asked)
+        return _popular(conn, caller, asked)
     cards = {card.book_id: card for card in catalogue.cards(conn, [p.book_id for p in slate.places], audiences=within)}
     places = [
         RecommendedPlace(
@@ -118,9 +118,9 @@ def latest(conn: psycopg.Connection, caller: Caller, asked: SlateAsked, _body: N
     )
 
 
-def _popular(conn: psycopg.Connection, asked: SlateAsked) -> Recommendations:
+def _popular(conn: psycopg.Connection, caller: Caller, asked: SlateAsked) -> Recommendations:
     ranked = learning.popular(conn, 1_000)
-    cards = catalogue.cards(conn, ranked, audiences=audiences.allowed(asked.audience_limit))
+    cards = catalogue.cards(conn, ranked, audiences=caller.audiences(asked.audience_limit))
     cards = cards[: asked.limit or get_settings().slate_size]
     return Recommendations(
         reader_key=asked.reader_key,
@@ -145,7 +145,7 @@ def _popular(conn: psycopg.Connection, asked: SlateAsked) -> Recommendations:
 
 
 def answer_wish(conn: psycopg.Connection, caller: Caller, _asked: msgspec.Struct, wish: Wish) -> Suggestions:
-    within = audiences.allowed(wish.audience_limit)
+    within = caller.audiences(wish.audience_limit)
     hits = search.search(conn, wish.text, "all", wish.filters.filters(), _CANDIDATES, audiences=within)
     if wish.reader_key is not None:
         hits = taste_ranking.suit(conn, hits, caller.reader_key(wish.reader_key))

@@ -11,7 +11,7 @@ from dashboard.api.callers import Caller
 from dashboard.api.operations import AudienceLimit, BookId, Operation, Text
 from dashboard.api.problems import ProblemError
 from models import search
-from openshelf.database import audiences, catalogue
+from openshelf.database import catalogue
 from openshelf.database.api_keys import Scope
 from openshelf.database.catalogue import Sort, WorkCard
 from openshelf.database.filters import Filters
@@ -145,8 +145,8 @@ def cover_of(book_id: int, version: int | None) -> str | None:
     return None if version is None else f"/covers/{book_id}.jpg?v={version}"
 
 
-def list_works(conn: psycopg.Connection, _caller: Caller, asked: WorksAsked, _body: None) -> Works:
-    within = audiences.allowed(asked.audience_limit)
+def list_works(conn: psycopg.Connection, caller: Caller, asked: WorksAsked, _body: None) -> Works:
+    within = caller.audiences(asked.audience_limit)
     offset = (asked.page - 1) * asked.per_page
     if asked.q is None:
         count = catalogue.count_works(conn, asked.filters(), audiences=within)
@@ -171,8 +171,8 @@ def _next(asked: WorksAsked) -> str:
     return f"/api/works?{urlencode({name: value for name, value in query.items() if value is not None})}"
 
 
-def show_work(conn: psycopg.Connection, _caller: Caller, asked: WorkAsked, _body: None) -> Work:
-    within = audiences.allowed(asked.audience_limit)
+def show_work(conn: psycopg.Connection, caller: Caller, asked: WorkAsked, _body: None) -> Work:
+    within = caller.audiences(asked.audience_limit)
     found = catalogue.work(conn, asked.book_id, audiences=within)
     if found is None:
         raise ProblemError(404, f"there is no work {asked.book_id}; GET /api/works lists what there is")
@@ -210,8 +210,8 @@ def _edition(edition: catalogue.Edition) -> Edition:
     )
 
 
-def list_subjects(conn: psycopg.Connection, _caller: Caller, asked: SubjectsAsked, _body: None) -> Subjects:
-    counts = catalogue.subject_counts(conn, audiences=audiences.allowed(asked.audience_limit))
+def list_subjects(conn: psycopg.Connection, caller: Caller, asked: SubjectsAsked, _body: None) -> Subjects:
+    counts = catalogue.subject_counts(conn, audiences=caller.audiences(asked.audience_limit))
     return Subjects(subjects=_subjects(counts))
 
 

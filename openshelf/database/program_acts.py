@@ -8,6 +8,7 @@ import psycopg
 
 from openshelf import topics
 from openshelf.contracts import Interaction
+from openshelf.readers import NOTICE_VERSION
 
 _decoder = msgspec.json.Decoder(Interaction)
 
@@ -33,10 +34,10 @@ def slates_of(conn: psycopg.Connection, slate_ids: Sequence[UUID]) -> set[tuple[
 
 
 def keeping_history(conn: psycopg.Connection, reader_keys: Sequence[str]) -> set[str]:
-    """Those of the pseudonyms whose accounts keep a history."""
+    """Those of the pseudonyms whose accounts keep a history now, as `Account.keeps_history` and `personal` say."""
     rows = conn.execute(
         """select reader_key from reading.pseudonyms join reading.accounts using (account_id)
-           where reader_key = any(%s) and history_enabled""",
-        [list(reader_keys)],
+           where reader_key = any(%s) and history_enabled and personal and history_notice = %s""",
+        [list(reader_keys), NOTICE_VERSION],
     )
     return {reader_key for (reader_key,) in rows}

@@ -161,5 +161,25 @@ def languages(conn: psycopg.Connection, *, audiences: Sequence[str] | None) -> l
         ).fetchall()
 
 
+@dataclass(frozen=True)
+class LibraryStamp:
+    """Which library this is, by what no other has, and when what it offers changed last."""
+
+    identity: str
+    changed_at: datetime
+
+
+def stamp(conn: psycopg.Connection) -> LibraryStamp:
+    with conn.cursor(row_factory=class_row(LibraryStamp)) as cursor:
+        row = cursor.execute(
+            """select changed_at, coalesce((
+                   select calibre_uuid from library.libraries order by library_id limit 1
+               ), '') as identity
+               from library.catalogue_version"""
+        ).fetchone()
+    assert row
+    return row
+
+
 def _list(audiences: Sequence[str] | None) -> list[str] | None:
     return None if audiences is None else list(audiences)

@@ -132,9 +132,7 @@ def test_a_work_comes_with_subjects_editions_and_cover(client: TestClient, shelv
 
 
 @pytest.mark.parametrize("title", ["Withdrawn Secrets of Dune", None])
-def test_a_work_that_is_not_there_is_not_found(
-    title: str | None, client: TestClient, shelves: dict[str, int]
-) -> None:
+def test_a_work_that_is_not_there_is_not_found(title: str | None, client: TestClient, shelves: dict[str, int]) -> None:
     found = problem(client.get(f"/api/works/{shelves[title] if title else 999_999}"), 404)
 
     assert "GET /api/works" in found["detail"]
