@@ -44,11 +44,16 @@ class ErasedReaders:
         mark = readers.reader_mark(act.reader_key)
         marks = self._known()
         if mark not in marks and self._connection:
-            marks |= set(self._connection.run(erasures.marks))
+            marks |= self._read(self._connection)
         return act if mark in marks else BadAct("asks to forget a reader whom nobody asked us to forget", act.raw)
 
     def _known(self) -> set[bytes]:
         if self._marks is None:
             assert self._connection
-            self._marks = set(self._connection.run(erasures.marks))
+            self._marks = self._read(self._connection)
         return self._marks
+
+    def _read(self, connection: PatientConnection) -> set[bytes]:
+        marks = set(connection.run(erasures.marks))
+        connection.close()  # it is asked seldom
+        return marks

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, LiteralString
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
@@ -149,6 +150,30 @@ def remove_from_log(conn: psycopg.Connection, reader_keys: Sequence[str], *, wit
     return row[0]
 
 
+def remove_acts(conn: psycopg.Connection, reader_key: str, event_ids: Sequence[UUID]) -> int:
+    """Delete single acts of a reader wherever an act is stored, the log too; how many were stored."""
+    partition = topics.partition_of(reader_key)
+    values = {"partition": partition, "reader_key": reader_key, "event_ids": list(event_ids)}
+    conn.execute(
+        f"""with removed as (
+                delete from stream.event_log
+                where partition = %(partition)s and reader_key = %(reader_key)s and event_id = any(%(event_ids)s)
+                returning partition, log_offset
+            ) {_REMOVED}""",
+        values,
+    )
+    removed = 0
+    of_readers = tables_with(conn, "reader_key")
+    for schema, table in tables_with(conn, "event_id"):
+        # The answer to an act, a slate, is no act: it says what was recommended.
+        if (schema, table) not in of_readers or table in ("event_log", "slates"):
+            continue
+        statement = sql.SQL("delete from {} where reader_key = %(reader_key)s and event_id = any(%(event_ids)s)")
+        count = conn.execute(statement.format(sql.Identifier(schema, table)), values).rowcount
+        removed = max(removed, count)
+    return removed
+
+
 def trim_log(conn: psycopg.Connection, consumers: Sequence[str], before: datetime, visits_before: datetime) -> int:
     """Delete entries of the log that all consumers have taken and that are old: of visits sooner; how many."""
     row = conn.execute(
@@ -172,12 +197,29 @@ def trim_log(conn: psycopg.Connection, consumers: Sequence[str], before: datetim
     return row[0]
 
 
+def lock_requests(conn: psycopg.Connection, reader_key: str) -> list[int]:
+    """The requests about a reader, nobody else's until the transaction ends.
+
+    First the requests, then the rows: in this order the dataflow and the steps of an erasure never wait in a circle.
+    """
+    rows = conn.execute(
+        "select erasure_id from reading.erasures where %s = any(reader_keys) order by erasure_id for update",
+        [reader_key],
+    )
+    return [erasure_id for (erasure_id,) in rows]
+
+
 def remove_forgotten(conn: psycopg.Connection, reader_key: str) -> None:
     """What the dataflow does at the word to forget a reader: everything before it is stored, and is removed now."""
     row = conn.execute("select stream.is_erased(%s)", [reader_key]).fetchone()
-    if row and row[0]:
-        remove_from_stream(conn, [reader_key])
-        remove_from_log(conn, [reader_key], with_words=True)
+    if not (row and row[0]):
+        return
+    asked = lock_requests(conn, reader_key)
+    counts = {"stream.event_log": remove_from_log(conn, [reader_key], with_words=False)}
+    counts |= remove_from_stream(conn, [reader_key])
+    remove_from_log(conn, [reader_key], with_words=True)
+    if asked and (erasure := locked(conn, asked[0])):
+        _count(conn, erasure, counts)
 
 
 def are_forgotten(conn: psycopg.Connection, reader_keys: Sequence[str]) -> bool:
@@ -236,11 +278,15 @@ def locked(conn: psycopg.Connection, erasure_id: int) -> Erasure | None:
 
 def step_done(conn: psycopg.Connection, erasure: Erasure, step: str, counts: dict[str, int]) -> None:
     """Note in the caller's transaction that a step is done."""
-    total = erasure.counts | {store: erasure.counts.get(store, 0) + count for store, count in counts.items()}
+    _count(conn, erasure, counts)
     conn.execute(
-        "update reading.erasures set done = array_append(done, %s), counts = %s where erasure_id = %s",
-        [step, Jsonb(total), erasure.erasure_id],
+        "update reading.erasures set done = array_append(done, %s) where erasure_id = %s", [step, erasure.erasure_id]
     )
+
+
+def _count(conn: psycopg.Connection, erasure: Erasure, counts: dict[str, int]) -> None:
+    total = erasure.counts | {store: erasure.counts.get(store, 0) + count for store, count in counts.items()}
+    conn.execute("update reading.erasures set counts = %s where erasure_id = %s", [Jsonb(total), erasure.erasure_id])
 
 
 def certify(conn: psycopg.Connection, erasure: Erasure) -> None:

@@ -114,23 +114,30 @@ class Batch:
 
 def store_batch(conn: psycopg.Connection, consumer: str, batch: Batch) -> None:
     """Store a batch in one transaction and one round trip; storing it again changes nothing."""
-    with conn.transaction(), conn.pipeline():
-        if batch.interactions:
-            _store_interactions(conn, batch.interactions)
-        if batch.sessions:
-            _store_sessions(conn, batch.sessions)
-        if batch.slates:
-            _store_slates(conn, batch.slates)
-        if batch.assignments:
-            experiments.store_assignments(conn, batch.assignments)
-        if batch.early:
-            quarantine.store(conn, batch.early)
-        for letter in batch.dead_letters:
-            _store_dead_letter(conn, letter)
+    with conn.transaction():
+        for reader_key in batch.forgotten:
+            erasures.lock_requests(conn, reader_key)
+        with conn.pipeline():
+            _store_rows(conn, batch)
+            if batch.progress:
+                events.set_progress(conn, consumer, batch.progress)
         for reader_key in batch.forgotten:
             erasures.remove_forgotten(conn, reader_key)
-        if batch.progress:
-            events.set_progress(conn, consumer, batch.progress)
+
+
+def _store_rows(conn: psycopg.Connection, batch: Batch) -> None:
+    if batch.interactions:
+        _store_interactions(conn, batch.interactions)
+    if batch.sessions:
+        _store_sessions(conn, batch.sessions)
+    if batch.slates:
+        _store_slates(conn, batch.slates)
+    if batch.assignments:
+        experiments.store_assignments(conn, batch.assignments)
+    if batch.early:
+        quarantine.store(conn, batch.early)
+    for letter in batch.dead_letters:
+        _store_dead_letter(conn, letter)
 
 
 def _json(rows: object) -> str:
