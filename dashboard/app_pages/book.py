@@ -206,4 +206,6 @@ if state.enters(f"book {known.work.book_id}"):
 draw(known, came_from)
 series_row(known)
 row("beside", _("Readers who liked this also liked"), data.read_beside(known.work.book_id), Surface.SIMILAR)
-row("similar", _("Close in meaning"), data.similar(known.work.book_id), Surface.SIMILAR)
+of_series = {work.book_id for work in data.in_series(known.work.book_id)}
+near = [work for work in data.similar(known.work.book_id) if work.book_id not in of_series]
+row("similar", _("Close in meaning"), near, Surface.SIMILAR)

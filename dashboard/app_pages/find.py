@@ -18,6 +18,7 @@ from openshelf.database import requests
 _LIMIT = 60
 # A work that holds none of the words answers only if it is at least this near in meaning.
 _NEAR = 0.38
+_NEAREST = 12
 
 
 @st.fragment
@@ -74,7 +75,7 @@ def notes() -> list[dict[str, str]]:
 
 
 def is_answer(hit: Hit) -> bool:
-    return hit.matched != "meaning" or (hit.cosine or 0) >= _NEAR
+    return mode == "meaning" or hit.matched != "meaning" or (hit.cosine or 0) >= _NEAR
 
 
 query = search.tidy(asked.text("q"))
@@ -84,6 +85,9 @@ if query:
     if is_new := state.enters(f"search {mode} {query}"):
         handlers.do(Deed(Action.SEARCH, Surface.SEARCH))
     hits = data.find(query, mode, filters, _LIMIT)
+    answers = [hit for hit in hits if is_answer(hit)]
+    # What is only a little near stands in for an answer, and is called so; it does not follow one.
+    hits = answers or hits[:_NEAREST]
     works = data.cards(tuple(hit.book_id for hit in hits))
     total = len(works)
 else:
@@ -106,6 +110,7 @@ line = plural("{count} book", "{count} books", total)
 if query:
     line = _("{books} for “{query}”").format(books=line, query=query)
 modes = {
+    "all": _("Everywhere"),
     "title": _("In titles"),
     "author": _("In authors"),
     "subject": _("In subjects"),
@@ -115,14 +120,14 @@ finding.finder(
     "finder",
     _("Search results"),
     line,
-    [
-        finding.group(
-            _("Where to look"),
-            finding.select("mode", _("Look"), _("Everywhere"), list(modes.items()), "" if mode == "all" else mode),
-        ),
-        *asked.groups(data.facets()),
-    ],
+    asked.groups(data.facets()),
     notes=notes(),
+    ways=[
+        (label, asked.address_with("find", mode=None if each == "all" else each), each == mode)
+        for each, label in modes.items()
+    ],
+    ways_label=_("Where to look"),
+    is_folded=not chosen,
     chosen=chosen,
     clear=address("find", q=query, mode=asked.text("mode")) if chosen else None,
 )

@@ -113,8 +113,15 @@ def row(key: str, heading: str, works: list[WorkCard], surface: Surface, more: t
     marks = state.marks(state.shown_visitor())
     shown = [work for work in works if work.book_id not in marks.away][: data.ROW]
     if shown:
-        cards = [card(work, n, marks, surface) for n, work in enumerate(shown)]
+        cards = [
+            card(work, n, marks, surface, note=volume(work) if surface is Surface.SERIES else "")
+            for n, work in enumerate(shown)
+        ]
         shelf(key, cards, surface, heading=heading, more=more)
+
+
+def volume(work: WorkCard) -> str:
+    return _("Book {number}").format(number=number(work.series_index)) if work.series_index else ""
 
 
 def continue_reading(marks: Marks) -> None:

@@ -78,17 +78,14 @@ finding.finder(
         "subject": plural("{count} book on this subject", "{count} books on this subject", count),
     }[of],
     [],
-)
-finding.choices(
-    "ways",
-    _("From here"),
-    [
-        (_("Narrow it by language, year and more"), address("browse", **{of: name}), False),
+    ways=[
+        (_("Narrow by language, year and more"), address("browse", **{of: name}), False),
         *(
             (subject_name(each.name), address("shelf", subject=each.name), False)
             for each in (data.subjects_beside(name) if of == "subject" else [])
         ),
     ],
+    ways_label=_("From here"),
 )
 if of == "subject" and page == 1 and count > data.ROW:
     loved()

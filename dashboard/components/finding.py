@@ -57,6 +57,9 @@ def finder(
     groups: Sequence[dict[str, Any]],
     *,
     notes: Sequence[dict[str, str]] = (),
+    ways: Sequence[tuple[str, str, bool]] = (),
+    ways_label: str = "",
+    is_folded: bool = False,
     chosen: Sequence[tuple[str, str]] = (),
     clear: str | None = None,
     beside: tuple[str, str] | None = None,
@@ -64,6 +67,7 @@ def finder(
     """The head of a list: its title, how much stands in it (announced when it changes), and filters.
 
     What is chosen in a filter is written into the address. `notes`: `text`, and perhaps `link`, `href` and `tail`.
+    `ways`: a few ways to look at the same, as in `choices`. `is_folded`: the filters wait until they are asked for.
     `chosen`: what is set already and the address without it; `clear`: without any; `beside`: a link of its own.
     """
     renderer("finder")(
@@ -73,6 +77,9 @@ def finder(
             "line": line,
             "groups": list(groups),
             "notes": list(notes),
+            "ways": _ways(ways),
+            "ways_label": ways_label,
+            "is_folded": is_folded,
             "chosen": [{"label": label, "href": href} for label, href in chosen],
             "clear": clear,
             "beside": {"label": beside[0], "href": beside[1]} if beside else None,
@@ -88,8 +95,11 @@ def finder(
 
 def choices(key: str, label: str, options: Sequence[tuple[str, str, bool]]) -> None:
     """A few ways to look at the same: label, address, and whether it is the one shown."""
-    shown = [{"label": text, "href": href, "is_current": is_current} for text, href, is_current in options]
-    renderer("choices")(key=key, data={"label": label, "options": shown})
+    renderer("choices")(key=key, data={"label": label, "options": _ways(options)})
+
+
+def _ways(options: Sequence[tuple[str, str, bool]]) -> list[dict[str, Any]]:
+    return [{"label": text, "href": href, "is_current": is_current} for text, href, is_current in options]
 
 
 def directory(key: str, heading: str, entries: Sequence[tuple[str, str, int]], *, level: str = "h2") -> None:

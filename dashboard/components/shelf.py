@@ -1,6 +1,6 @@
 """Shelves of covers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
@@ -72,10 +72,12 @@ def shelf(
     button: tuple[str, str] | None = None,
     empty: str = "",
     eager: bool = False,
+    on_acts: Callable[[], None] | None = None,
 ) -> None:
     """Draw a shelf.
 
     `more`: label and address of all there is. `button`: an action and its label, instead of the usual three.
+    `on_acts`: what answers the buttons, if not the acts of cards.
     """
     renderer("shelf")(
         key=key,
@@ -94,7 +96,7 @@ def shelf(
             "eager": eager,
             "words": _words(),
         },
-        on_acts_change=handlers.shelf_acts(key, surface),
+        on_acts_change=on_acts or handlers.shelf_acts(key, surface),
         on_seen_change=handlers.shelf_seen(key, surface),
     )
 
@@ -110,7 +112,7 @@ def _words() -> dict[str, str]:
         "back": _("Back along the shelf"),
         "on": _("On along the shelf"),
         "empty": _("Nothing here yet."),
-        "cover": _("Cover of {title}"),
+        "cover": _("Cover of {title} by {author}"),
         "said_like": _("You like {title}"),
         "said_want": _("{title} is on your want-to-read shelf"),
         "said_unwant": _("{title} is off your want-to-read shelf"),

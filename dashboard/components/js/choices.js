@@ -6,8 +6,10 @@ export default function ({ parentElement, data }) {
   if (parentElement.dataset.signature === signature) return
   parentElement.dataset.signature = signature
   parentElement.querySelector(".os-choices")?.remove()
-  parentElement.append(
-    el("nav", { class: "os-choices", "aria-label": data.label }, el("ul", {}, data.options.map(option =>
-      el("li", {}, link(option.href, { "aria-current": option.is_current ? "page" : null }, option.label))))),
-  )
+  parentElement.append(choices(data.label, data.options))
+}
+
+export function choices(label, options) {
+  return el("nav", { class: "os-choices", "aria-label": label }, el("ul", {}, options.map(option =>
+    el("li", {}, link(option.href, { "aria-current": option.is_current ? "page" : null }, option.label)))))
 }

@@ -1,5 +1,6 @@
 // The head of a list: title, count, what is worth saying, and filters whose values live in the address.
 import { el, link, memory, navigate } from "./dom.js"
+import { choices } from "./choices.js"
 import { asker } from "./suggest.js"
 
 const WIDE = matchMedia("(min-width: 701px)")
@@ -17,11 +18,11 @@ export default function ({ parentElement, data }) {
   const kept = remember(parentElement)
   if (kept.title.textContent !== data.heading) kept.title.textContent = data.heading
   if (kept.line.textContent !== data.line) kept.line.textContent = data.line
-  const signature = JSON.stringify([data.groups, data.notes, data.chosen, data.clear, data.words])
+  const signature = JSON.stringify([data.groups, data.notes, data.ways, data.chosen, data.clear, data.words])
   if (kept.signature === signature) return
   kept.signature = signature
   const focused = kept.body.contains(document.activeElement) ? document.activeElement.name : null
-  kept.body.replaceChildren(...[...data.notes.map(note), filters(kept, data)].filter(Boolean))
+  kept.body.replaceChildren(...[...data.notes.map(note), data.ways.length && choices(data.ways_label, data.ways), filters(kept, data)].filter(Boolean))
   if (focused) kept.body.querySelector(`[name="${focused}"]`)?.focus()
 }
 
@@ -42,14 +43,14 @@ function filters(kept, data) {
   const form = el(
     "form", { class: "os-filters", onsubmit: event => event.preventDefault() },
     data.groups.map(group =>
-      el("fieldset", { class: "os-filter-group" }, el("legend", { text: group.label }), group.fields.map(field))),
+      el("fieldset", { class: "os-filter-group" }, el("legend", { text: group.label }), el("div", {}, group.fields.map(field)))),
   )
   const chosen = data.chosen.length > 0 &&
     el("ul", { class: "os-chosen", "aria-label": data.words.chosen },
       data.chosen.map(each => el("li", {}, link(each.href, { "aria-label": data.words.without.replace("{label}", each.label) }, each.label, el("span", { "aria-hidden": "true", text: "×" })))),
       data.clear && el("li", {}, link(data.clear, { class: "os-text-button" }, data.words.clear)))
   const box = el(
-    "details", { class: "os-filter-box", open: kept.isOpen ?? WIDE.matches },
+    "details", { class: "os-filter-box", open: kept.isOpen ?? (WIDE.matches && !data.is_folded) },
     el("summary", {}, data.words.filters, data.chosen.length ? ` (${data.chosen.length})` : ""),
     form,
   )

@@ -108,13 +108,13 @@ function glide(kept, before) {
 }
 
 function fillCard(kept, entry, card, data, index) {
-  const byline = [card.author, card.note].filter(Boolean).join(" · ")
+  const name = [card.title, card.author, card.note].filter(Boolean).join(", ")
   entry.node.replaceChildren(
     ...[
       link(
         card.href,
-        { class: "os-card-link", title: byline ? `${card.title}, ${card.author}` : card.title },
-        cover(card, 176, index < 6 && data.eager),
+        { class: "os-card-link", title: card.author ? `${card.title}, ${card.author}` : card.title, "aria-label": name },
+        cover({ ...card, alt: data.words.cover.replace("{title}", card.title).replace("{author}", card.author) }, 176, index < 6 && data.eager),
         el("span", { class: "os-title", lang: card.lang }, marked(card.title, card.title_marks)),
         el("span", { class: "os-author" }, marked(card.author, card.author_marks), card.note && (card.author ? ` · ${card.note}` : card.note)),
       ),
