@@ -21,6 +21,7 @@ class Reader:
     reader_key: str
     session_id: UUID
     account_id: int | None = None
+    personal: bool = True  # False: what they put down by hand is kept, and no act is stored
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Deed:
 def record(conn: psycopg.Connection, reader: Reader, deeds: Sequence[Deed], now: datetime) -> list[Interaction]:
     """Record acts of one reader in the caller's transaction, in order.
 
-    Returns the events that were appended. Taking a book off the want-to-read shelf is no act and appends none.
+    Returns the acts as events; of who wants nothing personal none was appended. Taking a book off the want-to-read
+    shelf is no act and appends none.
     """
     appended = []
     for deed in deeds:
@@ -58,7 +60,8 @@ def record(conn: psycopg.Connection, reader: Reader, deeds: Sequence[Deed], now:
                 value=deed.value,
             )
         )
-    events.append_many(conn, appended)
+    if reader.personal:
+        events.append_many(conn, appended)
     return appended
 
 

@@ -20,6 +20,9 @@ def _pages(is_staff: bool) -> list[StreamlitPage]:
         st.Page(HERE / "app_pages/browse.py", title="Browse · Openshelf", url_path="browse"),
         st.Page(HERE / "app_pages/librarian.py", title="Ask the librarian · Openshelf", url_path="librarian"),
         st.Page(HERE / "app_pages/mine.py", title="My books · Openshelf", url_path="mine"),
+        st.Page(HERE / "app_pages/my_list.py", title="A list of mine · Openshelf", url_path="list"),
+        st.Page(HERE / "app_pages/history.py", title="Your history · Openshelf", url_path="history"),
+        st.Page(HERE / "app_pages/import_books.py", title="Bring your books · Openshelf", url_path="import"),
         st.Page(HERE / "app_pages/book.py", title="Book · Openshelf", url_path="book"),
         st.Page(HERE / "app_pages/read.py", title="Reading · Openshelf", url_path="read"),
         st.Page(HERE / "app_pages/directory.py", title="Subjects and authors · Openshelf", url_path="directory"),
@@ -28,6 +31,8 @@ def _pages(is_staff: bool) -> list[StreamlitPage]:
         st.Page(HERE / "app_pages/ask.py", title="Ask for a book · Openshelf", url_path="ask"),
         # Everybody has the address; the data layer knows who may see what stands there.
         st.Page(HERE / "app_pages/staff/requests.py", title="What readers ask for · Openshelf", url_path="requests"),
+        st.Page(HERE / "app_pages/your_data.py", title="Your data · Openshelf", url_path="your_data"),
+        st.Page(HERE / "app_pages/privacy.py", title="Privacy · Openshelf", url_path="privacy"),
         st.Page(HERE / "app_pages/sign_in.py", title="Sign in · Openshelf", url_path="sign_in"),
         st.Page(HERE / "app_pages/register.py", title="Make an account · Openshelf", url_path="register"),
         st.Page(HERE / "app_pages/account.py", title="Your account · Openshelf", url_path="account"),
@@ -84,6 +89,8 @@ def main() -> None:
     if visitor is None:
         _restarting()
         return
+    if account and account.history_enabled and not account.keeps_history and page.url_path != "your_data":
+        furniture.ask_again()
     if account:
         _watch()
     elif page.url_path != "sign_in" and providers.person():
@@ -93,10 +100,7 @@ def main() -> None:
     except state.OFFLINE:
         _restarting()
         return
-    st.html(
-        '<footer class="os-footer"><p>Openshelf keeps no history of your reading unless you turn it on in '
-        "My books. Nothing on these pages is fetched from anyone else.</p></footer>"
-    )
+    furniture.footer()
 
 
 main()

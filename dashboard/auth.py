@@ -45,7 +45,7 @@ def _few() -> CapacityLimiter:
     return CapacityLimiter(4)
 
 
-def _route(handle: Handler) -> Callable[[Request], object]:
+def taking(handle: Handler) -> Callable[[Request], object]:
     """A route that takes a form of ours, answers in the reader's language, and says what every form may meet."""
 
     async def endpoint(request: Request) -> Response:
@@ -156,7 +156,7 @@ def _sign_out(request: Request, form: Form) -> Response:
             if account and "everywhere" in form:
                 sign_ins.end_all(conn, account.account_id)
     answer = forms.go(request, "/")
-    _forget(request, answer, ACCOUNT_COOKIE)
+    forget(request, answer, ACCOUNT_COOKIE)
     answer.headers["Cache-Control"] = "no-store"
     if is_shared:  # the next person at this computer finds nothing
         answer.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
@@ -165,7 +165,7 @@ def _sign_out(request: Request, form: Form) -> Response:
 
 def _change_password(request: Request, form: Form) -> Response:
     """A new password, shown the old one. Whoever else is signed in to the account is signed out."""
-    account = _account(request)
+    account = signed_in(request)
     new = form.get("password", "")
     if problem := _problem_of_password(new, form.get("again", ""), account.username):
         return forms.refuse(request, *problem)
@@ -182,7 +182,7 @@ def _change_password(request: Request, form: Form) -> Response:
 
 
 def _change_profile(request: Request, form: Form) -> Response:
-    account = _account(request)
+    account = signed_in(request)
     if problem := _problem_of_email(form):
         return forms.refuse(request, *problem)
     name = " ".join(form.get("display_name", "").split())[:_LONGEST_NAME] or account.username
@@ -192,7 +192,7 @@ def _change_profile(request: Request, form: Form) -> Response:
 
 
 def _add_child(request: Request, form: Form) -> Response:
-    guardian = _account(request)
+    guardian = signed_in(request)
     limit = form.get("limit", "")
     if limit not in _LIMITS:
         return forms.refuse(request, _("Please choose what the child may see."), "limit")
@@ -212,7 +212,7 @@ def _add_child(request: Request, form: Form) -> Response:
 
 def _change_child(request: Request, form: Form) -> Response:
     """What a child may see, or that it has grown up (`limit` none)."""
-    guardian = _account(request)
+    guardian = signed_in(request)
     limit = form.get("limit", "")
     if limit not in (*_LIMITS, "none"):
         return forms.refuse(request, _("Please choose what the child may see."), "limit")
@@ -222,7 +222,7 @@ def _change_child(request: Request, form: Form) -> Response:
 
 
 def _change_child_password(request: Request, form: Form) -> Response:
-    guardian = _account(request)
+    guardian = signed_in(request)
     child_id = _child_id(form)
     with pool.get_pool().connection() as conn:
         child = accounts.child_of(conn, guardian.account_id, child_id)
@@ -234,7 +234,7 @@ def _change_child_password(request: Request, form: Form) -> Response:
 
 
 def _remove_child(request: Request, form: Form) -> Response:
-    guardian = _account(request)
+    guardian = signed_in(request)
     if "sure" not in form:
         return forms.refuse(request, _("Please say that you are sure."), "sure")
     with pool.get_pool().connection() as conn:
@@ -244,7 +244,7 @@ def _remove_child(request: Request, form: Form) -> Response:
     return forms.go(request, "/account?done=removed")
 
 
-def _account(request: Request) -> Account:
+def signed_in(request: Request) -> Account:
     """Who sends a form that only the signed-in may send.
 
     Raises:
@@ -285,7 +285,7 @@ def _signed_in(request: Request, account: Account, to: str, *, shared_computer: 
             shared_computer=shared_computer,
         )
     answer = forms.go(request, to)
-    _forget(request, answer)
+    forget(request, answer)
     answer.set_cookie(
         ACCOUNT_COOKIE,
         token,
@@ -297,7 +297,7 @@ def _signed_in(request: Request, account: Account, to: str, *, shared_computer: 
     return answer
 
 
-def _forget(request: Request, answer: Response, *names: str) -> None:
+def forget(request: Request, answer: Response, *names: str) -> None:
     """Take away the cookies of the visit, of what the provider said, and of these names."""
     said = (name for name in request.cookies if name.startswith(_PROVIDER_COOKIES))
     for name in (VISIT_COOKIE, *said, *names):
@@ -373,4 +373,4 @@ def routes() -> list[BaseRoute]:
         "child-password": _change_child_password,
         "child-removal": _remove_child,
     }
-    return [Route(f"/auth/{name}", _route(handle), methods=["POST"]) for name, handle in handlers.items()]
+    return [Route(f"/auth/{name}", taking(handle), methods=["POST"]) for name, handle in handlers.items()]

@@ -26,9 +26,9 @@ def do(*deeds: Deed) -> bool:
             deeds = (Deed(Action.VISIT, Surface.FOR_YOU), *deeds)
         now = utc_now()
         with resources.connection() as conn:
-            reader = Reader(visitor.reader_key, visitor.session_id, visitor.account_id)
+            reader = Reader(visitor.reader_key, visitor.session_id, visitor.account_id, visitor.personal)
             events = record(conn, reader, deeds, now)
-        resources.sessions().acted(visitor.visit, visitor.account_id, now)
+        resources.sessions().acted(visitor.visit, visitor.owner, now)
         for event in events:
             state.note_act(visitor, event)
     except state.OFFLINE:

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from dashboard import asking, auth, covers, files, metrics, suggest
+from dashboard import asking, auth, covers, files, metrics, my_books_file, suggest, your_data
 from dashboard.api import app_routes, program_routes
 from dashboard.state import ACCOUNT_COOKIE, OFFLINE, token_hash
 from openshelf.database import audiences, catalogue, pool, sign_ins
@@ -108,10 +108,12 @@ def routes() -> list[BaseRoute]:
         Route("/metrics", prometheus),
         Route("/covers/{book_id:int}.jpg", cover),
         *files.routes(),
+        *my_books_file.routes(),
         *auth.routes(),
+        *your_data.routes(),
         *suggest.routes(),
         *asking.routes(),
-        Mount("/api", program_routes.application()),
+        program_routes.mount(),
         *app_routes.routes(),
         Mount("/assets", _Assets(directory=STATIC)),
     ]

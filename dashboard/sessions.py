@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,7 +21,7 @@ class _Kept:
 
 
 class Sessions:
-    """The running sessions of this process, by visit (the browser's cookie) and account.
+    """The running sessions of this process, by visit (the browser's cookie) and owner: an account, or nobody.
 
     An anonymous visit begins with the session its cookie names, so a restart of the storefront or a reload of
     the page does not end it. Signing in or out begins another session: the two are never tied together.
@@ -28,26 +29,26 @@ class Sessions:
 
     def __init__(self, idle: timedelta) -> None:
         self._idle = idle
-        self._kept: dict[tuple[UUID, int | None], _Kept] = {}
+        self._kept: dict[tuple[UUID, Hashable | None], _Kept] = {}
         self._lock = threading.Lock()
 
-    def current(self, visit: UUID, account_id: int | None, now: datetime) -> tuple[UUID, bool]:
+    def current(self, visit: UUID, owner: Hashable | None, now: datetime) -> tuple[UUID, bool]:
         """The session of a visit, and whether it begins with this call."""
         with self._lock:
-            kept = self._kept.get((visit, account_id))
+            kept = self._kept.get((visit, owner))
             if kept and now - kept.last_act_at < self._idle:
                 return kept.session_id, False
-            session_id = visit if kept is None and account_id is None and _is_fresh(visit, now) else new_event_id()
-            self._keep((visit, account_id), _Kept(session_id, now))
+            session_id = visit if kept is None and owner is None and _is_fresh(visit, now) else new_event_id()
+            self._keep((visit, owner), _Kept(session_id, now))
             return session_id, True
 
-    def acted(self, visit: UUID, account_id: int | None, now: datetime) -> None:
+    def acted(self, visit: UUID, owner: Hashable | None, now: datetime) -> None:
         with self._lock:
-            kept = self._kept.get((visit, account_id))
+            kept = self._kept.get((visit, owner))
             if kept:
                 kept.last_act_at = max(kept.last_act_at, now)
 
-    def _keep(self, key: tuple[UUID, int | None], kept: _Kept) -> None:
+    def _keep(self, key: tuple[UUID, Hashable | None], kept: _Kept) -> None:
         self._kept.pop(key, None)
         self._kept[key] = kept
         while len(self._kept) > MAX_KEPT:

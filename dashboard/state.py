@@ -1,7 +1,7 @@
 """Who is here, and what a tab keeps between two runs of its script."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from uuid import UUID
 
@@ -14,10 +14,13 @@ from openshelf.contracts import Action, Interaction, Slate, Surface, utc_now
 from openshelf.database import accounts, audiences, opinions, sign_ins
 from openshelf.database.accounts import Account
 from openshelf.errors import DatabaseError
+from openshelf.privacy import choices
 from openshelf.settings import get_settings
 
 ACCOUNT_COOKIE = "openshelf_account"
 VISIT_COOKIE = "openshelf_visit"
+# Of a visitor without an account who wants no shelf of their own: "1". (Of an account it is kept with the account.)
+PLAIN_COOKIE = "openshelf_plain"
 # What means that Postgres is away for the moment.
 OFFLINE = (psycopg.OperationalError, psycopg.InterfaceError, DatabaseError)
 
@@ -44,10 +47,17 @@ class Visitor:
     session_id: UUID
     reader_key: str
     begins: bool  # the session begins with this run
+    # False: nothing that they do is stored as an act, and no shelf is drawn for them.
+    personal: bool = True
 
     @property
     def account_id(self) -> int | None:
         return self.account.account_id if self.account else None
+
+    @property
+    def owner(self) -> tuple[int, str | None] | None:
+        """Whose the session is. Another pseudonym is another owner: no session leads from one to the other."""
+        return owner_of(self.account)
 
     @property
     def audiences(self) -> list[str] | None:
@@ -148,12 +158,14 @@ def current_visitor() -> Visitor:
     visit = sessions.parse_visit(cookie(VISIT_COOKIE))
     if visit is None:  # cookies are off: the session ends with this tab
         visit = st.session_state.setdefault(_VISIT, sessions.new_visit())
-    account_id = account.account_id if account else None
-    session_id, begins = resources.sessions().current(visit, account_id, utc_now())
+    if account and account.keeps_history and account.reader_key is None:
+        account = _with_pseudonym(account)
+    session_id, begins = resources.sessions().current(visit, owner_of(account), utc_now())
     reader_key = readers.session_key(session_id)
-    if account and account.history_enabled:
-        reader_key = account.reader_key or _new_pseudonym(account)
-    visitor = Visitor(account, visit, session_id, reader_key, begins)
+    if account and account.keeps_history and account.reader_key:
+        reader_key = account.reader_key
+    personal = account.personal if account else cookie(PLAIN_COOKIE) != "1"
+    visitor = Visitor(account, visit, session_id, reader_key, begins, personal)
     st.session_state[_VISITOR] = visitor
     return visitor
 
@@ -163,11 +175,16 @@ def shown_visitor() -> Visitor:
     return st.session_state.get(_VISITOR) or current_visitor()
 
 
-def _new_pseudonym(account: Account) -> str:
-    reader_key = readers.account_key(get_settings().reader_secret(), account.account_id)
+def owner_of(account: Account | None) -> tuple[int, str | None] | None:
+    if account is None:
+        return None
+    return account.account_id, account.reader_key if account.keeps_history else None
+
+
+def _with_pseudonym(account: Account) -> Account:
     with resources.connection() as conn:
-        accounts.set_pseudonym(conn, account.account_id, reader_key)
-    return reader_key
+        reader_key = choices.pseudonym(conn, get_settings(), account.account_id)
+    return replace(account, reader_key=reader_key)
 
 
 def marks(visitor: Visitor) -> Marks:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import streamlit as st
 
 from dashboard import data, state
+from dashboard.components import own_data
 from dashboard.components.furniture import notice
 from dashboard.components.shelf import card, shelf
 from dashboard.language import _, number
@@ -51,6 +52,9 @@ def for_you() -> None:
 
 def draw_for_you() -> None:
     visitor = state.shown_visitor()
+    if not visitor.personal:
+        popular_instead(_("The same for everyone: what the library reads. Nothing of what you do is stored."))
+        return
     if visitor.audiences is not None:  # of a child nothing is kept, and nothing is concluded
         popular_instead(_("Well loved in the library."))
         return
@@ -100,7 +104,7 @@ def popular_instead(caption: str) -> None:
         "for_you_waiting",
         [card(work, place, marks, Surface.POPULAR) for place, work in enumerate(works)],
         Surface.POPULAR,
-        heading=_("For you"),
+        heading=_("For you") if state.shown_visitor().personal else _("For everyone"),
         level="h1",
         caption=caption,
         layout="slate",
@@ -169,10 +173,12 @@ if not data.newest():
     )
     st.stop()
 for_you()
-own_marks = state.marks(state.shown_visitor())
-continue_reading(own_marks)
-next_in_series(own_marks)
-because_you_liked(own_marks)
+own_data.mode_switch(state.shown_visitor(), "/")
+if state.shown_visitor().personal:
+    own_marks = state.marks(state.shown_visitor())
+    continue_reading(own_marks)
+    next_in_series(own_marks)
+    because_you_liked(own_marks)
 row(
     "popular",
     _("Popular in the library"),

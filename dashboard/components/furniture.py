@@ -186,6 +186,26 @@ def welcome(
     )
 
 
+def footer() -> None:
+    """Below every page: what is kept, and where to read and change that."""
+    links = " · ".join(
+        f'<a href="{address}" target="_self">{label}</a>'
+        for address, label in (("/privacy", _("Privacy")), ("/your_data", _("Your data")))
+    )
+    words = _(
+        "Openshelf keeps no history of your reading unless you turn it on. Nothing on these pages is fetched from "
+        "anyone else."
+    )
+    st.html(f'<footer class="os-footer"><p>{words}</p><p>{links}</p></footer>')
+
+
+def ask_again() -> None:
+    """The notice on which a reader turned the history on is not the one that counts now."""
+    words = _("Our privacy notice has changed, and your history pauses.")
+    link = f'<a href="/your_data" target="_self">{_("Decide whether it may go on")}</a>'
+    st.html(f'<div class="os-asks" role="status"><p>{words} {link}</p></div>')
+
+
 def heading(text: str, line: str = "") -> None:
     """The title of a page. Only our own words: nothing that a reader or a record wrote."""
     st.html(f'<div class="os-heading"><h1>{text}</h1>{f"<p>{line}</p>" if line else ""}</div>')

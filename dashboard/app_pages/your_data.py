@@ -1,0 +1,121 @@
+"""What does the library keep of me, and how do I change that?"""
+
+import streamlit as st
+
+from dashboard import language, state
+from dashboard.components import furniture, own_data
+from dashboard.components.furniture import field, form, section
+from dashboard.language import _
+from openshelf.database.accounts import Account
+from openshelf.privacy import choices
+
+
+def done() -> str:
+    """What the form just sent has done."""
+    match st.query_params.get("done"):
+        case "kept":
+            return _("From now on your history is kept as you chose.")
+        case "off":
+            return _("No history is kept any more, and what there was is removed.")
+        case "cleared":
+            return _("Your history is removed. What you put down by hand, such as shelves and ratings, is still here.")
+    return ""
+
+
+def history(account: Account) -> None:
+    if account.audience_limit is not None:
+        section(_("History"), _("Of children no history is kept, and nothing is concluded from what they read."))
+        return
+    now = choices.history_of(account)
+    section(
+        _("History"),
+        _(
+            "With a history, your recommendations know you the next time, you find again what you read, and a book "
+            "opens where you stopped. It is kept under a code instead of your name. Without one, recommendations "
+            "follow what you do now and forget it within an hour."
+        ),
+    )
+    if now.asks_again:
+        furniture.said(
+            _("Our privacy notice has changed. Your history pauses until you say below that it may go on, or not.")
+        )
+    kept = "never" if not now.is_on else "always" if now.days is None else "days"
+    fields = [
+        field(
+            "keep",
+            _("Keep a history of what I do"),
+            "select",
+            value=kept,
+            options=[
+                ("never", _("No, never")),
+                ("days", _("Yes, for a number of days")),
+                ("always", _("Yes, until I delete it")),
+            ],
+            hint=_("If you choose “never”, the history that there is will be removed at once."),
+        ),
+        field("days", _("Days (if you chose a number)"), value=str(now.days or choices.DEFAULT_DAYS)),
+    ]
+    form("data_keep", "/your-data/keep", fields, _("Save"))
+
+
+def mode(visitor: state.Visitor) -> None:
+    line = (
+        _("Recommendations follow what you do. You can see the same books as everyone instead; then nothing you do "
+          "is stored.")
+        if visitor.personal
+        else _("You see the same books as everyone, and nothing you do is stored.")
+    )  # fmt: skip
+    section(_("Recommendations"), line)
+    own_data.mode_switch(visitor, "/your_data")
+
+
+def copy_of_all() -> None:
+    section(
+        _("A copy for you"),
+        _("Everything the library keeps of you, as files that you can open and other programs can read."),
+    )
+    st.html(
+        f'<p><a class="os-button" href="/your-data/export" download>{_("Download everything")}</a></p>',
+    )
+
+
+def removal(account: Account) -> None:
+    section(
+        _("Remove"),
+        _("What you remove is removed everywhere. It cannot be brought back, not even by the library."),
+    )
+    sure = field("sure", _("Yes, remove my history"), "checkbox")
+    form(
+        "data_clear", "/your-data/clear", [sure], _("Remove the history"), folded=_("Remove my history"), quiet=True,
+        line=_("What you opened, liked and read. Your shelves, lists and ratings stay: you put them down by hand."),
+    )  # fmt: skip
+    name = field("username", _("Your user name, to be sure"), required=True)
+    form(
+        "data_erase", "/your-data/erase", [name], _("Remove the account"), folded=_("Remove my account"), quiet=True,
+        line=_(
+            "The account with its history, shelves, lists, ratings and requests, and the accounts of children that "
+            "belong to it. What stays is a line that says on which day an account was removed, and not whose."
+        ),
+    )  # fmt: skip
+
+
+st.set_page_config(page_title=_("Your data · Openshelf"))
+visitor = state.current_visitor()
+with st.container(key="os-data-page"):
+    notice_link = f'<a href="/privacy" target="_self">{_("Privacy notice")}</a>'
+    furniture.heading(_("Your data"), _("You decide what the library keeps of you.") + " " + notice_link)
+    if words := done():
+        furniture.said(words)
+    if visitor.account:
+        history(visitor.account)
+    else:
+        section(
+            _("History"),
+            _("You are not signed in: nothing is tied to you. What you do moves your shelf, and is forgotten {when}.")
+            .replace("{when}", language.plural("{count} minute after your visit", "{count} minutes after your visit",
+                                               own_data.visit_minutes())),
+        )  # fmt: skip
+    mode(visitor)
+    if visitor.account:
+        copy_of_all()
+        removal(visitor.account)
