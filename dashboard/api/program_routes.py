@@ -1,5 +1,6 @@
 """/api: the operations, what describes them, and who may call them from a page of another site."""
 
+import re
 from typing import Literal
 
 import msgspec
@@ -10,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from dashboard.api import interactions, openapi, problems, recommendations, works
 from dashboard.api.callers import Caller
@@ -39,8 +40,15 @@ OPERATIONS = [
 ]
 
 
-def application() -> Starlette:
-    """The API as an application of its own, to be mounted at /api."""
+def mount() -> Mount:
+    """The API at /api, whatever characters stand behind it."""
+    mounted = Mount("/api", _application())
+    # Starlette's own pattern stops at a line break, which an address may hold as %0A.
+    mounted.path_regex = re.compile(mounted.path_regex.pattern, re.DOTALL)
+    return mounted
+
+
+def _application() -> Starlette:
     described = openapi.document(OPERATIONS)
     page = openapi.page(described)
 
