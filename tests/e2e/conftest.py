@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,11 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from openshelf.database import embedded
 
 BUILD_PATIENCE_S = 400
 SIMULATED_READERS = "24"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PATIENCE_MS = 30_000
 
 
 @dataclass
@@ -82,3 +86,41 @@ def storefront(built: Installation) -> Iterator[Installation]:
     yield built
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        assert "CI" not in os.environ, "CI must have chromium: see the Makefile's target `browser`"
+        pytest.skip("no chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--disable-background-networking",
+                "--disable-sync",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, storefront) -> Iterator[Page]:
+    context = browser.new_context(base_url=storefront.url, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    page = context.new_page()
+    page.foreign = []  # type: ignore[attr-defined]
+    page.on("request", lambda r: page.foreign.append(r.url) if _is_foreign(r.url, storefront.url) else None)  # type: ignore[attr-defined]
+    yield page
+    assert page.foreign == [], "a page fetched something from elsewhere"  # type: ignore[attr-defined]
+    context.close()
+
+
+def _is_foreign(url: str, own: str) -> bool:
+    own_host = own.split("//")[1]
+    return not re.match(rf"(https?|wss?)://{re.escape(own_host)}(/|$)|data:|blob:", url)

@@ -1,15 +1,12 @@
 """What a reader does in a real browser: sign in, open a book, like it, see the row move; staff then see the act."""
 
 import contextlib
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 from playwright.sync_api import Error as PlaywrightError
 
 from openshelf.database import embedded
@@ -17,48 +14,9 @@ from openshelf.database import embedded
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 SLATE = "[...document.querySelectorAll('section.os-slate li.os-card')].map(card => card.dataset.book)"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PATIENCE_MS = 30_000
 # An act's answer is to be seen within a second; a busy test machine gets more.
 MOVED_MS = 10_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        assert "CI" not in os.environ, "CI must have chromium: see the Makefile's target `browser`"
-        pytest.skip("no chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--disable-background-networking",
-                "--disable-sync",
-            ],
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser, storefront) -> Iterator[Page]:
-    context = browser.new_context(base_url=storefront.url, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(PATIENCE_MS)
-    expect.set_options(timeout=PATIENCE_MS)
-    page = context.new_page()
-    page.foreign = []  # type: ignore[attr-defined]
-    page.on("request", lambda r: page.foreign.append(r.url) if _is_foreign(r.url, storefront.url) else None)  # type: ignore[attr-defined]
-    yield page
-    assert page.foreign == [], "a page fetched something from elsewhere"  # type: ignore[attr-defined]
-    context.close()
-
-
-def _is_foreign(url: str, own: str) -> bool:
-    own_host = own.split("//")[1]
-    return not re.match(rf"(https?|wss?)://{re.escape(own_host)}(/|$)|data:|blob:", url)
 
 
 def sign_in(page: Page, name: str) -> None:
