@@ -16,6 +16,10 @@ from streamlit.components.v2.types import ComponentRenderer
 
 NAMES = (
     "shelf",
+    "own_lists",
+    "list_desk",
+    "list_menu",
+    "ledger",
     "topbar",
     "book",
     "pager",

@@ -5,7 +5,7 @@ Every function takes the account that asks and touches its rows alone: a list of
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
@@ -272,6 +272,46 @@ def filled(conn: psycopg.Connection, account_id: int, rule: Rule, audiences: Seq
         {**parameters(filters, audiences), "reading": rule.reading, "account_id": account_id, "limit": _RULED},
     )
     return [book_id for (book_id,) in rows]
+
+
+def shelved(conn: psycopg.Connection, account_id: int) -> list[tuple[int, str, date]]:
+    """(work, shelf, day it was put there), the latest first."""
+    return conn.execute(
+        """select book_id, shelf, (added_at at time zone 'utc')::date from reading.shelf_entries
+           where account_id = %s order by added_at desc, book_id""",
+        [account_id],
+    ).fetchall()
+
+
+def rated(conn: psycopg.Connection, account_id: int) -> list[tuple[int, float]]:
+    """(work, stars), the latest first."""
+    return conn.execute(
+        "select book_id, stars from reading.ratings where account_id = %s order by rated_at desc, book_id", [account_id]
+    ).fetchall()
+
+
+def bring_to_shelf(
+    conn: psycopg.Connection, account_id: int, book_id: int, shelf: Literal["want", "reading", "read"], day: date | None
+) -> bool:
+    """Put a work on a shelf as of the day it stood on one elsewhere; False if the reader has it on a shelf here."""
+    return _change(
+        conn,
+        """insert into reading.shelf_entries (account_id, book_id, shelf, added_at)
+           values (%(account_id)s, %(book_id)s, %(shelf)s, least(coalesce(%(day)s::date, now()), now()))
+           on conflict do nothing""",
+        {"account_id": account_id, "book_id": book_id, "shelf": shelf, "day": day},
+    )
+
+
+def bring_rating(conn: psycopg.Connection, account_id: int, book_id: int, stars: float, day: date | None) -> bool:
+    """Keep a rating that was given elsewhere; False if the reader has rated the work here."""
+    return _change(
+        conn,
+        """insert into reading.ratings (account_id, book_id, stars, rated_at)
+           values (%(account_id)s, %(book_id)s, %(stars)s, least(coalesce(%(day)s::date, now()), now()))
+           on conflict do nothing""",
+        {"account_id": account_id, "book_id": book_id, "stars": stars, "day": day},
+    )
 
 
 def keep_place(

@@ -278,7 +278,7 @@ function looks(kept, data) {
     choice("font", words.font, words.fonts),
     choice("spacing", words.spacing, words.spacings),
     choice("theme", words.theme, words.themes),
-    data.remember === "browser" && el("label", { class: "os-choice os-check" },
+    data.remember === "browser" && el("label", { class: "os-choice os-reading-check" },
       el("input", { type: "checkbox", checked: kept.looks.remember, onchange: event => {
         change("remember", event.target.checked)
         kept.noted = null
