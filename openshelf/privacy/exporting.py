@@ -120,11 +120,12 @@ class Export:
 
 
 def export(conn: psycopg.Connection, account_id: int) -> Export:
-    """What is kept of an account at this moment.
+    """What is kept of an account at this moment. An open transaction is committed before.
 
     Raises:
         UsageError: there is no such account.
     """
+    conn.commit()
     with conn.transaction():
         # One moment for all parts.
         conn.execute("set transaction isolation level repeatable read, read only")

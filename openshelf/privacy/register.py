@@ -4,11 +4,15 @@ From here come the export (what it holds), the erasure (what it removes), the ta
 that no table is forgotten. A new table with a person in it is described here or the tests fail.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import psycopg
+
+from openshelf.errors import UsageError
 
 # Columns by which a table is somebody's, or may hold who somebody is.
 PERSONAL_COLUMNS = frozenset(
@@ -241,3 +245,19 @@ def elsewhere_as_markdown() -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def write_page(page: Path) -> None:
+    """Put the tables between their marks on a page."""
+    text = page.read_text("utf-8")
+    for name, table in (("register", as_markdown()), ("elsewhere", elsewhere_as_markdown())):
+        head, mark, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, tail = rest.partition(f"\n<!-- end of {name} -->")
+        if not mark or not end:
+            raise UsageError(f"{page} has no marks for the {name}")
+        text = f"{head}{mark}{table}{end}{tail}"
+    page.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    write_page(Path(sys.argv[1]))

@@ -262,25 +262,6 @@ def test_a_hidden_book_is_on_no_shelf_but_is_still_found(
     assert "Dune" in shelf_titles(visit("find", q="dune", mode="title"))[""]
 
 
-def test_turning_the_history_on_changes_under_which_key_acts_are_recorded(
-    shelves: dict[str, int], visit: Visit, sign_in: Callable, conn: psycopg.Connection
-) -> None:
-    account = sign_in("lan", history=False)
-    page = visit("mine")
-
-    page.toggle(key="mine.history").set_value(True).run()
-    visit("book", tab=page, id=str(shelves["Dune"]))
-
-    keys = [act["reader_key"] for act in acts_of(conn)]
-    assert readers.is_session_key(keys[0])
-    assert keys[-1].startswith("r_")
-    stored = conn.execute(
-        "select reader_key from reading.pseudonyms where account_id = %s", [account.account_id]
-    ).fetchone()
-    assert stored == (keys[-1],)
-    assert conn.execute("select granted from reading.consents").fetchall() == [(True,)]
-
-
 def test_forgetting_the_taste_is_an_act(
     shelves: dict[str, int], visit: Visit, sign_in: Callable, conn: psycopg.Connection
 ) -> None:

@@ -31,7 +31,8 @@ def clear(conn: psycopg.Connection, account_id: int) -> bool:
 def erase(conn: psycopg.Connection, account_id: int) -> bool:
     with conn.transaction():
         asked = erasing.erase_account(conn, account_id)
-    return all([erasing.finish(conn, get_settings(), erasure_id) for erasure_id in asked])
+    finished = [erasing.finish(conn, get_settings(), erasure_id) for erasure_id in asked]
+    return all(finished)
 
 
 def resume(conn: psycopg.Connection) -> dict[str, int]:
@@ -241,7 +242,8 @@ def test_acts_in_quarantine_and_dead_letters_go_too(
         ],
     )
     conn.execute(
-        "insert into stream.dead_letters (source, partition, log_offset, reason, payload) values ('log', 0, 1, 'bad', %s)",
+        """insert into stream.dead_letters (source, partition, log_offset, reason, payload)
+           values ('log', 0, 1, 'bad', %s)""",
         [b'{"broken": "' + lan.reader_key.encode()],
     )
 
