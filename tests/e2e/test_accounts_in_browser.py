@@ -64,7 +64,7 @@ def test_three_choices_make_the_first_shelf(page: Page, storefront) -> None:
                        select subject_id from library.work_subjects join library.works using (book_id)
                        where title = any(%s)
                    )
-                   select avg(count_shared) from (
+                   select avg(count_shared)::float from (
                        select count(chosen.subject_id) as count_shared
                        from library.works
                        join library.work_subjects using (book_id)
