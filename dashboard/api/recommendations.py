@@ -163,15 +163,16 @@ def answer_wish(conn: psycopg.Connection, caller: Caller, _asked: msgspec.Struct
 
 
 OPERATIONS = [
+    # First: its path would be a reader's else, and what that one allows would be told.
+    Operation(
+        "POST", "/recommendations/query", "answerWish", "Works that answer a wish in words.",
+        Suggestions, answer_wish, scope=Scope.RECOMMEND, body=Wish,
+        description="Search by words and meaning; with a reader_key put in the order of that reader's acts.",
+    ),
     Operation(
         "GET", "/recommendations/{reader_key}", "latestSlate", "A reader's latest slate, as it was drawn.",
         Recommendations, latest, scope=Scope.RECOMMEND, asked=SlateAsked,
         description="The same works in the same order as stored, with reasons, propensities and the version of the "
         "policy. Works withdrawn since are left out; the other places keep their positions. No model runs.",
-    ),
-    Operation(
-        "POST", "/recommendations/query", "answerWish", "Works that answer a wish in words.",
-        Suggestions, answer_wish, scope=Scope.RECOMMEND, body=Wish,
-        description="Search by words and meaning; with a reader_key put in the order of that reader's acts.",
     ),
 ]  # fmt: skip
