@@ -271,7 +271,10 @@ def get_settings() -> Settings:
 
 def example() -> str:
     """The text of `.env.example`: every setting with its meaning and default."""
-    lines = ["# Every setting of Openshelf with its default. Generated: python -m openshelf.settings > .env.example"]
+    lines = [
+        "# Every setting of Openshelf with its default. Generated: python -m openshelf.settings > .env.example",
+        "# Signing in at the library's own provider (OpenID Connect) is set elsewhere: docs/operations.md, Signing in.",
+    ]
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else field.default
         if isinstance(default, bool):

@@ -83,6 +83,7 @@ def draw_for_you() -> None:
         caption=_caption(slate, titles),
         layout="slate",
         slate_id=slate.slate_id,
+        more=_first_choice(),
         eager=True,
         empty=_("You have been through everything on this shelf. The next one comes in a moment."),
     )
@@ -94,6 +95,15 @@ def _caption(slate: Slate, titles: dict[int, str]) -> str:
     if act and slate.created_at >= act.occurred_at and (words := moved_by(act.action, titles.get(act.book_id or 0))):
         return words
     return _("Open, like or pass over a book, and this shelf moves with you.")
+
+
+def _first_choice() -> tuple[str, str] | None:
+    """The way to a first choice of books, for who has said nothing of any book yet."""
+    visitor = state.shown_visitor()
+    marks = state.marks(visitor)
+    if marks.opinions or marks.shelves or marks.stars or not visitor.personal or visitor.audiences is not None:
+        return None
+    return _("Choose three books you like"), "/welcome"
 
 
 def popular_instead(caption: str) -> None:
@@ -108,6 +118,7 @@ def popular_instead(caption: str) -> None:
         level="h1",
         caption=caption,
         layout="slate",
+        more=_first_choice(),
         eager=True,
     )
 

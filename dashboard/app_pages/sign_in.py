@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import auth, data, forms, providers, resources, state
 from dashboard.components import furniture
 from dashboard.components.furniture import field, form, heading
-from dashboard.language import _
+from dashboard.language import _, plural
 from openshelf.settings import get_settings
 
 settings = get_settings()
@@ -39,8 +39,10 @@ with st.container(key="os-door"):
                 "shared",
                 _("This is a shared computer"),
                 "checkbox",
-                hint=_("You are signed out after {minutes} quiet minutes, and nothing stays behind.").format(
-                    minutes=settings.shared_idle_minutes
+                hint=plural(
+                    "You are signed out after {count} quiet minute, and nothing stays behind.",
+                    "You are signed out after {count} quiet minutes, and nothing stays behind.",
+                    settings.shared_idle_minutes,
                 ),
             ),
         ],

@@ -48,8 +48,8 @@ def cards(works: list[WorkCard]) -> list[CardData]:
 
 
 visitor = state.shown_visitor()
-if st.session_state.pop(_DONE, False) or (visitor.account and visitor.account.audience_limit):
-    st.switch_page("app_pages/home.py")  # of a child no taste is kept: there is nothing to choose for
+if st.session_state.pop(_DONE, False) or visitor.audiences is not None or not visitor.personal:
+    st.switch_page("app_pages/home.py")  # where no taste is kept there is nothing to choose for
 groups = offered(tuple(visitor.audiences) if visitor.audiences is not None else None)
 if not groups[0][1]:
     notice(_("The shelves are still empty"), _("As soon as books have been taken in, they stand here."))

@@ -60,10 +60,5 @@ def give_back(conn: psycopg.Connection, secret: bytes, tries: list[tuple[Limit, 
         )
 
 
-def sweep(conn: psycopg.Connection) -> int:
-    """Forget what counts no more; how many rows."""
-    return conn.execute("delete from reading.attempts where resets_at <= now()").rowcount
-
-
 def _hidden(secret: bytes, who: str) -> bytes:
     return hmac.digest(secret, f"attempt {who}".encode("utf-8", "replace"), "sha256")[:16]
