@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import data, files, handlers, state
-from dashboard.components import furniture
+from dashboard.components import furniture, own_lists
 from dashboard.components.shelf import card, cover_address, shelf
 from dashboard.data import Record
 from dashboard.language import _, language_name, number, plural
@@ -204,6 +204,7 @@ if state.enters(f"book {known.work.book_id}"):
     state.note_origin(known.work.book_id, found_at(known.work.book_id, came_from))
     handlers.do_on_book(Action.OPEN, known.work.book_id, came_from)
 draw(known, came_from)
+own_lists.menu(known.work.book_id)
 series_row(known)
 row("beside", _("Readers who liked this also liked"), data.read_beside(known.work.book_id), Surface.SIMILAR)
 of_series = {work.book_id for work in data.in_series(known.work.book_id)}

@@ -161,4 +161,5 @@ else:
             "taken over from it. Nothing that you said here is changed, and nothing is written before you say so."
         ),
     )
-    offer(visitor)
+    with st.container(key="os-import"):
+        offer(visitor)

@@ -1,6 +1,6 @@
 """What have I put aside, read and said, and what have I made of it?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -29,12 +29,20 @@ def row(
     works: Sequence[WorkCard],
     marks: Marks,
     heading: str,
-    *,
-    notes: dict[int, str] | None = None,
+    said: Mapping[int, str] | None = None,
     empty: str = "",
 ) -> None:
+    """A shelf in a row; `said`: what stands under a work."""
+    words = said or {}
     cards = [
-        card(work, n, marks, Surface.BROWSE, note=(notes or {}).get(work.book_id, "")) for n, work in enumerate(works)
+        card(
+            work,
+            n,
+            marks,
+            Surface.BROWSE,
+            reason={"text": words[work.book_id]} if work.book_id in words else None,
+        )
+        for n, work in enumerate(works)
     ]
     if cards or empty:
         shelf(f"mine_{key}", cards, Surface.BROWSE, heading=heading, empty=empty)
@@ -55,7 +63,7 @@ def draw_shelves() -> None:
     for name, heading in shelf_names().items():
         mine = [works[book_id] for book_id, on in marks.shelves.items() if on == name and book_id in works]
         nothing = _("Nothing yet. The bookmark on any book puts it here.") if name == "want" else ""
-        row(name, mine, marks, heading, notes=read_so_far if name == "reading" else None, empty=nothing)
+        row(name, mine, marks, heading, read_so_far if name == "reading" else None, nothing)
 
 
 @st.fragment
@@ -87,10 +95,8 @@ def draw_opinions() -> None:
     rated = sorted(
         (-stars, works[book_id].title, book_id) for book_id, stars in marks.stars.items() if book_id in works
     )
-    notes = {book_id: plural("{count} star", "{count} stars", round(-stars)) for stars, _title, book_id in rated}
-    cards = [card(works[book_id], n, marks, Surface.BROWSE, note=notes[book_id]) for n, book_id in enumerate(notes)]
-    if cards:
-        shelf("mine_rated", cards, Surface.BROWSE, heading=_("Your ratings"), actions=False)
+    said = {book_id: plural("{count} star", "{count} stars", round(-stars)) for stars, _title, book_id in rated}
+    row("rated", [works[book_id] for book_id in said], marks, _("Your ratings"), said)
     hidden = [works[book_id] for book_id in marks.hidden if book_id in works]
     if hidden:
         shelf(
