@@ -13,6 +13,7 @@ from dashboard.chat.voice import OllamaVoice
 from dashboard.components import furniture
 from dashboard.components.registration import renderer
 from dashboard.components.shelf import cover_address
+from dashboard.language import _
 from dashboard.words import address, language_tag
 from openshelf.contracts import Surface
 from openshelf.settings import get_settings
@@ -58,8 +59,10 @@ def label(answer: Answer) -> str:
     if not answer.books:
         return ""
     if answer.voice != chat.EXTRACTIVE:
-        return f"In the words of the language model {answer.voice}; the books and titles are our catalogue's."
-    return "In the words of our catalogue; no language model took part."
+        return _("In the words of the language model {voice}; the books and titles are our catalogue's.").format(
+            voice=answer.voice
+        )
+    return _("In the words of our catalogue; no language model took part.")
 
 
 def shown(question: str, answer: Answer) -> dict:
@@ -82,6 +85,7 @@ def shown(question: str, answer: Answer) -> dict:
         "opening": answer.opening,
         "books": books,
         "label": label(answer),
+        "ask": None if books else {"label": _("Ask the library for it"), "href": address("ask", title=question)},
     }
 
 
@@ -93,7 +97,7 @@ def as_html(pieces: list[Piece]) -> str:
         for p in pieces
         if isinstance(p, Told)
     ]
-    return f'<div class="os-talk">{"".join(lines) or "<p>Looking along the shelves</p>"}</div>'
+    return f'<div class="os-talk">{"".join(lines) or "<p>" + _("Looking along the shelves") + "</p>"}</div>'
 
 
 def answer_now(question: str, turns: list[Turn]) -> Turn:
@@ -102,7 +106,7 @@ def answer_now(question: str, turns: list[Turn]) -> Turn:
     slot.html(as_html([]))
     before = turns[-1].answer if turns else None
     with resources.connection() as conn:
-        wish, records = chat.look_up(conn, question, before)
+        wish, records = chat.look_up(conn, question, before, audiences=data.within())
     pieces: list[Piece] = []
     for piece in chat.stream(records, wish, voice()):
         pieces.append(piece)
@@ -117,8 +121,11 @@ def desk() -> None:
     waiting = st.session_state.get(_WAITING)
     said = [shown(turn.question, turn.answer) for turn in turns]
     if waiting:
-        said.append({"question": waiting, "lang": "", "opening": "", "books": [], "label": ""})
-    renderer("talk")(key="talk", data={"part": "turns", "turns": said})
+        said.append({"question": waiting, "lang": "", "opening": "", "books": [], "label": "", "ask": None})
+    renderer("talk")(
+        key="talk",
+        data={"part": "turns", "turns": said, "words": {"conversation": _("Conversation with the librarian")}},
+    )
     if waiting:
         turns.append(answer_now(waiting, turns))
         del turns[:-_MAX_TURNS]
@@ -128,17 +135,24 @@ def desk() -> None:
         key="desk",
         data={
             "part": "form",
-            "placeholder": "Ask for more, or for something else"
+            "placeholder": _("Ask for more, or for something else")
             if turns
-            else "A subject, a mood, an author, a book you loved",
+            else _("A subject, a mood, an author, a book you loved"),
             "examples": [] if turns else _EXAMPLES,
             "can_clear": bool(turns),
-            "note": "Only books on our shelves are named. Your questions are not kept.",
+            "note": _("Only books on our shelves are named. Your questions are not kept."),
+            "words": {
+                "question": _("Your question"),
+                "ask": _("Ask"),
+                "again": _("Start again"),
+                "examples": _("For example"),
+            },
         },
         on_ask_change=asked,
         on_clear_change=clear,
     )
 
 
-furniture.heading("Ask the librarian", "In English, Vietnamese or Russian")
+st.set_page_config(page_title=_("Ask the librarian") + " · Openshelf")
+furniture.heading(_("Ask the librarian"), _("In English, Vietnamese or Russian"))
 desk()

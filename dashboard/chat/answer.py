@@ -118,10 +118,19 @@ def ask(conn: psycopg.Connection, question: str, voice: Voice | None, before: An
     return collect(stream(records, wish, voice), wish, before)
 
 
-def look_up(conn: psycopg.Connection, question: str, before: Answer | None = None) -> tuple[Wish, list[Record]]:
-    """What is wished for, and the records that answer it; a follow-up stands on the answer before it."""
+def look_up(
+    conn: psycopg.Connection,
+    question: str,
+    before: Answer | None = None,
+    *,
+    audiences: Sequence[str] | None = None,
+) -> tuple[Wish, list[Record]]:
+    """What is wished for, and the records that answer it; a follow-up stands on the answer before it.
+
+    `audiences`: what the account that asks is limited to.
+    """
     wish = parse(question, before.wish if before else None)
-    passages = retrieve(conn, wish, seen=before.named if before else ())
+    passages = retrieve(conn, wish, seen=before.named if before else (), audiences=audiences)
     return wish, [passage.record for passage in passages]
 
 

@@ -1,6 +1,6 @@
 """A wish -> the few works that really answer it, or none. Asks the database; decides by evidence."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -31,15 +31,30 @@ class Passage:
     named_subjects: tuple[str, ...] = ()
 
 
-def retrieve(conn: psycopg.Connection, wish: Wish, seen: Collection[int] = (), limit: int = PASSAGES) -> list[Passage]:
-    """Works that answer the wish, best first; empty where nothing fits. `seen` are left out when more is asked."""
+def retrieve(
+    conn: psycopg.Connection,
+    wish: Wish,
+    seen: Collection[int] = (),
+    limit: int = PASSAGES,
+    *,
+    audiences: Sequence[str] | None = None,
+) -> list[Passage]:
+    """Works that answer the wish, best first; empty where nothing fits. `seen` are left out when more is asked.
+
+    `audiences`: what the account that asks is limited to.
+    """
     if wish.is_empty:
         return []
     filters = Filters(language=wish.written_in, year_from=wish.year_from, year_to=wish.year_to)
-    model = _model_work(conn, wish)
-    hits = similar(conn, model, _CANDIDATES) if model else _candidates(conn, wish, filters)
+    model = _model_work(conn, wish, audiences)
+    if model:
+        hits = similar(conn, model, _CANDIDATES, audiences=audiences)
+    else:
+        hits = _candidates(conn, wish, filters, audiences)
     left_out = set(seen) if wish.is_more else set()
-    records = statements.records(conn, [hit.book_id for hit in hits if hit.book_id not in left_out])
+    records = statements.records(
+        conn, [hit.book_id for hit in hits if hit.book_id not in left_out], audiences=audiences
+    )
     by_id = {hit.book_id: hit for hit in hits}
     passages = [
         passage
@@ -49,20 +64,20 @@ def retrieve(conn: psycopg.Connection, wish: Wish, seen: Collection[int] = (), l
     return sorted(passages, key=lambda passage: -passage.evidence)[:limit]
 
 
-def _model_work(conn: psycopg.Connection, wish: Wish) -> int | None:
+def _model_work(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> int | None:
     """The work of "something like X", if X is ours."""
-    hits = search(conn, wish.titled, "title", limit=1) if wish.titled else []
+    hits = search(conn, wish.titled, "title", limit=1, audiences=audiences) if wish.titled else []
     return hits[0].book_id if hits else None
 
 
-def _candidates(conn: psycopg.Connection, wish: Wish, filters: Filters) -> list[Hit]:
+def _candidates(conn: psycopg.Connection, wish: Wish, filters: Filters, audiences: Sequence[str] | None) -> list[Hit]:
     words = [word[:_STEM] if len(word) > _STEM else word for word in (*wish.words, *wish.titled.split())]
     # Subjects in our own words: the bridge from a Vietnamese or Russian question to the English names of subjects.
-    hits = {hit.book_id: hit for hit in search_any_word(conn, wish.text, words, filters, _CANDIDATES)}
+    found = search_any_word(conn, wish.text, words, filters, _CANDIDATES, audiences=audiences)
+    hits = {hit.book_id: hit for hit in found}
     for subject in wish.subjects:
-        found = search_any_word(
-            conn, f"{wish.text} {subject}", [], Filters(**{**vars(filters), "subject": subject}), _CANDIDATES
-        )
+        on_subject = Filters(**{**vars(filters), "subject": subject})
+        found = search_any_word(conn, f"{wish.text} {subject}", [], on_subject, _CANDIDATES, audiences=audiences)
         for hit in found:
             hits.setdefault(hit.book_id, hit)
     return list(hits.values())

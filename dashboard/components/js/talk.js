@@ -20,7 +20,7 @@ export default function (component) {
 function turns(data) {
   return el(
     "div",
-    { class: "os-talk", role: "log", "aria-live": "polite", "aria-label": "Conversation with the librarian" },
+    { class: "os-talk", role: "log", "aria-live": "polite", "aria-label": data.words.conversation },
     data.turns.map(turn =>
       el(
         "article",
@@ -28,6 +28,7 @@ function turns(data) {
         el("p", { class: "os-asked", lang: turn.lang, text: turn.question }),
         turn.opening && el("p", { class: "os-opening", lang: turn.lang, text: turn.opening }),
         turn.books.length > 0 && el("ol", { class: "os-told" }, turn.books.map(book => told(book, turn.lang))),
+        turn.ask && el("p", {}, link(turn.ask.href, { class: "os-text-button" }, turn.ask.label)),
         turn.label && el("p", { class: "os-voice", text: turn.label }),
       ),
     ),
@@ -51,7 +52,7 @@ function told(book, lang) {
 
 function form(data, send) {
   const field = el("textarea", {
-    rows: 1, maxlength: MAX_QUESTION, placeholder: data.placeholder, "aria-label": "Your question",
+    rows: 1, maxlength: MAX_QUESTION, placeholder: data.placeholder, "aria-label": data.words.question,
     oninput: grow,
     onkeydown: event => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
@@ -70,12 +71,12 @@ function form(data, send) {
     "div",
     { class: "os-talk os-talk-desk" },
     data.examples.length > 0 &&
-      el("ul", { class: "os-examples", "aria-label": "For example" },
+      el("ul", { class: "os-examples", "aria-label": data.words.examples },
         data.examples.map(text => el("li", {}, el("button", { type: "button", text, onclick: () => send("ask", text) })))),
     el("form", { class: "os-question", onsubmit: event => { event.preventDefault(); ask() } },
-      field, el("button", { type: "submit", class: "os-ask", text: "Ask" })),
+      field, el("button", { type: "submit", class: "os-ask", text: data.words.ask })),
     el("p", { class: "os-voice" }, `${data.note} `,
-      data.can_clear && el("button", { type: "button", class: "os-text-button", text: "Start again", onclick: () => send("clear", true) })),
+      data.can_clear && el("button", { type: "button", class: "os-text-button", text: data.words.again, onclick: () => send("clear", true) })),
   )
 }
 
