@@ -100,6 +100,8 @@ class PolicyData:
             "slates_new": self.count_new,
             "slates_old": len(self.log.old),
             "slates_held_back": len(self.held_back),
+            # All of them keep a history; who withdrew or was erased before this run is not among them.
+            "readers_with_history": len({act.reader_key for act in self.log.acts}),
             "works": len(self.catalogue.book_ids),
             "catalogue_version": self.catalogue_version,
             "seed": recipe.seed,

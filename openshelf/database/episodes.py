@@ -1,4 +1,7 @@
-"""What training reads of the stream: the slates that were seen, with their probabilities, and what readers did."""
+"""What training reads of the stream: the slates that were seen, with their probabilities, and what readers did.
+
+Only of readers who keep a history: of a visit (key `s_...`) nothing is learned.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,6 +64,7 @@ def seen_slates(
             """with chosen as (
                    select * from stream.slates
                    where stored_at > coalesce(%(after)s, '-infinity'::timestamptz) and stored_at <= %(until)s
+                       and left(reader_key, 2) <> 's_'
                        and slate_id in (
                            select slate_id from stream.interactions
                            where slate_id is not null
@@ -81,12 +85,12 @@ def seen_slates(
 
 
 def acts(conn: psycopg.Connection, since: datetime, until: datetime) -> list[StoredAct]:
-    """Everything readers did from `since` on and that was stored by `until`, by reader and time."""
+    """Everything that readers who keep a history did from `since` on, stored by `until`; by reader and time."""
     with conn.cursor(row_factory=class_row(StoredAct)) as cursor:
         return cursor.execute(
             """select reader_key, session_id, occurred_at, action, book_id, slate_id, reward::float8 as reward
                from stream.interactions
-               where occurred_at >= %s and stored_at <= %s
+               where occurred_at >= %s and stored_at <= %s and left(reader_key, 2) <> 's_'
                order by reader_key, occurred_at, event_id""",
             [since, until],
         ).fetchall()

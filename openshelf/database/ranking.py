@@ -30,7 +30,7 @@ class DescribedWork:
 
 
 def glad_acts(conn: psycopg.Connection, until: datetime | None = None) -> list[GladAct]:
-    """The first per reader and active work, by reader and time; inferred acts are none.
+    """The first per reader who keeps a history and active work, by reader and time; inferred acts are none.
 
     What came later on the same work is left out, reward and all: a cut in time must not know it. With `until`: of the
     acts stored until then.
@@ -40,7 +40,7 @@ def glad_acts(conn: psycopg.Connection, until: datetime | None = None) -> list[G
             """with firsts as (
                    select distinct on (reader_key, book_id) reader_key, book_id, reward, occurred_at
                    from stream.interactions join library.works using (book_id)
-                   where reward > 0 and not inferred and works.active
+                   where reward > 0 and not inferred and works.active and left(reader_key, 2) <> 's_'
                        and stored_at <= coalesce(%s, 'infinity'::timestamptz)
                    order by reader_key, book_id, occurred_at, reward desc
                )

@@ -28,6 +28,8 @@ Step = Callable[[psycopg.Connection, Settings, Erasure], Counts | None]
 
 # One mark a line, in hexadecimal, with its kind: what a backup of the database cannot lose.
 MARKS_FILE = "erased"
+# Readers of other programs have none with us; numbers of accounts begin at 1.
+_NO_ACCOUNT = 0
 
 _log = structlog.get_logger(__name__)
 
@@ -59,6 +61,13 @@ def erase_account(
     asked = [_ask(conn, "account", child.account_id, [], asked_by) for child in accounts.children(conn, account_id)]
     asked.append(_ask(conn, "account", account_id, session_keys, asked_by))
     return [erasure_id for erasure_id in asked if erasure_id]
+
+
+def erase_program_reader(conn: psycopg.Connection, reader_key: str) -> int:
+    """Ask, in the caller's transaction, that all is removed of a reader whom another program named; the request."""
+    erasure_id = erasures.request(conn, "history", _NO_ACCOUNT, [reader_key], "library")
+    erasures.forget(conn, [reader_key])
+    return erasure_id
 
 
 def _ask(
