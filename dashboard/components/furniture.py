@@ -43,6 +43,7 @@ def topbar(account: Account | None, links: Sequence[tuple[str, str]], current: s
             "links": [
                 {"label": _("My books"), "href": "/mine"},
                 {"label": _("Your account"), "href": "/account"},
+                {"label": _("Your data"), "href": "/your_data"},
             ],
             "words": {"menu": _("Account of {name}").format(name=account.display_name), "sign_out": _("Sign out")},
         }
