@@ -121,7 +121,9 @@ def _check(event: Interaction, now: datetime, known: dict[UUID, Interaction], pa
 
 
 def _check_readers(conn: psycopg.Connection, caller: Caller, new: Sequence[Interaction]) -> None:
-    """An act may answer a slate of its own reader only, and no account that keeps no history gets one."""
+    """An act may answer a slate of its own reader only; who was erased, or keeps no history, gets none."""
+    if program_acts.erased(conn, sorted({event.reader_key for event in new})):
+        raise ProblemError(403, "one of these readers was erased: name them anew; nothing was stored")
     slates = {(event.slate_id, event.reader_key) for event in new if event.slate_id}
     if strangers := slates - program_acts.slates_of(conn, [slate_id for slate_id, _ in slates if slate_id]):
         named = ", ".join(sorted(str(slate_id) for slate_id, _ in strangers))

@@ -42,7 +42,7 @@ class Operation:
     is needed (`read` only where the catalogue is not public). `call` gets connection, caller, parameters and body.
     """
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "DELETE"]
     path: str
     name: str
     summary: str

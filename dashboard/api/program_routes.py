@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from dashboard.api import interactions, openapi, problems, recommendations, works
+from dashboard.api import interactions, openapi, problems, program_readers, recommendations, works
 from dashboard.api.callers import Caller
 from dashboard.api.operations import Operation
 from openshelf.database import pool
@@ -36,6 +36,7 @@ OPERATIONS = [
     *works.OPERATIONS,
     *recommendations.OPERATIONS,
     *interactions.OPERATIONS,
+    *program_readers.OPERATIONS,
     Operation("GET", "/health", "health", "Whether the library can answer.", Health, health),
 ]
 
@@ -75,7 +76,7 @@ def _application() -> Starlette:
             Middleware(
                 CORSMiddleware,
                 allow_origins=[origin.strip() for origin in origins.split(",")],
-                allow_methods=["GET", "POST"],
+                allow_methods=["GET", "POST", "DELETE"],
                 allow_headers=["Authorization", "Content-Type"],
             )
         ]

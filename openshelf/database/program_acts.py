@@ -8,6 +8,7 @@ import psycopg
 
 from openshelf import topics
 from openshelf.contracts import Interaction
+from openshelf.database import erasures
 from openshelf.readers import NOTICE_VERSION
 
 _decoder = msgspec.json.Decoder(Interaction)
@@ -23,8 +24,17 @@ def hold(conn: psycopg.Connection, reader_keys: Sequence[str]) -> None:
 def stored(conn: psycopg.Connection, event_ids: Sequence[UUID]) -> dict[UUID, Interaction]:
     """Those of the events that are in the log, by event_id."""
     rows = conn.execute("select payload from stream.event_log where event_id = any(%s)", [list(event_ids)])
-    events = [_decoder.decode(payload) for (payload,) in rows]
+    events = [_decoder.decode(payload) for (payload,) in rows if erasures.forgotten_by(payload) is None]
     return {event.event_id: event for event in events}
+
+
+def erased(conn: psycopg.Connection, reader_keys: Sequence[str]) -> set[str]:
+    """Those of the readers who were erased: the log takes no act of theirs."""
+    rows = conn.execute(
+        "select reader_key from unnest(%s::text[]) as asked (reader_key) where stream.is_erased(reader_key)",
+        [list(reader_keys)],
+    )
+    return {reader_key for (reader_key,) in rows}
 
 
 def slates_of(conn: psycopg.Connection, slate_ids: Sequence[UUID]) -> set[tuple[UUID, str]]:

@@ -483,6 +483,34 @@ def test_an_act_may_answer_a_place_of_its_own_readers_slate_only(
     assert len(logged(conn)) == 1
 
 
+def test_a_program_has_its_reader_erased_and_no_one_elses(
+    client: TestClient, key: Callable[..., dict[str, str]], conn: psycopg.Connection, shelves: dict[str, int]
+) -> None:
+    headers = key()
+    ann, ben = (readers.program_key(get_settings().reader_secret(), "shop", name) for name in ("ann", "ben"))
+    for name in ("ann", "ben"):
+        act = {"reader_key": name, "action": "like", "book_id": shelves["Dune"]}
+        client.post("/api/interactions", headers=headers, json=act)
+    for reader_key in (ann, ben):
+        store_slate(conn, reader_key, [shelves["Dune"]])
+        _interaction(conn, reader_key, "like", shelves["Dune"], 2)
+
+    answer = client.delete("/api/readers/ann", headers=headers)
+
+    assert answer.json() == {"reader_key": "ann", "is_finished": False}  # no dataflow runs here to hear of it
+    for table in ("stream.interactions", "stream.slates"):
+        left = conn.execute(f"select reader_key from {table}").fetchall()
+        assert left == [(ben,)]
+    assert client.get("/api/recommendations/ann", headers=headers).json()["is_fallback"] is True
+    again = client.post("/api/interactions", headers=headers, json={"reader_key": "ann", "action": "visit"})
+    assert "erased" in problem(again, 403)["detail"]
+    assert client.delete("/api/readers/ann", headers=headers).status_code == 200
+
+
+def test_an_account_is_not_erased_over_http(client: TestClient, key: Callable[..., dict[str, str]]) -> None:
+    problem(client.delete("/api/readers/r_lan", headers=key(*ALL, Scope.ANY_READER)), 403)
+
+
 @pytest.mark.parametrize(
     ("act", "path"),
     [

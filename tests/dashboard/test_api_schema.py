@@ -22,6 +22,7 @@ OPERATIONS = [
     ("GET", "/api/recommendations/{reader_key}"),
     ("POST", "/api/recommendations/query"),
     ("POST", RULED),
+    ("DELETE", "/api/readers/{reader_key}"),
     ("GET", "/api/health"),
 ]
 
