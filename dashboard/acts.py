@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 
+from openshelf import readers
 from openshelf.contracts import Action, Interaction, Surface, new_event_id
 from openshelf.database import accounts, events
 
@@ -45,7 +46,7 @@ def record(conn: psycopg.Connection, reader: Reader, deeds: Sequence[Deed], now:
     appended = []
     for deed in deeds:
         if reader.account_id is not None and deed.book_id is not None:
-            _keep(conn, reader.account_id, deed)
+            _keep(conn, reader.account_id, deed, has_history=not readers.is_session_key(reader.reader_key))
         appended.append(
             Interaction(
                 event_id=new_event_id(),
@@ -65,14 +66,14 @@ def record(conn: psycopg.Connection, reader: Reader, deeds: Sequence[Deed], now:
     return appended
 
 
-def _keep(conn: psycopg.Connection, account_id: int, deed: Deed) -> None:
-    """What a signed-in reader asked to be kept by this act."""
+def _keep(conn: psycopg.Connection, account_id: int, deed: Deed, *, has_history: bool) -> None:
+    """What a signed-in reader asked to be kept by this act. That a text was opened, only of who keeps a history."""
     assert deed.book_id is not None
     match deed.action:
         case Action.WANT:
             accounts.put_on_shelf(conn, account_id, deed.book_id, "want")
         case Action.READ:
-            if accounts.shelves(conn, account_id).get(deed.book_id) != "read":
+            if has_history and accounts.shelves(conn, account_id).get(deed.book_id) != "read":
                 accounts.put_on_shelf(conn, account_id, deed.book_id, "reading")
         case Action.FINISH:
             accounts.put_on_shelf(conn, account_id, deed.book_id, "read")

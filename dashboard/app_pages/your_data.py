@@ -55,7 +55,7 @@ def history(account: Account) -> None:
         ),
         field("days", _("Days (if you chose a number)"), value=str(now.days or choices.DEFAULT_DAYS)),
     ]
-    form("data_keep", "/your-data/keep", fields, _("Save"))
+    form("data_keep", "/your-data/keep", fields, _("Agree and save") if now.asks_again else _("Save"))
 
 
 def mode(visitor: state.Visitor) -> None:

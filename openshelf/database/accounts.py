@@ -234,18 +234,6 @@ def set_profile(conn: psycopg.Connection, account_id: int, display_name: str, em
     )
 
 
-def require_staff(conn: psycopg.Connection, account_id: int | None, *roles: str) -> Account:
-    """The account, if it has one of the roles (staff or admin unless named), as the database says now.
-
-    Raises:
-        NotAllowedError: it has not.
-    """
-    account = by_id(conn, account_id) if account_id is not None else None
-    if account is None or account.role not in (roles or _STAFF):
-        raise NotAllowedError("only library staff may do this")
-    return account
-
-
 def set_role(conn: psycopg.Connection, username: str, role: str, actor: str = audit.OPERATOR) -> bool:
     """Give an account another role and note who did; False if there is no such account.
 
@@ -292,6 +280,13 @@ def put_on_shelf(conn: psycopg.Connection, account_id: int, book_id: int, shelf:
 
 def take_off_shelf(conn: psycopg.Connection, account_id: int, book_id: int) -> None:
     conn.execute("delete from reading.shelf_entries where account_id = %s and book_id = %s", [account_id, book_id])
+
+
+def take_off_reading(conn: psycopg.Connection, account_id: int) -> int:
+    """Empty the shelf that opening a text puts books on; how many stood there."""
+    return conn.execute(
+        "delete from reading.shelf_entries where account_id = %s and shelf = 'reading'", [account_id]
+    ).rowcount
 
 
 def shelves(conn: psycopg.Connection, account_id: int) -> dict[int, str]:

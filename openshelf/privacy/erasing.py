@@ -211,7 +211,9 @@ def _account(conn: psycopg.Connection, _settings: Settings, erasure: Erasure) ->
         if erasure.kind == "account" or f"{schema}.{table}" in of_history:
             removed = erasures.remove_rows(conn, schema, table, "account_id", [erasure.account_id])
             counts[f"{schema}.{table}"] = removed
-    if erasure.kind == "account":
+    if erasure.kind == "history":  # opening a text puts it there by itself
+        counts["reading.shelf_entries"] = accounts.take_off_reading(conn, erasure.account_id)
+    else:
         removed = erasures.remove_rows(conn, "reading", "accounts", "account_id", [erasure.account_id])
         counts["reading.accounts"] = removed
     return counts

@@ -71,7 +71,8 @@ REGISTER: tuple[Kept, ...] = (
     ),
     Kept(
         "reading.shelf_entries", "account", "books on the shelves want, reading and read",
-        "the reader put them there", "until taken off", "shelves",
+        "the reader put them there; on reading, by opening the text while a history is kept",
+        "until taken off; reading: until the history is cleared", "shelves",
     ),
     Kept("reading.ratings", "account", "stars for books", "the reader gave them", "until taken back", "ratings"),
     Kept(
