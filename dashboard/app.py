@@ -76,7 +76,7 @@ def main() -> None:
     except state.OFFLINE:
         account = None
         visitor = None
-    is_staff = account is not None and account.role in ("staff", "admin")
+    is_staff = account is not None and account.is_staff
     pages = _pages(is_staff)
     page = st.navigation(pages, position="hidden")
     rooms = [("For you", "/"), ("Browse", "/browse"), ("Ask the librarian", "/librarian"), ("My books", "/mine")]

@@ -30,7 +30,9 @@ from openshelf.settings import get_settings
 Form = dict[str, str]
 Handler = Callable[[Request, Form], Response]
 
-_REGISTRATIONS = Limit("register from an address", 10, timedelta(hours=1))
+# A class of a school registers from one address.
+_REGISTRATIONS = Limit("register from an address", 30, timedelta(hours=1))
+_CHILDREN = Limit("make a child account", 20, timedelta(days=1))
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 _LONGEST_NAME = 80
 _LIMITS = ("children", "young adult")
@@ -198,6 +200,8 @@ def _add_child(request: Request, form: Form) -> Response:
         return forms.refuse(request, _("Please choose what the child may see."), "limit")
     if problem := _problem_of_new(form):
         return forms.refuse(request, *problem)
+    with pool.get_pool().connection() as conn:
+        attempts.spend(conn, get_settings().reader_secret(), [(_CHILDREN, f"account {guardian.account_id}")])
     with pool.get_pool().connection() as conn:
         child = accounts.create_child(
             conn,

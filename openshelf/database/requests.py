@@ -204,7 +204,7 @@ def unanswered(conn: psycopg.Connection, staff: Account | None, days: int = 30) 
 
 
 def _must_be_staff(account: Account | None) -> Account:
-    if account is None or account.role not in ("staff", "admin"):
+    if account is None or not account.is_staff:
         raise NotAllowedError("only library staff see what readers ask for")
     return account
 

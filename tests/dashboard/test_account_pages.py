@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import psycopg
-import pytest
 from dashboard_pages import drawn, shelf_titles, words_of
 from streamlit.testing.v1 import AppTest
 
@@ -109,14 +108,17 @@ def test_the_watch_on_a_page_sees_the_end_but_does_not_put_it_off(
     assert not sign_ins.is_valid(conn, hashed)
 
 
-def test_choosing_books_records_that_they_are_liked(
-    shelves: dict[str, int], visit: Visit, sign_in: SignIn, conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+def test_the_first_choice_offers_what_is_popular_and_the_subjects(
+    shelves: dict[str, int], visit: Visit, sign_in: SignIn
 ) -> None:
     sign_in("lan")
+    home = visit()
+    assert drawn(home, "shelf")[0]["more"]["href"] == "/welcome"
+
     page = visit("welcome")
+
     assert not page.exception
-    offered = titles_offered(page)
-    assert "Dune" in offered
+    assert "Dune" in titles_offered(page)
     groups = drawn(page, "welcome")[0]["groups"]
     assert groups[0]["name"] == "Popular in the library"
     assert len(groups) > 2, "and subjects to look through"

@@ -21,7 +21,7 @@ from models.reproduce import reproduce
 from models.runs import resume_policy, run_adapter, run_policy
 from models.train import TrainConfig
 from openshelf.cli import main
-from openshelf.database import learning
+from openshelf.database import audit, learning
 from openshelf.errors import ModelError, UsageError
 from openshelf.settings import get_settings
 
@@ -113,6 +113,17 @@ def test_what_does_not_load_is_never_promoted_and_the_champion_serves_on(
 
     assert champion_of(history) == "policy-0002"
     assert learning.terms(history, "policy") == before
+
+
+def test_a_promotion_by_command_is_written_down(history: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    history.commit()
+    for words in (["promote", "policy-0001"], ["rollback", "policy"]):
+        monkeypatch.setattr("sys.argv", ["openshelf", "models", *words])
+        with contextlib.suppress(SystemExit):
+            main()
+
+    notes = [(note.act, note.subject) for note in reversed(audit.latest(history))]
+    assert notes == [("promote model", "policy-0001"), ("roll back to model", "policy-0002")]
 
 
 def test_what_served_on_a_day_is_answered_from_the_promotions(

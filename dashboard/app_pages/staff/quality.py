@@ -111,7 +111,7 @@ def page(conn: psycopg.Connection) -> None:
 st.title("Is it good?")
 try:
     account = state.current_account()
-    if account is None or account.role not in {"staff", "admin"}:
+    if account is None or not account.is_staff:
         st.error("This page is for library staff. Sign in with a staff account to see it.")
         st.stop()
     with resources.connection() as connection:
