@@ -117,13 +117,14 @@ def test_what_does_not_load_is_never_promoted_and_the_champion_serves_on(
 
 def test_a_promotion_by_command_is_written_down(history: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     history.commit()
-    for words in (["promote", "policy-0001"], ["rollback", "policy"]):
-        monkeypatch.setattr("sys.argv", ["openshelf", "models", *words])
+    for days, words in ((1, ["rollback", "policy"]), (2, ["promote", "policy-0002"])):
+        at = (LATER + timedelta(days=days)).isoformat()
+        monkeypatch.setattr("sys.argv", ["openshelf", "models", *words, "--at", at])
         with contextlib.suppress(SystemExit):
             main()
 
     notes = [(note.act, note.subject) for note in reversed(audit.latest(history))]
-    assert notes == [("promote model", "policy-0001"), ("roll back to model", "policy-0002")]
+    assert notes == [("roll back to model", "policy-0001"), ("promote model", "policy-0002")]
 
 
 def test_what_served_on_a_day_is_answered_from_the_promotions(
