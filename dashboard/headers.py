@@ -55,6 +55,7 @@ class SecurityHeaders:
             return
         headers = Headers(scope=scope)
         is_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
+        is_page = is_page and not scope["path"].startswith("/api/")  # its page for people is whole as it comes
         if is_page:  # we read the page to change it: it must come unpacked
             kept = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
             scope = {**scope, "headers": kept}

@@ -36,6 +36,7 @@ def page_head() -> str:
 <link rel="icon" href="/assets/mark.svg" type="image/svg+xml">
 {fonts}
 <link rel="stylesheet" href="/assets/openshelf.css?v={version}">
+<link rel="alternate" href="/opds" type="application/atom+xml;profile=opds-catalog" title="Openshelf">
 <meta name="color-scheme" content="light dark">
 """
 

@@ -10,7 +10,7 @@ import typer
 
 from openshelf import contracts, readers
 from openshelf.cli import command_app, report
-from openshelf.database import api_keys, migrate, pool
+from openshelf.database import api_keys, audit, migrate, pool
 from openshelf.database.api_keys import Scope
 from openshelf.errors import UsageError
 from openshelf.settings import get_settings
@@ -47,6 +47,7 @@ def create_key(
             requests_per_minute=per_minute,
             lasts=timedelta(days=days) if days else None,
         )
+        audit.note(conn, audit.OPERATOR, "create api key", f"key {key.api_key_id} of {source}")
     report({"key": secret, **asdict(key)}, as_json=as_json)
 
 
@@ -73,6 +74,7 @@ def revoke_key(name: str) -> None:
         migrate.check(conn)
         if not api_keys.revoke(conn, name):
             raise UsageError(f"there is no key {name!r} that still works; `openshelf api-keys list` names them")
+        audit.note(conn, audit.OPERATOR, "revoke api key", name)
 
 
 @app.command("reader")

@@ -118,7 +118,7 @@ def page(described: dict[str, Any]) -> bytes:
     ET.SubElement(head, "meta", charset="utf-8")
     ET.SubElement(head, "meta", name="viewport", content="width=device-width, initial-scale=1")
     ET.SubElement(head, "meta", {"name": "color-scheme", "content": "light dark"})
-    ET.SubElement(head, "title").text = "Openshelf: API"
+    ET.SubElement(head, "title").text = "The library for programs - Openshelf"
     ET.SubElement(head, "link", rel="stylesheet", href="/assets/openshelf.css")
     body = ET.SubElement(html, "body", {"class": "os-api"})
     main = ET.SubElement(body, "main")
@@ -126,6 +126,16 @@ def page(described: dict[str, Any]) -> bytes:
     _prose(main, described["info"]["description"])
     links = ET.SubElement(main, "p")
     ET.SubElement(links, "a", href="/api/openapi.json").text = "OpenAPI document"
+    links[-1].tail = " "
+    ET.SubElement(links, "a", href="/opds").text = "Catalogue for e-reader apps (OPDS)"
+    links[-1].tail = " "
+    ET.SubElement(links, "a", href="/").text = "The library"
+    contents = ET.SubElement(ET.SubElement(main, "nav", {"aria-label": "Operations"}), "ul")
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            item = ET.SubElement(ET.SubElement(contents, "li"), "a", href=f"#{operation['operationId']}")
+            ET.SubElement(item, "code").text = f"{method.upper()} {path}"
+            item[-1].tail = f" {operation['summary']}"
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             _describe(main, f"{method.upper()} {path}", operation)
@@ -144,10 +154,10 @@ def _describe(parent: ET.Element, heading: str, operation: dict[str, Any]) -> No
             (each["name"], _kind(each["schema"]), "required" if each["required"] else "", _meaning(each["schema"]))
             for each in parameters
         ]
-        _table(section, f"Parameters of {heading}", ("parameter", "type", "", "meaning"), rows)
+        _table(section, f"Parameters of {heading}", ("parameter", "type", "needed", "meaning"), rows)
     if "requestBody" in operation:
         body = operation["requestBody"]["content"]["application/json"]["schema"]
-        _prose(section, f"Send: `{_kind(body)}`")
+        _prose(section, f"Send: {_kind(body)}")
     answers = [
         (status, _kind(next(iter(answer["content"].values()))["schema"]), answer["description"])
         for status, answer in operation["responses"].items()
@@ -168,7 +178,7 @@ def _describe_type(parent: ET.Element, name: str, schema: dict[str, Any]) -> Non
         for field, kind in schema.get("properties", {}).items()
     ]
     if rows:
-        _table(section, f"Fields of {name}", ("field", "type", "", "meaning"), rows)
+        _table(section, f"Fields of {name}", ("field", "type", "needed", "meaning"), rows)
 
 
 def _meaning(schema: dict[str, Any]) -> str:
@@ -180,7 +190,7 @@ def _meaning(schema: dict[str, Any]) -> str:
 def _kind(schema: dict[str, Any]) -> str:
     """A type in a few words."""
     if "$ref" in schema:
-        return schema["$ref"].rpartition("/")[2]
+        return f"`#{schema['$ref'].rpartition('/')[2]}`"
     if "anyOf" in schema:
         return " or ".join(_kind(choice) for choice in schema["anyOf"])
     if "enum" in schema:
@@ -191,14 +201,16 @@ def _kind(schema: dict[str, Any]) -> str:
     return " ".join([schema.get("format", schema.get("type", "any")), *limits])
 
 
-def _prose(parent: ET.Element, text: str) -> None:
-    """A paragraph; what stands between backticks is code."""
-    paragraph = ET.SubElement(parent, "p")
+def _prose(parent: ET.Element, text: str, tag: str = "p") -> None:
+    """A paragraph. What stands between backticks is code, and `#Name` there leads to that type."""
+    paragraph = ET.SubElement(parent, tag)
     plain, *rest = _CODE.split(text.strip())
     paragraph.text = plain
     for code, after in zip(rest[::2], rest[1::2], strict=True):
-        element = ET.SubElement(paragraph, "code")
-        element.text, element.tail = code, after
+        holder = ET.SubElement(paragraph, "a", href=code) if code.startswith("#") else paragraph
+        element = ET.SubElement(holder, "code")
+        element.text = code.removeprefix("#")
+        (holder if code.startswith("#") else element).tail = after
 
 
 def _table(parent: ET.Element, caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -212,4 +224,4 @@ def _table(parent: ET.Element, caption: str, heads: Sequence[str], rows: Sequenc
         row = ET.SubElement(body, "tr")
         ET.SubElement(ET.SubElement(row, "th", scope="row"), "code").text = first
         for cell in rest:
-            ET.SubElement(row, "td").text = cell
+            _prose(row, cell, "td")
