@@ -146,7 +146,7 @@ function leads_to(kept, event, part, anchor) {
 }
 
 function show_anchor(kept, anchor) {
-  const found = anchor && kept.article.querySelector(`[data-anchor="${CSS.escape(anchor)}"]`)
+  const found = anchor ? kept.article.querySelector(`[data-anchor="${CSS.escape(anchor)}"]`) : null
   found?.scrollIntoView({ block: "start" })
   return Boolean(found)
 }
