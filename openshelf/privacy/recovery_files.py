@@ -29,7 +29,7 @@ def remove_set_aside(settings: Settings) -> int:
 
 
 def scrub(settings: Settings, reader_keys: Sequence[str] = ()) -> int:
-    """Take out of every store the keys of dropped states, and these readers' whether dropped or not; how many rows."""
+    """Take out of every store the keys of dropped states (how many), and these readers', whether dropped or not."""
     count = 0
     for part in _folder(settings).glob("*/part-*.sqlite3"):
         try:
@@ -43,16 +43,13 @@ def scrub(settings: Settings, reader_keys: Sequence[str] = ()) -> int:
 
 def _scrub_part(part: Path, reader_keys: Sequence[str]) -> int:
     with closing(sqlite3.connect(part, timeout=_PATIENCE_S, isolation_level=None)) as store:
-        marks = ",".join("?" * len(reader_keys))
+        store.executemany("delete from snaps where state_key = ?", [(key,) for key in reader_keys])
         # Of a dropped state the last row says so; only where no older row is left may it go.
         removed = store.execute(
-            f"""delete from snaps where state_key in ({marks}) or (
-                    ser_change is null and not exists (
-                        select 1 from snaps as other where other.step_id = snaps.step_id
-                            and other.state_key = snaps.state_key and other.ser_change is not null
-                    )
-                )""",
-            list(reader_keys),
+            """delete from snaps where ser_change is null and not exists (
+                   select 1 from snaps as other where other.step_id = snaps.step_id
+                       and other.state_key = snaps.state_key and other.ser_change is not null
+               )"""
         ).rowcount
         store.execute("vacuum")
         store.execute("pragma wal_checkpoint(truncate)")

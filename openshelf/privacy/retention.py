@@ -35,9 +35,11 @@ def run(conn: psycopg.Connection, settings: Settings, now: datetime) -> Counts:
     counts: Counts = {}
     resumed = erasing.resume(conn, settings)
     counts["erasures finished"], counts["erasures waiting"] = resumed["finished"], resumed["waiting"]
+    over = _visits_that_are_over(conn, now - timedelta(minutes=settings.retention_visit_minutes))
+    conn.commit()
     kinds: tuple[Callable[[psycopg.Connection, Settings, datetime], Counts], ...] = (
         lambda conn, _settings, _now: erasing.sweep(conn),
-        _visits,
+        lambda conn, settings, now: _visits(conn, over, now - timedelta(minutes=settings.retention_visit_minutes)),
         _histories,
         _others,
         _log,
@@ -48,7 +50,7 @@ def run(conn: psycopg.Connection, settings: Settings, now: datetime) -> Counts:
             removed = remove(conn, settings, now)
         for store, count in removed.items():
             counts[store] = counts.get(store, 0) + count
-    counts["recovery store"] = recovery_files.scrub(settings)
+    counts["recovery store"] = recovery_files.scrub(settings, over)
     with conn.transaction():
         conn.execute(
             "update reading.retention_runs set finished_at = clock_timestamp(), counts = %s where run_id = %s",
@@ -65,15 +67,18 @@ def tidy(settings: Settings, counts: Counts) -> None:
             conn.execute(erasures.vacuum_of(schema, table))
 
 
-def _visits(conn: psycopg.Connection, settings: Settings, now: datetime) -> Counts:
-    """Visits of who keeps no history, whole, some time after their last act."""
-    before = now - timedelta(minutes=settings.retention_visit_minutes)
+def _visits_that_are_over(conn: psycopg.Connection, before: datetime) -> list[str]:
+    """Keys of visits of who keeps no history, whose last act was before then."""
     rows = conn.execute(
         """select reader_key from stream.sessions where left(reader_key, 2) = 's_'
            group by reader_key having max(last_act_at) < %s""",
         [before],
     ).fetchall()
-    keys = [key for (key,) in rows]
+    return [key for (key,) in rows]
+
+
+def _visits(conn: psycopg.Connection, keys: list[str], before: datetime) -> Counts:
+    """Visits of who keeps no history, whole, some time after their last act."""
     counts = erasures.remove_from_stream(conn, keys) if keys else {}
     # Of which there is no session (any more): a dataflow that replays makes rows of acts whose visit is over.
     for table, column in _HISTORY.items():
