@@ -31,8 +31,8 @@ def statuses() -> dict[Status, str]:
     }
 
 
-def draw_form(title: str = "", *, folded: bool = False) -> None:
-    """The form; `title`: what was looked for in vain, as a start."""
+def draw_form(title: str = "", *, folded: bool = False, headed: bool = True) -> None:
+    """The form; `title`: what was looked for in vain, as a start. `headed`: the page does not say what it is for."""
     label = _("Ask the library for it")
     furniture.form(
         "ask",
@@ -45,7 +45,7 @@ def draw_form(title: str = "", *, folded: bool = False) -> None:
             ),
         ],
         _("Ask for it"),
-        heading="" if folded else label,
+        heading=label if headed and not folded else "",
         line=_("Staff see the title and how many readers asked for it, not who."),
         folded=label if folded else "",
     )

@@ -5,8 +5,9 @@ Without the encoder the words alone answer, and the log says so.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -120,24 +121,30 @@ def suggest(
     words = fold_words(tidy(text)).split()
     if not words or (len(words[-1]) < MIN_SUGGESTED and len(words) == 1):
         return []
-    named: list[statements.Name] = []
+    found: dict[str, list[statements.Name]] = {}
     for kind in kinds:
         if kind == "title":
             prefix = " & ".join([*(f"'{word}':A" for word in words[:-1]), f"'{words[-1]}':*A"])
-            found = statements.titles_beginning(conn, prefix, " ".join(words), limit, audiences=audiences)
+            found[kind] = statements.titles_beginning(conn, prefix, " ".join(words), limit, audiences=audiences)
         else:
-            found = _beginning(_directory(conn)[kind], words, audiences)
-        named += found[: limit if len(kinds) == 1 else _SHARE[kind]]
+            found[kind] = _beginning(_directory(conn)[kind], words, audiences)
+    shares = {kind: min(len(names), _SHARE[kind]) for kind, names in found.items()}
+    for kind, names in found.items():  # what others leave free
+        shares[kind] += max(0, min(len(names) - shares[kind], limit - sum(shares.values())))
+    named = [name for kind, names in found.items() for name in names[: shares[kind]]]
     return [Suggestion(each.kind, each.name, each.book_id, each.detail) for each in named[:limit]]
 
 
-def _beginning(
-    names: Sequence[tuple[str, statements.Name]], words: Sequence[str], audiences: Sequence[str] | None
-) -> list[statements.Name]:
+def _beginning(directory: "_Directory", words: Sequence[str], audiences: Sequence[str] | None) -> list[statements.Name]:
+    """Names that hold a word beginning as each of these; what holds most works first."""
+    longest = max(words, key=len)
+    first = bisect_left(directory.words, longest)
+    last = bisect_left(directory.words, longest + "\U0010ffff", first)
     begun = [f" {word}" for word in words]
     found = []
-    for folded, name in names:
-        if all(word in folded for word in begun) and (audiences is None or set(audiences) & set(name.audiences)):
+    for place in sorted(set(directory.places[first:last])):
+        name = directory.names[place]
+        if all(word in name.folded for word in begun) and (audiences is None or set(audiences) & set(name.audiences)):
             found.append(name)
             if len(found) >= MAX_NAMES:
                 break
@@ -370,18 +377,33 @@ def _names_of_works(conn: psycopg.Connection) -> _Names:
     return _known_names[version]
 
 
-def _directory(conn: psycopg.Connection) -> dict[str, list[tuple[str, statements.Name]]]:
-    """Authors, series and subjects, what holds most works first, each beside its folded words after a space."""
+@dataclass(frozen=True)
+class _Directory:
+    """Names of one kind, what holds most works first, and where each of their words leads."""
+
+    names: list[statements.Name]  # `folded` begins with a space, so that each of its words follows one
+    words: list[str]  # sorted
+    places: list[int]  # of each word: its name
+
+    @classmethod
+    def of(cls, names: list[statements.Name]) -> "_Directory":
+        folded = [replace(name, folded=f" {fold_words(name.name)}") for name in names]
+        pairs = sorted({(word, place) for place, name in enumerate(folded) for word in name.folded.split()})
+        return cls(folded, [word for word, _place in pairs], [place for _word, place in pairs])
+
+
+def _directory(conn: psycopg.Connection) -> dict[str, _Directory]:
+    """Authors, series and subjects by kind."""
     version = (conn.info.dsn, statements.catalogue_version(conn))
     if version not in _known_directories:
+        names = statements.names(conn)
         _known_directories.clear()
-        found: dict[str, list[tuple[str, statements.Name]]] = {kind: [] for kind in KINDS}
-        for name in statements.names(conn):
-            found[name.kind].append((f" {fold_words(name.name)}", name))
-        _known_directories[version] = found
+        _known_directories[version] = {
+            kind: _Directory.of([name for name in names if name.kind == kind]) for kind in KINDS
+        }
     return _known_directories[version]
 
 
 # One entry each: the catalogue as it stands.
 _known_names: dict[tuple[str, int], _Names] = {}
-_known_directories: dict[tuple[str, int], dict[str, list[tuple[str, statements.Name]]]] = {}
+_known_directories: dict[tuple[str, int], dict[str, _Directory]] = {}

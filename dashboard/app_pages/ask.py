@@ -15,7 +15,7 @@ if st.query_params.get("thanks"):
         _("Thank you, it is on the list"), _("Staff look through the list every week, what most readers ask for first.")
     )
 else:
-    asking.draw_form(search.tidy(st.query_params.get("title", "")))
+    asking.draw_form(search.tidy(st.query_params.get("title", "")), headed=False)
 account = state.shown_visitor().account
 if account:
     with resources.connection() as conn:

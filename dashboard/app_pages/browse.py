@@ -43,13 +43,12 @@ finding.finder(
     "finder",
     _("Browse"),
     plural("{count} book", "{count} books", count),
-    [
-        *asked.groups(facets),
-        finding.group(
-            _("Order"),
-            finding.select("sort", _("Sorted by"), sorts()["title"], list(sorts().items())[1:], asked.text("sort")),
-        ),
+    asked.groups(facets),
+    ways=[
+        (label, asked.address_with("browse", page=None, sort=None if each == "title" else each), each == sort)
+        for each, label in sorts().items()
     ],
+    ways_label=_("Order"),
     chosen=chosen,
     clear=address("browse", sort=asked.text("sort")) if chosen else None,
     beside=(_("Subjects, authors and series"), "/directory"),

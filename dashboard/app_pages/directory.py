@@ -14,8 +14,9 @@ MANY = 300
 
 
 def first_letter(entry: Count) -> str:
-    folded = fold_words(entry.sort or entry.name)
-    return folded[:1].upper() if folded[:1].isalpha() else "#"
+    """Of the name it is sorted under; what is written without an alphabet of capitals stands together."""
+    letter = fold_words(entry.sort or entry.name)[:1]
+    return letter.upper() if letter.isupper() or letter.islower() else "#"
 
 
 def by_letter(of: str, entries: list[Count]) -> None:

@@ -108,7 +108,7 @@ if is_new and not answered and not chosen:
 st.set_page_config(page_title=(f"{query} · " if query else "") + _("Search") + " · Openshelf")
 line = plural("{count} book", "{count} books", total)
 if query:
-    line = _("{books} for “{query}”").format(books=line, query=query)
+    line = (_("{books} for “{query}”") if answered else _("Nothing for “{query}”")).format(books=line, query=query)
 modes = {
     "all": _("Everywhere"),
     "title": _("In titles"),

@@ -95,10 +95,11 @@ _CARD: LiteralString = """select works.book_id, works.title, works.authors_text,
 _FROM: LiteralString = """from library.works
     left join library.editions as covers on covers.edition_id = works.cover_edition_id"""
 # How warmly works were taken of late; what nobody met stands by the house's rating, mixed.
-_WARMTH: LiteralString = """left join (
+_RECENT: LiteralString = """join (
         select book_id, sum(reward) as warmth from stream.interactions
         where occurred_at > now() - interval '30 days' and book_id is not null and not inferred group by book_id
-    ) as recent on recent.book_id = works.book_id and recent.warmth > 0"""
+    ) as recent on recent.book_id = works.book_id"""
+_WARMTH: LiteralString = f"left {_RECENT} and recent.warmth > 0"
 _BY_WARMTH: LiteralString = """order by recent.warmth desc nulls last, works.rating desc nulls last,
         mod(works.book_id::bigint * 2654435761, 4294967296)"""
 _ORDER: dict[Sort, LiteralString] = {
@@ -175,8 +176,17 @@ def newest(conn: psycopg.Connection, limit: int, *, audiences: Audiences = None)
 
 
 def popular(conn: psycopg.Connection, limit: int, *, audiences: Audiences = None) -> list[WorkCard]:
-    """What readers took to most warmly in the last 30 days; before any history, the best rated."""
-    return browse(conn, Filters(), "popular", limit=limit, offset=0, audiences=audiences)
+    """What readers took to most warmly in the last 30 days; where they are too few, the best rated follow."""
+    with conn.cursor(row_factory=class_row(WorkCard)) as cursor:
+        warm = cursor.execute(
+            f"""{_CARD} {_FROM} {_RECENT} where works.active and {WITHIN} and recent.warmth > 0
+                {_BY_WARMTH} limit %(limit)s""",
+            {"limit": limit, "audiences": _list(audiences)},
+        ).fetchall()
+    # To sort the whole catalogue is dear, and only a young library needs it.
+    return (
+        warm if len(warm) == limit else browse(conn, Filters(), "popular", limit=limit, offset=0, audiences=audiences)
+    )
 
 
 def by_subject(conn: psycopg.Connection, subject: str, limit: int, *, audiences: Audiences = None) -> list[WorkCard]:

@@ -129,12 +129,17 @@ def test_every_filter_stands_in_the_address_and_the_address_gives_the_view_again
 
 
 def test_filters_are_labelled_and_grouped(shelves: dict[str, int], visit: Visit) -> None:
-    groups = drawn(visit("browse"), "finder")[0]["groups"]
+    finder = drawn(visit("browse", language="vie", sort="rating"), "finder")[0]
+    groups = finder["groups"]
 
     assert all(group["label"] for group in groups)
     assert all(field["label"] for group in groups for field in group["fields"])
     names = {field["name"] for group in groups for field in group["fields"]}
-    assert names == {*FILTERS, "sort"} - {"kind"}  # with books alone there is no kind to choose
+    assert names == {*FILTERS} - {"kind"}  # with books alone there is no kind to choose
+    orders = {way["label"]: (way["href"], way["is_current"]) for way in finder["ways"]}
+    assert orders["Best rated"] == ("/browse?language=vie&sort=rating", True)
+    assert orders["Most read of late"] == ("/browse?language=vie&sort=popular", False)
+    assert orders["Title, A to Z"] == ("/browse?language=vie", False)
 
 
 def test_titles_of_all_scripts_are_sorted_without_regard_to_accents_and_case(
