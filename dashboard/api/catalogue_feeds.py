@@ -11,7 +11,7 @@ from dashboard.api.feeds import NEW, PER_PAGE, POPULAR, RECOMMENDED, Door, Facet
 from dashboard.api.operations import Text
 from dashboard.language import _, language_name
 from models import search
-from openshelf.database import audiences, learning, publications, stream
+from openshelf.database import audiences, catalogue, publications, stream
 from openshelf.database.accounts import Account
 from openshelf.database.catalogue import Count
 from openshelf.database.filters import Filters
@@ -108,7 +108,7 @@ def newest(conn: psycopg.Connection, reader: Reader, asked: Asked, changed_at: d
 
 
 def popular(conn: psycopg.Connection, reader: Reader, asked: Asked, changed_at: datetime) -> Feed:
-    shelf = _chosen(conn, reader, learning.popular(conn, _RANKED), asked)
+    shelf = _chosen(conn, reader, _popular(conn, reader), asked)
     return _shelf_feed("/popular", _("Popular in the library"), shelf, asked, changed_at)
 
 
@@ -117,7 +117,7 @@ def for_you(conn: psycopg.Connection, reader: Reader, asked: Asked, changed_at: 
     slate = stream.latest_slate(conn, reader.reader_key) if reader.reader_key else None
     shelf = _chosen(conn, reader, [place.book_id for place in slate.places], asked) if slate else None
     if slate is None or shelf is None or not shelf.count:
-        shelf = _chosen(conn, reader, learning.popular(conn, _RANKED), asked)
+        shelf = _chosen(conn, reader, _popular(conn, reader), asked)
         return _shelf_feed("/for-you", _("Popular in the library"), shelf, asked, changed_at)
     return _shelf_feed("/for-you", _("For you"), shelf, asked, slate.created_at)
 
@@ -152,6 +152,10 @@ def book(conn: psycopg.Connection, reader: Reader, book_id: int) -> Publication 
     """One book, if there is one for this reader and it can be had as a file."""
     kept = publications.had_as_files(conn, [book_id], audiences=reader.within)
     return next(iter(publications.publications(conn, kept)), None)
+
+
+def _popular(conn: psycopg.Connection, reader: Reader) -> list[int]:
+    return [card.book_id for card in catalogue.popular(conn, _RANKED, audiences=reader.within)]
 
 
 def _chosen(conn: psycopg.Connection, reader: Reader, book_ids: list[int], asked: Asked) -> Shelf:

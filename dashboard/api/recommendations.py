@@ -12,7 +12,7 @@ from dashboard.api.operations import AudienceLimit, Operation, Text
 from dashboard.api.works import Narrowed, WorkSummary, summary
 from models import search, taste_ranking
 from openshelf.contracts import ReaderKey
-from openshelf.database import catalogue, learning, stream
+from openshelf.database import catalogue, stream
 from openshelf.database.api_keys import Scope
 from openshelf.settings import get_settings
 
@@ -119,9 +119,8 @@ def latest(conn: psycopg.Connection, caller: Caller, asked: SlateAsked, _body: N
 
 
 def _popular(conn: psycopg.Connection, caller: Caller, asked: SlateAsked) -> Recommendations:
-    ranked = learning.popular(conn, 1_000)
-    cards = catalogue.cards(conn, ranked, audiences=caller.audiences(asked.audience_limit))
-    cards = cards[: asked.limit or get_settings().slate_size]
+    limit = asked.limit or get_settings().slate_size
+    cards = catalogue.popular(conn, limit, audiences=caller.audiences(asked.audience_limit))
     return Recommendations(
         reader_key=asked.reader_key,
         is_fallback=True,
