@@ -1,0 +1,106 @@
+"""Finding a book in a real browser, by hand and by the keyboard alone."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+
+def search_box(page: Page) -> Locator:
+    return page.get_by_role("combobox", name="Search the library")
+
+
+def count(page: Page) -> Locator:
+    """What is announced of the list on screen."""
+    return page.locator(".os-finder [role=status]").first
+
+
+def test_suggestions_are_walked_and_taken_by_the_keyboard(page: Page) -> None:
+    page.goto("/browse")
+    box = search_box(page)
+    box.focus()
+    box.press_sequentially("tolst", delay=50)
+    author = page.get_by_role("option", name="Leo Tolstoy")
+    expect(author).to_be_visible()
+    expect(box).to_have_attribute("aria-expanded", "true")
+
+    for _ in range(10):
+        if author.get_attribute("aria-selected") == "true":
+            break
+        box.press("ArrowDown")
+    expect(box).to_have_attribute("aria-activedescendant", author.get_attribute("id") or "")
+    box.press("Enter")
+
+    expect(page).to_have_url(re.compile(r"/shelf\?author=Leo\+Tolstoy$"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Leo Tolstoy")
+    expect(page).to_have_title("Leo Tolstoy · Openshelf")
+    expect(page.get_by_role("option")).to_have_count(0)
+
+
+def test_escape_shuts_the_suggestions_and_enter_searches_for_what_is_typed(page: Page) -> None:
+    page.goto("/browse")
+    box = search_box(page)
+    box.focus()
+    box.press_sequentially("anna kareni", delay=50)
+    expect(page.get_by_role("option").first).to_be_visible()
+
+    box.press("Escape")
+    expect(page.get_by_role("option").first).to_be_hidden()
+    box.press("Enter")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Search results")
+    first = page.locator("li.os-card").first
+    expect(first.locator("mark").first).to_have_text("Anna")
+    expect(page).to_have_title(re.compile("^anna kareni"))
+
+
+def test_filters_keep_the_focus_announce_the_count_and_live_in_the_address(page: Page) -> None:
+    page.goto("/browse")
+    expect(count(page)).to_have_text(re.compile(r"^[\d,]+ books$"))
+    before = count(page).inner_text()
+    language = page.get_by_label("Language")
+    language.focus()
+    language.select_option("vie")
+    expect(page).to_have_url(re.compile(r"\?language=vie$"))
+    expect(count(page)).not_to_have_text(before)
+    expect(page.get_by_label("Language")).to_be_focused()
+
+    narrowed = count(page).inner_text()
+    page.get_by_role("checkbox", name="Readable now").check()
+    expect(page).to_have_url(re.compile(r"language=vie&readable=yes$"))
+    expect(count(page)).not_to_have_text(narrowed)
+    expect(page.get_by_role("checkbox", name="Readable now")).to_be_focused()
+    said = count(page).inner_text()
+    titles = page.locator("li.os-card .os-title").all_inner_texts()
+
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(count(other)).to_have_text(said)
+    expect(other.locator("li.os-card .os-title").first).to_be_visible()
+    assert other.locator("li.os-card .os-title").all_inner_texts() == titles
+    other.close()
+
+    page.get_by_role("link", name="Without Vietnamese").click()
+    expect(page).to_have_url(re.compile(r"\?readable=yes$"))
+
+
+def test_what_the_library_lacks_is_asked_for(page: Page) -> None:
+    page.goto("/find?q=qzxv%20wyklm")
+    title = page.get_by_role("textbox", name="Title", exact=True)
+    expect(title).to_have_value("qzxv wyklm")
+
+    page.get_by_role("button", name="Ask for it").click()
+
+    expect(page.get_by_text("Thank you, it is on the list")).to_be_visible()
+
+
+@pytest.mark.parametrize("address", ["/browse", "/find?q=war", "/directory", "/book?id=39", "/shelf?subject=classics"])
+def test_nothing_is_lost_at_320_pixels(page: Page, address: str) -> None:
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.goto(address)
+    expect(page.locator(".os-footer")).to_be_visible()
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 320
