@@ -8,6 +8,8 @@ from streamlit.navigation.page import StreamlitPage
 
 from dashboard import handlers, providers, resources, state
 from dashboard.components import furniture
+from dashboard.components.furniture import LIBRARY
+from dashboard.language import _
 from openshelf.database import pool
 
 HERE = Path(__file__).parent
@@ -15,38 +17,48 @@ LOOK_EVERY_S = 15
 
 
 def _pages(is_staff: bool) -> list[StreamlitPage]:
+    # File, address, title. Everybody has the addresses; the data layer knows who may see what stands there.
     pages = [
-        st.Page(HERE / "app_pages/home.py", title="Openshelf", default=True),
-        st.Page(HERE / "app_pages/browse.py", title="Browse · Openshelf", url_path="browse"),
-        st.Page(HERE / "app_pages/librarian.py", title="Ask the librarian · Openshelf", url_path="librarian"),
-        st.Page(HERE / "app_pages/mine.py", title="My books · Openshelf", url_path="mine"),
-        st.Page(HERE / "app_pages/my_list.py", title="A list of mine · Openshelf", url_path="list"),
-        st.Page(HERE / "app_pages/history.py", title="Your history · Openshelf", url_path="history"),
-        st.Page(HERE / "app_pages/import_books.py", title="Bring your books · Openshelf", url_path="import"),
-        st.Page(HERE / "app_pages/book.py", title="Book · Openshelf", url_path="book"),
-        st.Page(HERE / "app_pages/read.py", title="Reading · Openshelf", url_path="read"),
-        st.Page(HERE / "app_pages/directory.py", title="Subjects and authors · Openshelf", url_path="directory"),
-        st.Page(HERE / "app_pages/find.py", title="Search · Openshelf", url_path="find"),
-        st.Page(HERE / "app_pages/shelf.py", title="A shelf · Openshelf", url_path="shelf"),
-        st.Page(HERE / "app_pages/ask.py", title="Ask for a book · Openshelf", url_path="ask"),
-        # Everybody has the address; the data layer knows who may see what stands there.
-        st.Page(HERE / "app_pages/staff/requests.py", title="What readers ask for · Openshelf", url_path="requests"),
-        st.Page(HERE / "app_pages/your_data.py", title="Your data · Openshelf", url_path="your_data"),
-        st.Page(HERE / "app_pages/privacy.py", title="Privacy · Openshelf", url_path="privacy"),
-        st.Page(HERE / "app_pages/sign_in.py", title="Sign in · Openshelf", url_path="sign_in"),
-        st.Page(HERE / "app_pages/register.py", title="Make an account · Openshelf", url_path="register"),
-        st.Page(HERE / "app_pages/account.py", title="Your account · Openshelf", url_path="account"),
-        st.Page(HERE / "app_pages/welcome.py", title="Welcome · Openshelf", url_path="welcome"),
+        ("home", "", LIBRARY),
+        ("browse", "browse", _("Browse")),
+        ("librarian", "librarian", _("Ask the librarian")),
+        ("mine", "mine", _("My books")),
+        ("my_list", "list", _("A list of mine")),
+        ("history", "history", _("Your history")),
+        ("import_books", "import", _("Bring your books")),
+        ("book", "book", _("Book")),
+        ("read", "read", _("Reading")),
+        ("directory", "directory", _("Subjects and authors")),
+        ("find", "find", _("Search")),
+        ("shelf", "shelf", _("A shelf")),
+        ("ask", "ask", _("Ask for a book")),
+        ("staff/requests", "requests", _("What readers ask for")),
+        ("your_data", "your_data", _("Your data")),
+        ("privacy", "privacy", _("Privacy")),
+        ("accessibility", "accessibility", _("Accessibility")),
+        ("sign_in", "sign_in", _("Sign in")),
+        ("register", "register", _("Make an account")),
+        ("account", "account", _("Your account")),
+        ("welcome", "welcome", _("Welcome")),
     ]
     if is_staff:
-        pages.append(st.Page(HERE / "app_pages/staff/quality.py", title="Is it good? · Openshelf", url_path="quality"))
-    return pages
+        pages.append(("staff/quality", "quality", _("Is it good?")))
+    return [
+        st.Page(
+            HERE / f"app_pages/{file}.py",
+            title=title if title == LIBRARY else f"{title} · {LIBRARY}",
+            url_path=address,
+            default=not address,
+        )
+        for file, address, title in pages
+    ]
 
 
 def _restarting() -> None:
     """Shown while Postgres is away; comes back by itself."""
     furniture.notice(
-        "The catalogue is restarting", "Your books are safe. This page comes back by itself, usually within a minute."
+        _("The catalogue is restarting"),
+        _("Your books are safe. This page comes back by itself, usually within a minute."),
     )
     st.fragment(_come_back, run_every=2)()
 
@@ -69,7 +81,7 @@ def _watch() -> None:
 
 
 def main() -> None:
-    st.set_page_config(page_title="Openshelf", layout="wide", initial_sidebar_state="collapsed")
+    st.set_page_config(page_title=LIBRARY, layout="wide", initial_sidebar_state="collapsed")
     try:
         visitor = handlers.begin()
         account = visitor.account
@@ -79,9 +91,14 @@ def main() -> None:
     is_staff = account is not None and account.is_staff
     pages = _pages(is_staff)
     page = st.navigation(pages, position="hidden")
-    rooms = [("For you", "/"), ("Browse", "/browse"), ("Ask the librarian", "/librarian"), ("My books", "/mine")]
+    rooms = [
+        (_("For you"), "/"),
+        (_("Browse"), "/browse"),
+        (_("Ask the librarian"), "/librarian"),
+        (_("My books"), "/mine"),
+    ]
     if is_staff:
-        rooms += [("Is it good?", "/quality"), ("Requests", "/requests")]
+        rooms += [(_("Is it good?"), "/quality"), (_("Requests"), "/requests")]
     if page.url_path not in ("book", "read", "find"):
         state.leave()
     query = st.query_params.get("q", "") if page.url_path == "find" else ""
@@ -100,7 +117,7 @@ def main() -> None:
     except state.OFFLINE:
         _restarting()
         return
-    furniture.footer()
+    furniture.footer(page.url_path)
 
 
 main()

@@ -14,6 +14,7 @@ from streamlit.starlette import App
 
 from dashboard import routes
 from dashboard.headers import SecurityHeaders
+from dashboard.language import _
 from openshelf.database import pool
 from openshelf.errors import OpenshelfError
 from openshelf.log import configure
@@ -44,10 +45,9 @@ def page_head() -> str:
 def tell_of_error(error: Exception) -> bool:
     """Log an error of a page and show words instead of a traceback."""
     log.error("page failed", exc_info=error)
-    st.html(
-        '<div class="os-notice" role="alert"><h2>This page could not be drawn</h2>'
-        "<p>It is written down for the library. Please go back, or try again in a moment.</p></div>"
-    )
+    title = _("This page could not be drawn")
+    line = _("It is written down for the library. Please try again in a moment.")
+    st.html(f'<div class="os-notice" role="alert"><h2>{title}</h2><p>{line}</p></div>')
     return True
 
 

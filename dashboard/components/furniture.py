@@ -1,6 +1,7 @@
 """Everything around the shelves: the bar on top, a book's page, filters, pagers, the choice of readers."""
 
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import Any, Literal
 
 import streamlit as st
@@ -8,6 +9,7 @@ import streamlit as st
 from dashboard import forms, handlers, language
 from dashboard.components.registration import renderer
 from dashboard.language import _
+from dashboard.words import address
 from openshelf.contracts import Surface
 from openshelf.database.accounts import Account
 
@@ -51,6 +53,11 @@ def topbar(account: Account | None, links: Sequence[tuple[str, str]], current: s
         key="topbar",
         data={
             "name": LIBRARY,
+            "words": {
+                "skip": _("Skip to the content"),
+                "home": _("{name}, to the first page").format(name=LIBRARY),
+                "rooms": _("Rooms of the library"),
+            },
             "links": [{"label": label, "href": href} for label, href in links],
             "current": current,
             "query": query,
@@ -187,17 +194,23 @@ def welcome(
     )
 
 
-def footer() -> None:
-    """Below every page: what is kept, and where to read and change that."""
-    links = " · ".join(
-        f'<a href="{address}" target="_self">{label}</a>'
-        for address, label in (("/privacy", _("Privacy")), ("/your_data", _("Your data")))
-    )
+def footer(page: str) -> None:
+    """Below every page: what is kept, where to read and change that, and this page (its address) in other languages."""
+    rooms = (("/privacy", _("Privacy")), ("/your_data", _("Your data")), ("/accessibility", _("Accessibility")))
+    links = " · ".join(f'<a href="{href}" target="_self">{label}</a>' for href, label in rooms)
+    languages = " · ".join(_in_language(page, code, name) for code, name in language.LANGUAGES.items())
     words = _(
         "Openshelf keeps no history of your reading unless you turn it on. Nothing on these pages is fetched from "
         "anyone else."
     )
-    st.html(f'<footer class="os-footer"><p>{words}</p><p>{links}</p></footer>')
+    st.html(f'<footer class="os-footer"><p>{words}</p><p>{links}</p><p class="os-languages">{languages}</p></footer>')
+
+
+def _in_language(page: str, code: str, name: str) -> str:
+    asked = {key: value for key, value in st.query_params.items() if key != "lang"}
+    href = escape(address(page, **asked, lang=code))
+    current = 'aria-current="true"' if code == language.current() else ""
+    return f'<a href="{href}" target="_self" lang="{code}" hreflang="{code}" {current}>{name}</a>'
 
 
 def ask_again() -> None:

@@ -32,10 +32,11 @@ export default function ({ parentElement, data }) {
     el(
       "header",
       { class: "os-bar" },
-      link("/", { class: "os-wordmark", "aria-label": `${data.name}, to the first page` }, data.name),
+      el("button", { type: "button", class: "os-skip-link", text: data.words.skip, onclick: skip }),
+      link("/", { class: "os-wordmark", "aria-label": data.words.home }, data.name),
       el(
         "nav",
-        { class: "os-rooms", "aria-label": "Rooms of the library" },
+        { class: "os-rooms", "aria-label": data.words.rooms },
         data.links.map(room =>
           link(room.href, { "aria-current": room.href === data.current ? "page" : null }, room.label),
         ),
@@ -45,6 +46,14 @@ export default function ({ parentElement, data }) {
     ),
   )
   if (typing !== null) search.focus()
+}
+
+// To the first heading: what it stands over comes next, for eyes and for screen readers.
+function skip() {
+  const heading = document.querySelector("[data-testid=stMain] :is(h1, h2)")
+  if (!heading) return
+  heading.tabIndex = -1
+  heading.focus()
 }
 
 function account(data) {
