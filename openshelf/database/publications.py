@@ -43,14 +43,13 @@ class Shelf:
     publications: list[Publication]
 
 
-_HAS_FILE: LiteralString = """exists (
-        select from library.editions join library.files using (edition_id)
-        where editions.book_id = works.book_id and editions.active
+_HAS_FILE: LiteralString = """works.book_id in (
+        select editions.book_id from library.editions join library.files using (edition_id) where editions.active
     )"""
 _ORDERS: dict[Order, LiteralString] = {
-    "title": "works.title_sort, works.book_id",
+    "title": 'works.sort_key collate "C", works.book_id',
     "new": "works.added_at desc, works.book_id desc",
-    "rating": "works.rating desc nulls last, works.title_sort, works.book_id",
+    "rating": 'works.rating desc nulls last, works.sort_key collate "C", works.book_id',
 }
 ORDERS: tuple[Order, ...] = tuple(_ORDERS)
 
@@ -65,13 +64,16 @@ def shelf(
     offset: int,
 ) -> Shelf:
     """A page of the works that pass the filters and the audiences (None: all)."""
+    asked = parameters(filters, audiences)
+    where = f"{conditions(filters)} and {_HAS_FILE}"
+    # Counted apart: the first page can come from an index, in order, without a look at all the rest.
+    count = conn.execute(f"select count(*) from library.works where {where}", asked).fetchone()
     rows = conn.execute(
-        f"""select works.book_id, count(*) over () from library.works
-            where {conditions(filters)} and {_HAS_FILE}
+        f"""select works.book_id from library.works where {where}
             order by {_ORDERS[order]} limit %(limit)s offset %(offset)s""",
-        {**parameters(filters, audiences), "limit": limit, "offset": offset},
+        {**asked, "limit": limit, "offset": offset},
     ).fetchall()
-    return Shelf(rows[0][1] if rows else 0, publications(conn, [book_id for book_id, _ in rows]))
+    return Shelf(count[0] if count else 0, publications(conn, [book_id for (book_id,) in rows]))
 
 
 def had_as_files(conn: psycopg.Connection, book_ids: Sequence[int], *, audiences: Sequence[str] | None) -> list[int]:
