@@ -13,7 +13,7 @@ from openshelf.database.shelves import Place
 
 def remembered_by(visitor: Visitor) -> Literal["account", "browser"]:
     """Who keeps this visitor's places. Without a history the library does not keep what somebody reads."""
-    return "account" if visitor.account and visitor.account.keeps_history else "browser"
+    return "account" if visitor.account and visitor.account.keeps_history and visitor.personal else "browser"
 
 
 def place_of(visitor: Visitor, book_id: int) -> Place | None:
