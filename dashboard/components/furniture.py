@@ -77,8 +77,8 @@ def book(key: str, book_id: int, data: dict[str, Any], surface: Surface) -> None
     renderer("book")(key=key, data=data, on_acts_change=handlers.book_acts(key, book_id, surface))
 
 
-def pager(key: str, data: dict[str, Any], on_finish: Callable[[], None] | None = None) -> None:
-    renderer("pager")(key=key, data=data, on_finish_change=on_finish or _nothing)
+def pager(key: str, data: dict[str, Any]) -> None:
+    renderer("pager")(key=key, data=data)
 
 
 def readers(accounts: Sequence[Account], heading: str, line: str) -> None:
@@ -243,7 +243,3 @@ def aside(text: str, label: str, href: str) -> None:
 def notice(text: str, line: str = "") -> None:
     """A calm word where there is nothing to show. Only our own words."""
     st.html(f'<div class="os-notice" role="status"><h2>{text}</h2><p>{line}</p></div>')
-
-
-def _nothing() -> None:
-    return None
