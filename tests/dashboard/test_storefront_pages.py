@@ -191,8 +191,7 @@ def test_the_text_of_a_book_is_read_in_the_page(
 ) -> None:
     page = visit("read", id=str(shelves["Dune"]), chapter="2")
 
-    assert "It comes." in words_of(page)
-    assert drawn(page, "pager")[1]["finish"]["label"] == "I have read it"
+    assert "It comes." in str(drawn(page, "reader"))
     assert "read" in [act["action"] for act in acts_of(conn)]
 
 
@@ -287,7 +286,8 @@ def test_only_staff_are_led_to_the_staff_page(shelves: dict[str, int], visit: Vi
 def test_demo_readers_are_offered_only_on_this_machine(
     shelves: dict[str, int], visit: Visit, sign_in: Callable, cookies: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sign_in("lan")
+    sign_in("lan")  # makes the account
+    cookies.clear()
 
     offered = visit("sign_in")
     monkeypatch.setenv("OPENSHELF_HOST", "0.0.0.0")
@@ -296,7 +296,6 @@ def test_demo_readers_are_offered_only_on_this_machine(
 
     assert [reader["name"] for reader in drawn(offered, "sign_in")[0]["readers"]] == ["Lan"]
     assert not drawn(refused, "sign_in")
-    assert "not set up here" in words_of(refused)
 
 
 def test_without_postgres_a_calm_page_is_shown(database: str, visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
