@@ -38,6 +38,7 @@ WATCH_INTERVAL_S = 0.5
 STOP_PATIENCE_S = 8
 START_PATIENCE_S = 90
 LONGEST_BACKOFF_S = 10
+RETENTION_EVERY_MINUTES = 60
 SAY_AGAIN_S = 10
 # A part that ran this long had started well: its next restart is immediate again.
 HEALTHY_AFTER_S = 20
@@ -93,6 +94,10 @@ def dataflow_part() -> Part:
 
 def relay_part() -> Part:
     return Part("relay", command("stream", "relay"))
+
+
+def retention_part() -> Part:
+    return Part("retention", command("retention", "run", "--every", str(RETENTION_EVERY_MINUTES)))
 
 
 def storefront_part(settings: Settings) -> Part:
@@ -259,7 +264,7 @@ def answers(settings: Settings) -> bool:
 
 def parts_of(settings: Settings) -> list[Part]:
     relay = [relay_part()] if settings.brokers else []
-    return [*relay, dataflow_part(), storefront_part(settings)]
+    return [*relay, dataflow_part(), storefront_part(settings), retention_part()]
 
 
 def run(settings: Settings) -> None:

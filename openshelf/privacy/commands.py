@@ -1,10 +1,12 @@
 """Commands: retention run; privacy resume, reapply, certificates; and, among those of readers, export and erase."""
 
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import psycopg
+import structlog
 import typer
 
 from openshelf.cli import command_app, report
@@ -17,6 +19,8 @@ from openshelf.settings import get_settings
 retention_app = command_app("What is old goes: each kind after its own time.", group=True)
 privacy_app = command_app("Erasures: finish them, repeat them after a restore, show their certificates.", group=True)
 
+_log = structlog.get_logger(__name__)
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -28,14 +32,21 @@ def _group() -> None:
 @retention_app.command("run")
 def run_retention(
     at: Annotated[datetime | None, typer.Option(help="As if it were this moment, in UTC; for trying out.")] = None,
+    every: Annotated[int | None, typer.Option(min=1, help="Go on, once in so many minutes; unset: once.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Finish erasures that wait, and remove what is older than the settings OPENSHELF_RETENTION_... say."""
-    settings, now = get_settings(), utc_now()
-    with pool.connect(unlimited=True) as conn:
-        migrate.check(conn)
-        counts = retention.run(conn, settings, at.replace(tzinfo=now.tzinfo) if at else now)
-    retention.tidy(settings, counts)
+    settings = get_settings()
+    while True:
+        now = utc_now()
+        with pool.connect(unlimited=True) as conn:
+            migrate.check(conn)
+            counts = retention.run(conn, settings, at.replace(tzinfo=now.tzinfo) if at else now)
+        retention.tidy(settings, counts)
+        if every is None:
+            break
+        _log.info("retention_ran", **{store: count for store, count in counts.items() if count})
+        time.sleep(every * 60)
     report(counts, as_json=as_json)
 
 

@@ -162,6 +162,8 @@ def test_nothing_is_left_of_a_reader_who_leaves(
     conn.commit()
     wait_for(lambda: drained(conn), "the dataflow to take it")
     warehouse.build(get_settings())
+    named_in = kept_reader.rows_with(conn, [NAME, EMAIL, SHOWN])
+    assert {table.split(".")[0] for table in named_in} == {"reading"}, "no name and no address leaves the accounts"
     known_in = kept_reader.rows_with(conn, [first_key])
     assert {"stream.event_log", "stream.interactions", "stream.sessions", "marts.fct_interactions",
             "marts.dim_readers"} <= set(known_in)  # fmt: skip
