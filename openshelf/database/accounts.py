@@ -192,6 +192,50 @@ def set_pseudonym(conn: psycopg.Connection, account_id: int, reader_key: str) ->
     )
 
 
+def pseudonym_or(conn: psycopg.Connection, account_id: int, new: str) -> str:
+    """The reader_key of an account; this one from now on if it has none."""
+    row = conn.execute(
+        """insert into reading.pseudonyms as known (account_id, reader_key) values (%s, %s)
+           on conflict (account_id) do update set reader_key = known.reader_key returning reader_key""",
+        [account_id, new],
+    ).fetchone()
+    assert row
+    return row[0]
+
+
+def take_pseudonym(conn: psycopg.Connection, account_id: int) -> str | None:
+    """Part an account from its reader_key; None if it has none. Of two who ask at once the second gets none."""
+    conn.execute("select from reading.accounts where account_id = %s for update", [account_id])
+    row = conn.execute(
+        "delete from reading.pseudonyms where account_id = %s returning reader_key", [account_id]
+    ).fetchone()
+    return row[0] if row else None
+
+
+def close(conn: psycopg.Connection, account_id: int) -> None:
+    """End every sign-in of an account that is being erased, and let nobody sign in to it any more."""
+    conn.execute("delete from reading.sign_ins where account_id = %s", [account_id])
+    conn.execute(
+        "update reading.accounts set history_enabled = false, password_hash = null where account_id = %s", [account_id]
+    )
+
+
+def is_last_admin(conn: psycopg.Connection, account_id: int) -> bool:
+    row = conn.execute(
+        "select not exists (select from reading.accounts where role = 'admin' and account_id <> %s)", [account_id]
+    ).fetchone()
+    assert row
+    return row[0]
+
+
+def set_history_days(conn: psycopg.Connection, account_id: int, days: int | None) -> None:
+    conn.execute("update reading.accounts set history_days = %s where account_id = %s", [days, account_id])
+
+
+def set_personal(conn: psycopg.Connection, account_id: int, personal: bool) -> None:
+    conn.execute("update reading.accounts set personal = %s where account_id = %s", [personal, account_id])
+
+
 def pseudonyms(conn: psycopg.Connection) -> list[tuple[int, str]]:
     """account_id and reader_key of every account that has one."""
     return conn.execute("select account_id, reader_key from reading.pseudonyms order by account_id").fetchall()

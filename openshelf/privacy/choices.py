@@ -37,7 +37,7 @@ def keep_history(conn: psycopg.Connection, account_id: int, days: int | None) ->
     if days is not None and not 1 <= days <= MOST_DAYS:
         raise NotAllowedError(f"a history is kept for 1 to {MOST_DAYS} days, or until it is deleted")
     accounts.set_history(conn, account_id, True, readers.NOTICE_VERSION)
-    conn.execute("update reading.accounts set history_days = %s where account_id = %s", [days, account_id])
+    accounts.set_history_days(conn, account_id, days)
 
 
 def stop_history(conn: psycopg.Connection, account_id: int) -> list[int]:
@@ -48,16 +48,10 @@ def stop_history(conn: psycopg.Connection, account_id: int) -> list[int]:
 
 def be_personal(conn: psycopg.Connection, account_id: int, personal: bool) -> None:
     """False: popular and new books for everyone alike, and no act of this account is stored."""
-    conn.execute("update reading.accounts set personal = %s where account_id = %s", [personal, account_id])
+    accounts.set_personal(conn, account_id, personal)
 
 
 def pseudonym(conn: psycopg.Connection, settings: Settings, account_id: int) -> str:
     """The reader_key of an account; a new one, which nobody can foretell, if it has none or had its history cleared."""
     new = readers.account_key(settings.reader_secret(), account_id, secrets.token_bytes(16))
-    row = conn.execute(
-        """insert into reading.pseudonyms as known (account_id, reader_key) values (%s, %s)
-           on conflict (account_id) do update set reader_key = known.reader_key returning reader_key""",
-        [account_id, new],
-    ).fetchone()
-    assert row
-    return row[0]
+    return accounts.pseudonym_or(conn, account_id, new)

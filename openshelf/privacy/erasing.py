@@ -56,7 +56,7 @@ def erase_account(
     account = accounts.by_id(conn, account_id)
     if account is None:
         return []
-    if account.role == "admin" and _is_last_admin(conn, account_id):
+    if account.role == "admin" and accounts.is_last_admin(conn, account_id):
         raise NotAllowedError("the last administrator's account cannot be erased: give another account the role first")
     asked = [_ask(conn, "account", child.account_id, [], asked_by) for child in accounts.children(conn, account_id)]
     asked.append(_ask(conn, "account", account_id, session_keys, asked_by))
@@ -73,29 +73,13 @@ def erase_program_reader(conn: psycopg.Connection, reader_key: str) -> int:
 def _ask(
     conn: psycopg.Connection, kind: Kind, account_id: int, session_keys: tuple[str, ...] | list[str], asked_by: AskedBy
 ) -> int | None:
-    # Two who ask at once take turns; the second finds no pseudonym any more.
-    conn.execute("select from reading.accounts where account_id = %s for update", [account_id])
-    row = conn.execute(
-        "delete from reading.pseudonyms where account_id = %s returning reader_key", [account_id]
-    ).fetchone()
-    reader_keys = [*([row[0]] if row else []), *session_keys]
+    reader_key = accounts.take_pseudonym(conn, account_id)
+    reader_keys = [*([reader_key] if reader_key else []), *session_keys]
     if kind == "account":
-        conn.execute("delete from reading.sign_ins where account_id = %s", [account_id])
-        conn.execute(
-            "update reading.accounts set history_enabled = false, password_hash = null where account_id = %s",
-            [account_id],
-        )
+        accounts.close(conn, account_id)
     erasure_id = erasures.request(conn, kind, account_id, reader_keys, asked_by)
     erasures.forget(conn, reader_keys)
     return erasure_id
-
-
-def _is_last_admin(conn: psycopg.Connection, account_id: int) -> bool:
-    row = conn.execute(
-        "select not exists (select from reading.accounts where role = 'admin' and account_id <> %s)", [account_id]
-    ).fetchone()
-    assert row
-    return row[0]
 
 
 def finish(

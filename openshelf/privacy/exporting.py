@@ -11,11 +11,9 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg import sql
-from psycopg.rows import dict_row
 
 from openshelf.contracts import utc_now
-from openshelf.database import accounts
+from openshelf.database import accounts, exports
 from openshelf.errors import UsageError
 from openshelf.privacy import register
 from openshelf.privacy.register import Kept
@@ -128,7 +126,7 @@ def export(conn: psycopg.Connection, account_id: int) -> Export:
     conn.commit()
     with conn.transaction():
         # One moment for all parts.
-        conn.execute("set transaction isolation level repeatable read, read only")
+        exports.freeze(conn)
         account = accounts.by_id(conn, account_id)
         if account is None:
             raise UsageError("there is no such account")
@@ -149,11 +147,7 @@ def export(conn: psycopg.Connection, account_id: int) -> Export:
 
 def register_tables(conn: psycopg.Connection) -> list[str]:
     """Of the tables in the register those that are there; the warehouse may not have been built."""
-    rows = conn.execute(
-        "select name from unnest(%s::text[]) as name where to_regclass(name) is not null",
-        [[kept.table for kept in register.REGISTER]],
-    ).fetchall()
-    return [name for (name,) in rows]
+    return exports.tables_there(conn, [kept.table for kept in register.REGISTER])
 
 
 def _rows(conn: psycopg.Connection, kept: Kept, account: accounts.Account) -> list[dict[str, Any]]:
@@ -163,24 +157,13 @@ def _rows(conn: psycopg.Connection, kept: Kept, account: accounts.Account) -> li
     )
     if value is None:  # no pseudonym: nothing is tied to the account
         return []
-    with conn.cursor(row_factory=dict_row) as cursor:
-        statement = sql.SQL("select rows.* from {} as rows where rows.{} = %s").format(
-            sql.Identifier(schema, table), sql.Identifier(column)
-        )
-        found = cursor.execute(statement, [value]).fetchall()
+    found = exports.rows_of(conn, schema, table, column, value)
     rows = [{name: each for name, each in row.items() if name not in kept.secret} for row in found]
-    titles = _titles(conn, {row["book_id"] for row in rows if row.get("book_id")})
+    titles = exports.titles(conn, {row["book_id"] for row in rows if row.get("book_id")})
     for row in rows:
         if row.get("book_id") in titles:
             row["title"] = titles[row["book_id"]]
     return rows
-
-
-def _titles(conn: psycopg.Connection, book_ids: set[int]) -> dict[int, str]:
-    if not book_ids:
-        return {}
-    found = conn.execute("select book_id, title from library.works where book_id = any(%s)", [list(book_ids)])
-    return dict(found.fetchall())
 
 
 def _readme(parts: dict[str, list[dict[str, Any]]], made_at: datetime) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import psycopg
 
+from openshelf.database import exports
 from openshelf.errors import UsageError
 
 # Columns by which a table is somebody's, or may hold who somebody is.
@@ -210,16 +211,7 @@ def exported() -> list[Kept]:
 
 def personal_tables(conn: psycopg.Connection) -> set[str]:
     """Every table of this database that has a column of a person."""
-    rows = conn.execute(
-        """select distinct namespaces.nspname || '.' || tables.relname
-           from pg_class as tables
-           join pg_namespace as namespaces on namespaces.oid = tables.relnamespace
-           join pg_attribute as columns on columns.attrelid = tables.oid
-           where tables.relkind in ('r', 'p') and columns.attname = any(%s) and not columns.attisdropped
-               and namespaces.nspname = any(%s)""",
-        [sorted(PERSONAL_COLUMNS), list(SCHEMAS)],
-    ).fetchall()
-    return {name for (name,) in rows}
+    return set(exports.tables_with_any(conn, PERSONAL_COLUMNS, SCHEMAS))
 
 
 def as_markdown() -> str:
