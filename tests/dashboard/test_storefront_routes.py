@@ -84,7 +84,13 @@ def test_health_readiness_and_metrics_answer(browser: httpx.Client) -> None:
     assert "openshelf_up 1.0\n" in browser.get("/metrics").text
 
 
-@pytest.mark.parametrize("path", ["/", "/browse", "/healthz", "/covers/1.jpg", "/assets/openshelf.css", "/nothing.txt"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/browse", "/healthz", "/covers/1.jpg", "/assets/openshelf.css", "/nothing.txt", "/api/works", "/api/docs",
+        "/opds", "/opds/v2",
+    ],
+)  # fmt: skip
 def test_every_answer_carries_the_strict_policy(path: str, browser: httpx.Client) -> None:
     headers = browser.get(path).headers
 
@@ -107,6 +113,19 @@ def test_the_page_is_ours_before_streamlit_draws_and_holds_no_inline_script(brow
     assert style
     assert "immutable" in browser.get(style[1]).headers["cache-control"]
     assert browser.get("/assets/fonts/literata-latin-600-normal.woff2").status_code == 200
+
+
+def test_programs_and_apps_are_answered_beside_the_pages(browser: httpx.Client) -> None:
+    assert browser.get("/api/works").json()["works"][0]["title"] == "Dune"
+    assert browser.get("/api/nothing").json()["status"] == 404
+    page = browser.get("/api/docs").text
+    assert "<title>The library for programs - Openshelf</title>" in page
+    assert "<script" not in page
+    feed = browser.get("/opds/books")
+    assert feed.headers["content-type"] == "application/atom+xml;profile=opds-catalog;kind=acquisition"
+    assert "/files/1.epub" in feed.text
+    assert browser.get("/opds/v2").json()["metadata"]["title"]
+    assert 'href="/opds" type="application/atom+xml;profile=opds-catalog"' in browser.get("/").text
 
 
 def test_a_visit_is_given_once_and_no_script_can_read_it(browser: httpx.Client) -> None:
