@@ -117,10 +117,6 @@ def language_tag(code: str | None) -> str:
         return ""
 
 
-def count_of(count: int, one: str, many: str) -> str:
-    return f"1 {one}" if count == 1 else f"{count:,} {many}"
-
-
 def year_name(year: int | None) -> str:
     """A year as people say it; those before our era are negative."""
     if year is None:
