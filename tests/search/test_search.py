@@ -10,7 +10,7 @@ import small_catalogue
 from typer.testing import CliRunner
 
 from models import embedding
-from models.search import did_you_mean, near_words, search, search_any_word, similar
+from models.search import did_you_mean, excerpt, highlights, near_words, search, search_any_word, similar, suggest
 from models.search_cli import parse_filters, search_app, similar_app
 from openshelf.database.filters import Filters
 from openshelf.errors import ModelError, UsageError
@@ -246,3 +246,48 @@ def test_the_commands_print_json(conn: psycopg.Connection, keys: dict[str, int])
     assert [row["title"] for row in json.loads(found.stdout)] == ["Dune Messiah"]
     assert json.loads(near.stdout)[0]["title"] == "Dune Messiah"
     assert isinstance(absent.exception, UsageError)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "wanted"),
+    [
+        ("Truyện Kiều", "kieu", ["Kiều"]),
+        ("Мёртвые души", "мертвые ДУШ", ["Мёртвые", "души"]),
+        ("Đất rừng phương Nam", "dat", ["Đất"]),
+        ("Dune and the dunes", "dune", ["Dune", "dunes"]),
+        ("Undune", "dune", []),
+        ("Dune", "", []),
+        ("<b>Dune</b>", "b dune", ["b", "Dune", "b"]),  # markup is text like any other
+        ("a 😀 b", "b a", ["a", "b"]),
+    ],
+)
+def test_highlights_are_the_places_of_the_words(text: str, asked: str, wanted: list[str]) -> None:
+    for form in ("NFC", "NFD"):
+        shown = unicodedata.normalize(form, text)
+        found = [unicodedata.normalize("NFC", shown[start:end]) for start, end in highlights(shown, asked)]
+        assert found == wanted
+
+
+def test_an_excerpt_is_the_part_around_the_words() -> None:
+    text = "Long ago and far away. " * 20 + "Then the sandworm came and took the harvester. " + "All was still. " * 20
+
+    found = excerpt(text, "sandworm")
+
+    assert found
+    part, spans = found
+    assert part.startswith("… ")
+    assert part.endswith(" …")
+    assert len(part) < 190
+    assert [part[start:end] for start, end in spans] == ["sandworm"]
+    assert excerpt(text, "spice") is None
+    assert excerpt("The sandworm", "sandworm") == ("The sandworm", [(4, 12)])
+
+
+def test_suggestions_of_a_new_work_come_with_the_next_version(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    assert suggest(conn, "nietz") == []
+
+    small_catalogue.add_work(conn, small_catalogue.Work("Zarathustra", ["F. Nietzsche"], ["philosophy"], None))
+    conn.execute("update library.catalogue_version set version = version + 1")
+
+    assert [each.name for each in suggest(conn, "nietz")] == ["F. Nietzsche"]
+    assert suggest(conn, "nietz", audiences=["children"]) == []
