@@ -41,7 +41,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
         data.read_href && link(data.read_href, { class: "os-button os-primary" }, words.read),
         toggle("want", "want", data.wanted ? words.wanted : words.want, data.wanted),
         toggle("finish", "check", data.finished ? words.finished : words.finish, data.finished),
-        toggle("like", "like", data.liked ? words.liked : words.like, data.liked),
+        toggle("like", "like", words.like, data.liked),
       ),
       stars(data, act),
       el("div", { class: "os-summary", lang: data.summary.length ? data.lang : null },
