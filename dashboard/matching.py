@@ -20,6 +20,7 @@ from openshelf.folding import fold_words
 NEAR = 88
 _NAMES_AGREE = 84
 _LONG_ENOUGH = 3  # letters of a name by which two authors may be the same
+_MOST_OF_A_NAME = 2_000  # works that are looked at for a near title
 _IN_BRACKETS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\s*$")
 _SUBTITLE = re.compile(r"\s*[:;–—].*$")
 
@@ -42,22 +43,32 @@ class Match:
     how: How
 
 
+@dataclass(frozen=True)
+class _Folded:
+    """A holding with its title and the names of its authors as they are compared."""
+
+    work: Holding
+    title: str
+    names: frozenset[str]
+
+
 class Holdings:
     """The works of the library, found by ISBN, title and author."""
 
     def __init__(self, works: Iterable[Holding], isbns: Mapping[str, int]) -> None:
         self._isbns = isbns
-        self._by_title: dict[str, list[Holding]] = defaultdict(list)
-        self._by_shorter: dict[str, list[Holding]] = defaultdict(list)
-        self._by_name: dict[str, list[Holding]] = defaultdict(list)
+        self._by_title: dict[str, list[_Folded]] = defaultdict(list)
+        self._by_shorter: dict[str, list[_Folded]] = defaultdict(list)
+        self._by_name: dict[str, list[_Folded]] = defaultdict(list)
         for work in works:
             whole, *shorter = titles_of(work.title)
-            self._by_title[whole].append(work)
+            folded = _Folded(work, whole, frozenset(fold_words(work.authors).split()))
+            self._by_title[whole].append(folded)
             for title in shorter:
-                self._by_shorter[title].append(work)
-            for name in set(fold_words(work.authors).split()):
+                self._by_shorter[title].append(folded)
+            for name in folded.names:
                 if len(name) >= _LONG_ENOUGH:
-                    self._by_name[name].append(work)
+                    self._by_name[name].append(folded)
 
     def find(self, book: Brought) -> Match | None:
         for isbn in book.isbns:
@@ -66,65 +77,64 @@ class Holdings:
         whole, *shorter = titles_of(book.title)
         if not whole:
             return None
+        authors = [fold_words(author) for author in book.authors]
         for found in (
             self._by_title.get(whole, ()),
             # A subtitle on one side only: two that differ are two books.
-            [work for title in shorter for work in self._by_title.get(title, ())],
+            [folded for title in shorter for folded in self._by_title.get(title, ())],
             self._by_shorter.get(whole, ()),
         ):
-            agreeing = [work for work in found if _same_author(book, work)]
+            agreeing = [folded.work for folded in found if _same_author(authors, folded.names)]
             if agreeing:
                 return Match(_preferred(agreeing, book.language).book_id, "title")
-        return self._near(book, [whole, *shorter])
+        return self._near(authors, [whole, *shorter])
 
-    def _near(self, book: Brought, titles: Sequence[str]) -> Match | None:
-        names = {name for author in book.authors for name in fold_words(author).split() if len(name) >= _LONG_ENOUGH}
+    def _near(self, authors: Sequence[str], titles: Sequence[str]) -> Match | None:
         candidates = {
-            work.book_id: work
-            for name in names
-            for work in self._by_name.get(name, ())
-            if _surely_same_author(book, work)
+            folded.work.book_id: folded.title
+            for author in authors
+            for folded in self._written_by(author.split())
+            if _surely_same_author(author, folded.names)
         }
-        known = {book_id: titles_of(work.title)[0] for book_id, work in candidates.items()}
         for title in titles:
-            same_numbers = {book_id: other for book_id, other in known.items() if _numbers(title) == _numbers(other)}
+            same_numbers = {key: other for key, other in candidates.items() if _numbers(title) == _numbers(other)}
             best = process.extractOne(title, same_numbers, scorer=fuzz.ratio, score_cutoff=NEAR)
             if best:
                 return Match(best[2], "near")
         return None
 
+    def _written_by(self, names: Sequence[str]) -> Sequence[_Folded]:
+        """Works that share the name which the fewest works have: a forename says little, and many have it."""
+        known = [self._by_name[name] for name in names if name in self._by_name]
+        return min(known, key=len, default=[])[:_MOST_OF_A_NAME]
+
 
 def titles_of(title: str) -> list[str]:
     """A title as folded words, first whole, then without what stands in brackets at its end, and without a subtitle."""
+    whole = fold_words(title)
     bare = _IN_BRACKETS.sub("", title)
-    found = [fold_words(title), fold_words(bare), fold_words(_SUBTITLE.sub("", bare))]
-    return [found[0], *dict.fromkeys(each for each in found[1:] if each and each != found[0])]
+    without = _SUBTITLE.sub("", bare)
+    shorter = [fold_words(each) for each in dict.fromkeys((bare, without)) if each != title]
+    return [whole, *dict.fromkeys(each for each in shorter if each and each != whole)]
 
 
-def _same_author(book: Brought, work: Holding) -> bool:
+def _same_author(authors: Sequence[str], names: frozenset[str]) -> bool:
     """Whether a name agrees; a book or work without any author agrees with all."""
-    ours = fold_words(work.authors)
-    if not book.authors or not ours:
+    if not authors or not names:
         return True
-    known = {name for name in ours.split() if len(name) >= _LONG_ENOUGH}
-    return any(
-        known & set(fold_words(author).split()) or fuzz.token_sort_ratio(fold_words(author), ours) >= _NAMES_AGREE
-        for author in book.authors
-    )
+    known = {name for name in names if len(name) >= _LONG_ENOUGH}
+    return any(not known.isdisjoint(author.split()) or _alike(author, names) for author in authors)
 
 
-def _surely_same_author(book: Brought, work: Holding) -> bool:
+def _surely_same_author(author: str, names: frozenset[str]) -> bool:
     """Whether more than a forename agrees: the last name, or most names."""
-    ours = fold_words(work.authors)
-    known = set(ours.split())
-    for author in book.authors:
-        names = fold_words(author).split()
-        shared = [name for name in names if name in known]
-        if names and (names[-1] in known or 2 * len(shared) > len(names)):
-            return True
-        if fuzz.token_sort_ratio(" ".join(names), ours) >= _NAMES_AGREE:
-            return True
-    return False
+    own = author.split()
+    shared = sum(name in names for name in own)
+    return own[-1] in names or 2 * shared > len(own) or _alike(author, names)
+
+
+def _alike(author: str, names: frozenset[str]) -> bool:
+    return fuzz.token_sort_ratio(author, " ".join(names)) >= _NAMES_AGREE
 
 
 def _numbers(title: str) -> list[str]:
