@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from dashboard import auth, forms
+from dashboard import auth, forms, language
 from dashboard.auth import Form
 from dashboard.language import _
 from dashboard.state import ACCOUNT_COOKIE, OFFLINE, PLAIN_COOKIE
@@ -107,9 +107,9 @@ async def _export(request: Request) -> Response:
     except NotAllowedError:
         return RedirectResponse("/sign_in", status_code=303, headers={"Cache-Control": "no-store"})
     except OFFLINE:
-        return PlainTextResponse(
-            "The library is restarting. Please try again in a moment.\n", status_code=503, headers={"Retry-After": "2"}
-        )
+        with language.speaking(forms.spoken(request)):
+            words = _("The library is restarting. Please try again in a moment.")
+        return PlainTextResponse(words + "\n", status_code=503, headers={"Retry-After": "2"})
     name = f"openshelf-{utc_now():%Y-%m-%d}.zip"
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
     return Response(made, media_type="application/zip", headers=headers)
