@@ -11,7 +11,6 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import handlers, state
 from dashboard.acts import Deed
-from openshelf import readers
 from openshelf.contracts import Action, Surface, new_event_id, slate_id_of, utc_now
 from openshelf.database import pool
 from openshelf.settings import get_settings
