@@ -92,6 +92,11 @@ def number(value: float) -> str:
     return numbers.format_decimal(value, locale=current())
 
 
+def percent(share: float) -> str:
+    """0.1234 -> '12.3%' or '12,3 %'."""
+    return numbers.format_percent(share, "#,##0.0%" if current() != "ru" else "#,##0.0\xa0%", locale=current())
+
+
 def day(value: date) -> str:
     return dates.format_date(value, "long", locale=current())
 

@@ -97,7 +97,8 @@ def as_html(pieces: list[Piece]) -> str:
         for p in pieces
         if isinstance(p, Told)
     ]
-    return f'<div class="os-talk">{"".join(lines) or "<p>" + _("Looking along the shelves") + "</p>"}</div>'
+    lines = lines or ["<p>" + _("Looking along the shelves") + "</p>"]
+    return '<div class="os-talk">' + "".join(lines) + "</div>"
 
 
 def answer_now(question: str, turns: list[Turn]) -> Turn:

@@ -85,7 +85,7 @@ with st.container(key="os-privacy-page"):
             "under {page}, at once and without asking us. If you remove something it is removed everywhere: from the "
             "tables, from the figures with their next reckoning, and from what our recommendations learn at their next "
             "lesson."
-        ).replace("{page}", f'<a href="/your_data" target="_self">{_("Your data")}</a>'),
+        ).replace("{page}", '<a href="/your_data" target="_self">' + _("Your data") + "</a>"),
     )
     section(
         _("Who answers"),

@@ -74,9 +74,8 @@ def copy_of_all() -> None:
         _("A copy for you"),
         _("Everything the library keeps of you, as files that you can open and other programs can read."),
     )
-    st.html(
-        f'<p><a class="os-button" href="/your-data/export" download>{_("Download everything")}</a></p>',
-    )
+    label = _("Download everything")
+    st.html(f'<p><a class="os-button" href="/your-data/export" download>{label}</a></p>')
 
 
 def removal(account: Account) -> None:
@@ -102,7 +101,8 @@ def removal(account: Account) -> None:
 st.set_page_config(page_title=_("Your data · Openshelf"))
 visitor = state.current_visitor()
 with st.container(key="os-data-page"):
-    notice_link = f'<a href="/privacy" target="_self">{_("Privacy notice")}</a>'
+    label = _("Privacy notice")
+    notice_link = f'<a href="/privacy" target="_self">{label}</a>'
     furniture.heading(_("Your data"), _("You decide what the library keeps of you.") + " " + notice_link)
     if words := done():
         furniture.said(words)

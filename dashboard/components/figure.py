@@ -9,7 +9,12 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-FEWER = "fewer than 5"
+from dashboard.language import _
+
+
+def fewer() -> str:
+    """In place of a number with too few readers behind it."""
+    return _("fewer than 5")
 
 
 def figure(key: str, chart: alt.LayerChart, words: str, rows: Sequence[Any]) -> None:
@@ -17,9 +22,9 @@ def figure(key: str, chart: alt.LayerChart, words: str, rows: Sequence[Any]) -> 
     st.altair_chart(chart, width="stretch")
     st.caption(words)
     table = table_of(rows)
-    with st.expander("The numbers"):
+    with st.expander(_("The numbers")):
         st.dataframe(table, hide_index=True, width="stretch")
-        st.download_button("Download as CSV", csv_of(table), f"{key}.csv", "text/csv", key=f"{key}.csv")
+        st.download_button(_("Download as CSV"), csv_of(table), f"{key}.csv", "text/csv", key=f"{key}.csv")
 
 
 def table_of(rows: Sequence[Any]) -> list[dict[str, str]]:
@@ -29,7 +34,7 @@ def table_of(rows: Sequence[Any]) -> list[dict[str, str]]:
 
 def _in_words(name: str, value: object) -> str:
     if value is None:
-        return "" if name == "version" else FEWER
+        return "" if name == "version" else fewer()
     if isinstance(value, float):
         return f"{value:.6g}"
     return str(value)

@@ -216,7 +216,8 @@ def _in_language(page: str, code: str, name: str) -> str:
 def ask_again() -> None:
     """The notice on which a reader turned the history on is not the one that counts now."""
     words = _("Our privacy notice has changed, and your history pauses.")
-    link = f'<a href="/your_data" target="_self">{_("Decide whether it may go on")}</a>'
+    label = _("Decide whether it may go on")
+    link = f'<a href="/your_data" target="_self">{label}</a>'
     st.html(f'<div class="os-asks" role="status"><p>{words} {link}</p></div>')
 
 

@@ -1,5 +1,6 @@
 """Which language a page is in, and that every word of ours is in every language."""
 
+import ast
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -10,8 +11,16 @@ from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
 from dashboard import language
-from dashboard.locale.update import is_translated, said_in_code
+from dashboard.locale.update import KEYWORDS, is_translated, said_in_code
 
+FOLDER = language.LOCALES.parent
+# Functions that show what they are given, and the arguments of theirs that are shown.
+DRAWING = {
+    "notice", "heading", "section", "said", "aside", "field", "toast", "error", "caption", "title", "subheader",
+    "metric", "button", "checkbox", "selectbox", "radio", "text_input", "file_uploader", "expander", "download_button",
+    "segmented_control", "shelf", "row",
+}  # fmt: skip
+SHOWN = {"label", "heading", "caption", "title", "empty", "note", "line", "placeholder", "help", "page_title"}
 TRANSLATED = [code for code in language.LANGUAGES if code != language.DEFAULT]
 
 
@@ -33,6 +42,53 @@ def test_every_message_is_translated(code: str) -> None:
     }
     missing = [f"{place}: {said!r}" for said, place in said_in_code().items() if said not in done]
     assert not missing, "run `make messages` and translate:\n" + "\n".join(missing)
+
+
+def test_no_message_hides_in_an_f_string() -> None:
+    """There they are not found, and so never translated."""
+    hidden = [
+        f"{file}:{call.lineno}"
+        for file in FOLDER.rglob("*.py")
+        for text in ast.walk(ast.parse(file.read_text()))
+        if isinstance(text, ast.JoinedStr)
+        for call in ast.walk(text)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in KEYWORDS
+    ]
+    assert hidden == []
+
+
+def test_pages_say_nothing_past_the_catalogues() -> None:
+    """What is handed to what draws is a message, not a sentence in quotes."""
+    raw = [
+        f"{file.relative_to(FOLDER)}:{call.lineno}: {text.value!r}"
+        for file in FOLDER.rglob("*.py")
+        for call in ast.walk(ast.parse(file.read_text()))
+        if isinstance(call, ast.Call) and called(call) in DRAWING
+        for text in [*call.args, *(each.value for each in call.keywords if each.arg in SHOWN)]
+        if isinstance(text, ast.Constant) and re.search(r"[A-Za-z]+ [A-Za-z]", str(text.value))
+    ]
+    assert raw == []
+
+
+def called(call: ast.Call) -> str:
+    if isinstance(call.func, ast.Attribute):
+        is_log = isinstance(call.func.value, ast.Name) and call.func.value.id.endswith("log")
+        return "" if is_log else call.func.attr
+    return getattr(call.func, "id", "")
+
+
+def test_components_say_nothing_of_their_own() -> None:
+    """Their words come from Python."""
+    said = re.compile(
+        r"""(?:text|"aria-label"|placeholder|title|alt|label):\s*(?:[^,\n]*\?\s*)?["`]([^"`]*[A-Za-z]{3}[^"`]*)["`]"""
+    )
+    raw = [
+        f"{file.name}: {words}"
+        for file in (FOLDER / "components/js").glob("*.js")
+        for words in said.findall(file.read_text())
+        if re.search("[A-Za-z]", re.sub(r"\$\{[^}]*\}", "", words))
+    ]
+    assert raw == []
 
 
 @pytest.mark.parametrize("code", TRANSLATED)
