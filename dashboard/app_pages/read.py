@@ -96,11 +96,15 @@ def reader_data(text: Text, shown: int, kept: Place | None, is_chosen: bool) -> 
 @st.fragment
 def draw(text: Text, shown: int, kept: Place | None, is_chosen: bool) -> None:
     book_id = text.work.book_id
+
+    def finish() -> None:
+        handlers.do_on_book(Action.FINISH, book_id, Surface.BROWSE)
+
     reader(
         "reader",
         reader_data(text, shown, kept, is_chosen),
         on_place=places.keep("reader", book_id, len(text.book.chapters) if text.book else 0),
-        on_finish=lambda: handlers.do_on_book(Action.FINISH, book_id, Surface.BROWSE),
+        on_finish=finish,
     )
 
 
