@@ -20,6 +20,11 @@ RELEASED = {
     "0008_quarantine": "8aa09628c85235f0",
     "0009_workers": "0952e2e5ce7040ad",
     "0010_conflicting_acts": "a2134c64f590a67c",
+    "0011_accounts": "e0b9b7a58eb4feb2",
+    "0012_requests": "f2ceba355dca22eb",
+    "0013_api_keys": "37c53ed7141956e0",
+    "0014_shelves_and_places": "79895cf594d96cab",
+    "0015_privacy": "425682ea0edacd33",
 }
 
 
