@@ -21,8 +21,8 @@ def said_in_code() -> dict[str | tuple[str, ...], str]:
     return {said: f"{file}:{line}" for file, line, said, _comments, _context in found if said}
 
 
-def is_translated(said: str | tuple[str, ...] | list[str]) -> bool:
-    return bool(said) if isinstance(said, str) else all(said)
+def is_translated(said: str | tuple[str, ...] | list[str] | None) -> bool:
+    return bool(said) if said is None or isinstance(said, str) else all(said)
 
 
 def update(file: Path) -> int:
