@@ -12,10 +12,13 @@ from dashboard.language import _
 from openshelf.contracts import Action, Surface, utc_now
 from openshelf.database import accounts
 
-NOT_SAVED = "The library is restarting, and that was not saved. Please try again in a moment."
 # What a component may ask for; anything else a browser sends is ignored.
 _CARD_ACTIONS = {Action.LIKE, Action.WANT, Action.SKIP, Action.UNHIDE}
 _BOOK_ACTIONS = _CARD_ACTIONS | {Action.DISLIKE, Action.RATE, Action.FINISH, Action.HIDE}
+
+
+def not_saved() -> str:
+    return _("The library is restarting, and that was not saved. Please try again in a moment.")
 
 
 def do(*deeds: Deed) -> bool:
@@ -32,7 +35,7 @@ def do(*deeds: Deed) -> bool:
         for event in events:
             state.note_act(visitor, event)
     except state.OFFLINE:
-        st.toast(NOT_SAVED)
+        st.toast(not_saved())
         return False
     return True
 
@@ -103,7 +106,7 @@ def take_off(book_id: int) -> None:
                 accounts.take_off_shelf(conn, visitor.account_id, book_id)
         state.marks(visitor).shelves.pop(book_id, None)
     except state.OFFLINE:
-        st.toast(NOT_SAVED)
+        st.toast(not_saved())
 
 
 def _card_act(deed: Deed) -> None:

@@ -129,7 +129,7 @@ def _handler(key: str, trigger: str, change: Callable[[psycopg.Connection, int, 
         except psycopg.errors.ForeignKeyViolation:
             return  # a book that is not there: no page of ours sends it
         except state.OFFLINE:
-            st.toast(handlers.NOT_SAVED)
+            st.toast(handlers.not_saved())
             return
         st.session_state[f"lists.problem.{key}"] = told
 

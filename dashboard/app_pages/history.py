@@ -59,7 +59,7 @@ def removing(reader_key: str) -> Callable[[], None]:
         except ValueError:
             return
         except state.OFFLINE:
-            st.toast(handlers.NOT_SAVED)
+            st.toast(handlers.not_saved())
             return
         state.forget_marks()
 

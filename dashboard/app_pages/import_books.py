@@ -78,7 +78,7 @@ def put_on_shelves(visitor: Visitor, planned: Plan) -> None:
         with resources.connection() as conn:
             outcome = bringing.carry_out(conn, account.account_id, planned, reader, utc_now())
     except state.OFFLINE:
-        st.toast(handlers.NOT_SAVED)
+        st.toast(handlers.not_saved())
         return
     state.forget_marks()
     st.session_state["import.outcome"] = outcome

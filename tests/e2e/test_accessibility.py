@@ -82,11 +82,14 @@ def test_axe_finds_nothing_serious(
     page.context.close()
 
 
+@pytest.mark.parametrize(("width", "zoom"), [(320, 1), (640, 2)])
 @pytest.mark.parametrize("path", OF_VISITORS)
-def test_nothing_is_lost_at_320_pixels_with_large_letters(page: Page, path: str) -> None:
-    page.set_viewport_size({"width": 320, "height": 700})
+def test_nothing_is_lost_at_320_pixels_or_with_letters_twice_as_large(
+    page: Page, path: str, width: int, zoom: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
     come_to(page, path)
-    page.add_style_tag(content="html { font-size: 200% !important }")
+    page.evaluate("zoom => { document.body.style.zoom = zoom }", zoom)
     page.wait_for_timeout(300)
 
     overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -112,7 +115,7 @@ def test_a_title_says_in_which_language_it_is(page: Page) -> None:
 def test_a_reader_finds_and_opens_a_book_by_keyboard_alone(page: Page) -> None:
     come_to(page, "/")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent").strip() == "Skip to the books"
+    assert page.evaluate("document.activeElement.textContent").strip() == "Skip to the content"
     # The search is among the first stops of the page.
     for _ in range(14):
         page.keyboard.press("Tab")
