@@ -98,7 +98,9 @@ def percent(share: float) -> str:
 
 
 def day(value: date) -> str:
-    return dates.format_date(value, "long", locale=current())
+    language = current()
+    # Day before month, as everywhere but in the United States.
+    return dates.format_date(value, "long", locale="en_GB" if language == "en" else language)
 
 
 def language_name(code: str | None) -> str:

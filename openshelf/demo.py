@@ -59,7 +59,10 @@ def steps(settings: Settings, now: datetime, count_readers: int = SIMULATED_READ
         Step("library", ("ingest", "demo-library", str(settings.library_path))),
         Step("catalogue", ("ingest", "calibre", str(settings.library_path))),
         *(
-            Step(f"reader {username}", ("reader", "create", username, "--name", name, "--role", role, "--history"))
+            Step(
+                f"reader {username}",
+                ("reader", "create", username, "--name", name, "--role", role, "--demo", "--history"),
+            )
             for username, name, role in DEMO_READERS
         ),
         Step("first policy", ("train", "adapter", "--at", start.isoformat())),

@@ -50,7 +50,7 @@ def forgotten_by(payload: bytes) -> str | None:
     """Whom this entry of the log asks to forget; None if it is something else."""
     if not payload.startswith(_FORGET) or len(payload) > _MAX_KEY_BYTES:
         return None
-    return payload.removeprefix(_FORGET).decode("utf-8", "replace").replace("\x00", "")
+    return payload.removeprefix(_FORGET).decode("utf-8", "replace").replace("\x00", "") or None
 
 
 def forget(conn: psycopg.Connection, reader_keys: Collection[str]) -> None:
