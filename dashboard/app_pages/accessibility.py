@@ -20,8 +20,8 @@ section(
     _("What is tested"),
     _(
         "Every page is checked by a program for contrast, names, headings and labels, in light and dark, on a "
-        "telephone and on a wide screen. A book can be found, opened and read from the keyboard alone, and nothing is "
-        "lost at 320 pixels or at four times the size."
+        "telephone and on a wide screen. The library can be searched, and a book read, from the keyboard alone, and "
+        "nothing is lost at 320 pixels or at four times the size."
     ),
 )
 section(
