@@ -124,6 +124,11 @@ def year_name(year: int | None) -> str:
     return _("{year} BC").format(year=-year) if year < 0 else str(year)
 
 
+def cover_address(book_id: int, version: int | None) -> str | None:
+    """Where the cover is, without the width; changes with the cover, so that browsers may keep it for good."""
+    return None if version is None else f"/covers/{book_id}.jpg?v={version}"
+
+
 def address(page: str, /, **query: object) -> str:
     """A link inside the storefront; empty values are left out."""
     kept = {name: value for name, value in query.items() if value not in (None, "")}

@@ -7,7 +7,7 @@ from dashboard.api.feeds import ACQUISITION, OPEN_ACCESS, PER_PAGE, Facet, Feed,
 from dashboard.files import MEDIA_TYPES
 from dashboard.language import _
 from dashboard.safe import plain_paragraphs
-from dashboard.words import language_tag
+from dashboard.words import cover_address, language_tag
 from openshelf.database.publications import Publication
 
 ROOT = "/opds"
@@ -118,8 +118,7 @@ def _entry_links(entry: ET.Element, book: Publication, *, is_open: bool, is_whol
     own = f"{ROOT}/works/{book.book_id}"
     _link(entry, "self" if is_whole else "alternate", own, ENTRY)
     _link(entry, "alternate", f"/book?id={book.book_id}", "text/html")
-    if book.cover_version is not None:
-        cover = f"/covers/{book.book_id}.jpg?v={book.cover_version}"
+    if cover := cover_address(book.book_id, book.cover_version):
         _link(entry, "http://opds-spec.org/image", f"{cover}&w=640", "image/jpeg")
         _link(entry, "http://opds-spec.org/image/thumbnail", f"{cover}&w=176", "image/jpeg")
     for name in book.formats:

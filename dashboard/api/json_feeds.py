@@ -10,7 +10,7 @@ from dashboard.api.feeds import ACQUISITION, OPEN_ACCESS, PER_PAGE, Facet, Feed,
 from dashboard.files import MEDIA_TYPES
 from dashboard.language import _
 from dashboard.safe import plain_paragraphs
-from dashboard.words import language_tag
+from dashboard.words import cover_address, language_tag
 from openshelf.database.publications import Publication
 
 ROOT = "/opds/v2"
@@ -118,8 +118,7 @@ def publication(book: Publication, namespace: UUID, *, is_open: bool, is_whole: 
             ),
         ],
     }
-    if book.cover_version is not None:
-        cover = f"/covers/{book.book_id}.jpg?v={book.cover_version}"
+    if cover := cover_address(book.book_id, book.cover_version):
         written["images"] = [
             {"href": f"{cover}&w={width}", "type": "image/jpeg", "width": width} for width in (640, 176)
         ]

@@ -10,6 +10,7 @@ import psycopg
 from dashboard.api.callers import Caller
 from dashboard.api.operations import AudienceLimit, BookId, Operation, Text
 from dashboard.api.problems import ProblemError
+from dashboard.words import cover_address
 from models import search
 from openshelf.database import catalogue
 from openshelf.database.api_keys import Scope
@@ -135,14 +136,10 @@ def summary(card: WorkCard) -> WorkSummary:
         authors=card.authors_text,
         language=card.language,
         year=card.year,
-        cover=cover_of(card.book_id, card.cover_version),
+        cover=cover_address(card.book_id, card.cover_version),
         url=f"/api/works/{card.book_id}",
         page=f"/book?id={card.book_id}",
     )
-
-
-def cover_of(book_id: int, version: int | None) -> str | None:
-    return None if version is None else f"/covers/{book_id}.jpg?v={version}"
 
 
 def list_works(conn: psycopg.Connection, caller: Caller, asked: WorksAsked, _body: None) -> Works:
@@ -183,7 +180,7 @@ def show_work(conn: psycopg.Connection, caller: Caller, asked: WorkAsked, _body:
         authors=found.authors_text,
         language=found.language,
         year=found.year,
-        cover=cover_of(found.book_id, found.cover_version),
+        cover=cover_address(found.book_id, found.cover_version),
         url=f"/api/works/{found.book_id}",
         page=f"/book?id={found.book_id}",
         author_names=catalogue.authors_of(conn, found.book_id),

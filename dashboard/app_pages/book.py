@@ -6,11 +6,11 @@ import streamlit as st
 
 from dashboard import data, files, handlers, state
 from dashboard.components import furniture, own_lists
-from dashboard.components.shelf import card, cover_address, shelf
+from dashboard.components.shelf import card, shelf
 from dashboard.data import Record
 from dashboard.language import _, language_name, number, plural
 from dashboard.safe import plain_paragraphs
-from dashboard.words import address, audiences, kinds, language_tag, reason, subject_name, year_name
+from dashboard.words import address, audiences, cover_address, kinds, language_tag, reason, subject_name, year_name
 from openshelf.contracts import Action, Surface
 from openshelf.database.catalogue import Edition, WorkCard
 from openshelf.database.filters import READABLE

@@ -12,9 +12,8 @@ from dashboard.chat.answer import Answer, Opening, Piece, Told
 from dashboard.chat.voice import OllamaVoice
 from dashboard.components import furniture
 from dashboard.components.registration import renderer
-from dashboard.components.shelf import cover_address
 from dashboard.language import _
-from dashboard.words import address, language_tag
+from dashboard.words import address, cover_address, language_tag
 from openshelf.contracts import Surface
 from openshelf.settings import get_settings
 

@@ -8,9 +8,8 @@ import streamlit as st
 
 from dashboard import data, list_acts, resources, state
 from dashboard.components.registration import renderer
-from dashboard.components.shelf import cover_address
 from dashboard.language import _, language_name, plural
-from dashboard.words import address, language_tag, year_name
+from dashboard.words import address, cover_address, language_tag, year_name
 from openshelf.database import shelves
 from openshelf.database.catalogue import WorkCard
 from openshelf.database.shelves import OwnList, Rule

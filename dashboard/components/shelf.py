@@ -8,17 +8,12 @@ from dashboard import handlers
 from dashboard.components.registration import renderer
 from dashboard.language import _
 from dashboard.state import Marks
-from dashboard.words import address, language_tag
+from dashboard.words import address, cover_address, language_tag
 from models import search
 from openshelf.contracts import Surface
 from openshelf.database.catalogue import WorkCard
 
 CardData = dict[str, Any]
-
-
-def cover_address(book_id: int, version: int | None) -> str | None:
-    """Where the cover is, without the width; changes with the cover, so that browsers may keep it for good."""
-    return None if version is None else f"/covers/{book_id}.jpg?v={version}"
 
 
 def card(
