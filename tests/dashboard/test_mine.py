@@ -317,7 +317,7 @@ def test_the_history_is_told_by_day_and_book(
 
     assert not page.exception
     (section,) = drawn(page, "ledger")[0]["sections"]
-    assert section["heading"] == "March 30, 2026"
+    assert section["heading"] == "30 March 2026"
     assert [(row["title"], row["line"]) for row in section["rows"]] == [
         ("Charlotte's Web", "looked at it"),
         ("Dune", "looked at it, began to read, gave it 4 stars"),
