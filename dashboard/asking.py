@@ -79,40 +79,8 @@ def _decide(request: Request, form: dict[str, str]) -> Response:
     return forms.go(request, address("requests", show=form.get("show", "")))
 
 
-def _account(request: Request) -> Account | None:
-    token = request.cookies.get(ACCOUNT_COOKIE)
-    if not token:
-        return None
-    with pool.get_pool().connection() as conn:
-        return sign_ins.account_of(conn, token_hash(token))
-
-
-def _route(handle: Callable[[Request, dict[str, str]], Response]) -> Callable[[Request], object]:
-    async def endpoint(request: Request) -> Response:
-        form = await forms.read(request)
-        with language.speaking(forms.spoken(request)):
-            try:
-                return await run_sync(handle, request, form)
-            except TooOftenError as error:
-                minutes = max(1, ceil((error.until - utc_now()).total_seconds() / 60))
-                wait = language.plural(
-                    "That is much at once. Please ask again in {count} minute.",
-                    "That is much at once. Please ask again in {count} minutes.",
-                    minutes,
-                )
-                answer = forms.refuse(request, wait, status=429)
-                answer.headers["Retry-After"] = str(60 * minutes)
-                return answer
-            except NotAllowedError:
-                return forms.refuse(request, _("Only library staff may do that."), status=403)
-            except OFFLINE:
-                return forms.refuse(request, _("The library is restarting. Please try again in a moment."), status=503)
-
-    return endpoint
-
-
 def routes() -> list[BaseRoute]:
     return [
-        Route("/requests/new", _route(_take), methods=["POST"]),
-        Route("/requests/decide", _route(_decide), methods=["POST"]),
+        Route("/requests/new", forms.taking(_take), methods=["POST"]),
+        Route("/requests/decide", forms.taking(_decide), methods=["POST"]),
     ]

@@ -3,32 +3,27 @@
 import hmac
 import re
 import secrets
-from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
-from math import ceil
 
 from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from dashboard import forms, language
+from dashboard import forms
+from dashboard.forms import Form, Handler
 from dashboard.language import _
-from dashboard.state import ACCOUNT_COOKIE, OFFLINE, VISIT_COOKIE, token_hash
+from dashboard.state import ACCOUNT_COOKIE, VISIT_COOKIE, token_hash
 from openshelf import passwords
 from openshelf.contracts import utc_now
 from openshelf.database import accounts, attempts, pool, sign_ins
 from openshelf.database.accounts import Account
 from openshelf.database.attempts import Limit
-from openshelf.errors import NotAllowedError, TooOftenError
+from openshelf.errors import NotAllowedError
 from openshelf.passwords import Weakness
 from openshelf.privacy import erasing
 from openshelf.settings import get_settings
-
-Form = dict[str, str]
-Handler = Callable[[Request, Form], Response]
 
 # A class of a school registers from one address.
 _REGISTRATIONS = Limit("register from an address", 30, timedelta(hours=1))
@@ -45,36 +40,6 @@ _PROVIDER_COOKIES = "_streamlit_user"
 def _few() -> CapacityLimiter:
     """Hashing a password takes 64 MB of memory for the moment: only a few at once."""
     return CapacityLimiter(4)
-
-
-def taking(handle: Handler) -> Callable[[Request], object]:
-    """A route that takes a form of ours, answers in the reader's language, and says what every form may meet."""
-
-    async def endpoint(request: Request) -> Response:
-        form = await forms.read(request)
-        with language.speaking(forms.spoken(request)):
-            try:
-                return await run_sync(handle, request, form, limiter=_few())
-            except TooOftenError as error:
-                minutes = max(1, ceil((error.until - utc_now()).total_seconds() / 60))
-                wait = language.plural(
-                    "That was tried too often. Please try again in {count} minute.",
-                    "That was tried too often. Please try again in {count} minutes.",
-                    minutes,
-                )
-                answer = forms.refuse(request, wait, status=429)
-                answer.headers["Retry-After"] = str(60 * minutes)
-                return answer
-            except NotAllowedError:
-                return forms.refuse(request, _("This account may not do that."), status=403)
-            except OFFLINE:
-                answer = forms.refuse(
-                    request, _("The library is restarting. Please try again in a moment."), status=503
-                )
-                answer.headers["Retry-After"] = "2"
-                return answer
-
-    return endpoint
 
 
 def _register(request: Request, form: Form) -> Response:
@@ -377,4 +342,4 @@ def routes() -> list[BaseRoute]:
         "child-password": _change_child_password,
         "child-removal": _remove_child,
     }
-    return [Route(f"/auth/{name}", taking(handle), methods=["POST"]) for name, handle in handlers.items()]
+    return [Route(f"/auth/{name}", forms.taking(handle, _few), methods=["POST"]) for name, handle in handlers.items()]

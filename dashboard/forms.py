@@ -7,15 +7,26 @@ only our own pages are given. A form sent by our script is answered in JSON, one
 
 import hmac
 import secrets
+from collections.abc import Callable
+from math import ceil
 from urllib.parse import parse_qs, urlsplit
 
 import streamlit as st
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from dashboard import language
+from dashboard.language import _
+from dashboard.state import OFFLINE
+from openshelf.contracts import utc_now
+from openshelf.errors import NotAllowedError, TooOftenError
 from openshelf.settings import get_settings
+
+Form = dict[str, str]
+Handler = Callable[[Request, Form], Response]
 
 COOKIE = "openshelf_form"
 TOKEN = "form_token"  # noqa: S105
@@ -38,7 +49,38 @@ def page_token() -> str:
     return token_of(st.context.cookies.get(COOKIE))
 
 
-async def read(request: Request) -> dict[str, str]:
+def taking(handle: Handler, limiter: Callable[[], CapacityLimiter] | None = None) -> Callable[[Request], object]:
+    """A route that takes a form of ours, answers in the reader's language, and says what every form may meet.
+
+    `limiter`: how many are answered at once, if that must be few.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        form = await read(request)
+        with language.speaking(spoken(request)):
+            try:
+                return await run_sync(handle, request, form, limiter=limiter() if limiter else None)
+            except TooOftenError as error:
+                minutes = max(1, ceil((error.until - utc_now()).total_seconds() / 60))
+                wait = language.plural(
+                    "That was tried too often. Please try again in {count} minute.",
+                    "That was tried too often. Please try again in {count} minutes.",
+                    minutes,
+                )
+                answer = refuse(request, wait, status=429)
+                answer.headers["Retry-After"] = str(60 * minutes)
+                return answer
+            except NotAllowedError:
+                return refuse(request, _("This account may not do that."), status=403)
+            except OFFLINE:
+                answer = refuse(request, _("The library is restarting. Please try again in a moment."), status=503)
+                answer.headers["Retry-After"] = "2"
+                return answer
+
+    return endpoint
+
+
+async def read(request: Request) -> Form:
     """What a form of ours says.
 
     Raises:

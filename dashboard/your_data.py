@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from dashboard import auth, forms, language
-from dashboard.auth import Form
+from dashboard.forms import Form, Handler
 from dashboard.language import _
 from dashboard.state import ACCOUNT_COOKIE, OFFLINE, PLAIN_COOKIE
 from openshelf.contracts import utc_now
@@ -122,8 +122,8 @@ def _exported(request: Request) -> bytes:
 
 
 def routes() -> list[BaseRoute]:
-    handlers: dict[str, auth.Handler] = {"keep": _keep, "clear": _clear, "erase": _erase, "mode": _choose_mode}
+    handlers: dict[str, Handler] = {"keep": _keep, "clear": _clear, "erase": _erase, "mode": _choose_mode}
     return [
         Route("/your-data/export", _export),
-        *(Route(f"/your-data/{name}", auth.taking(handle), methods=["POST"]) for name, handle in handlers.items()),
+        *(Route(f"/your-data/{name}", forms.taking(handle), methods=["POST"]) for name, handle in handlers.items()),
     ]

@@ -5,7 +5,7 @@ two sentences. A voice never writes a title: it writes the number of a record, a
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -36,6 +36,12 @@ _UNCLEAR: dict[Language, str] = {
     "vi": "Hãy cho tôi biết bạn muốn đọc gì: một chủ đề, một tâm trạng, một tác giả hay một cuốn bạn thích.",
     "ru": "Расскажите, что вам хотелось бы прочитать: тему, настроение, автора или книгу, которая понравилась.",
 }
+
+# nothing: nothing fits; hidden: all that fits the reader hid; limited: all that fits is for older readers;
+# named: all that fits was named before; not-books: the question is no question for a librarian; unclear: no words.
+REFUSALS = ("nothing", "hidden", "limited", "named", "not-books", "unclear")
+# Ids of works -> how near each is to what the reader liked, -1 to 1.
+Taste = Callable[[Sequence[int]], Mapping[int, float]]
 
 log = structlog.get_logger()
 
@@ -79,6 +85,7 @@ class Answer:
     voice: str
     excuse: str | None = None
     named: tuple[int, ...] = field(default=())  # of this answer and those it follows on
+    refusal: str | None = None  # why no book is named: one of REFUSALS
 
 
 def stream(records: Sequence[Record], wish: Wish, voice: Voice | None) -> Iterator[Piece]:
@@ -112,9 +119,18 @@ def stream(records: Sequence[Record], wish: Wish, voice: Voice | None) -> Iterat
     yield Done(voice.name if voice and spoken else EXTRACTIVE, excuse)
 
 
-def ask(conn: psycopg.Connection, question: str, voice: Voice | None, before: Answer | None = None) -> Answer:
+def ask(
+    conn: psycopg.Connection,
+    question: str,
+    voice: Voice | None,
+    before: Answer | None = None,
+    *,
+    audiences: Sequence[str] | None = None,
+    hidden: Collection[int] = frozenset(),
+    taste: Taste | None = None,
+) -> Answer:
     """One whole answer."""
-    wish, records = look_up(conn, question, before)
+    wish, records = look_up(conn, question, before, audiences=audiences, hidden=hidden, taste=taste, voice=voice)
     return collect(stream(records, wish, voice), wish, before)
 
 
@@ -124,14 +140,17 @@ def look_up(
     before: Answer | None = None,
     *,
     audiences: Sequence[str] | None = None,
+    hidden: Collection[int] = frozenset(),
+    taste: Taste | None = None,  # noqa: ARG001
+    voice: Voice | None = None,  # noqa: ARG001
 ) -> tuple[Wish, list[Record]]:
     """What is wished for, and the records that answer it; a follow-up stands on the answer before it.
 
-    `audiences`: what the account that asks is limited to.
+    `audiences`: what the account that asks is limited to; `hidden`: works that its reader hid.
     """
     wish = parse(question, before.wish if before else None)
     passages = retrieve(conn, wish, seen=before.named if before else (), audiences=audiences)
-    return wish, [passage.record for passage in passages]
+    return wish, [passage.record for passage in passages if passage.record.book_id not in hidden]
 
 
 def collect(pieces: Iterable[Piece], wish: Wish, before: Answer | None = None) -> Answer:
@@ -145,7 +164,8 @@ def collect(pieces: Iterable[Piece], wish: Wish, before: Answer | None = None) -
         else:
             done = piece
     named = (before.named if before and wish.is_more else ()) + tuple(book.book_id for book in books)
-    return Answer(wish, opening, tuple(books), done.voice, done.excuse, named)
+    refusal = None if books else "unclear" if wish.is_empty else "nothing"
+    return Answer(wish, opening, tuple(books), done.voice, done.excuse, named, refusal)
 
 
 def _spoken(voice: Voice, wish: Wish, records: Sequence[Record]) -> Iterator[Opening | Told]:

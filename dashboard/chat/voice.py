@@ -6,8 +6,10 @@ A shell: it talks to the network. What it says is never trusted; `answer` checks
 import json
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Protocol
 
@@ -18,6 +20,7 @@ import pydantic
 from dashboard.chat.parse import Language
 from openshelf.database.search import Record
 from openshelf.errors import OpenshelfError
+from openshelf.settings import get_settings
 
 CONNECT_S = 1.5
 # After a failure the model is left alone for this long, so that not each question waits for it.
@@ -61,6 +64,10 @@ class OllamaVoice:
     @property
     def name(self) -> str:
         return self.model
+
+    def turn(self, session: str = "") -> Voice:  # noqa: ARG002
+        """The voice for one question of a session; a new one stops the one before it."""
+        return self
 
     def speak(self, question: str, language: Language, records: Sequence[Record]) -> Iterator[str]:
         start = self.clock()
@@ -135,6 +142,13 @@ class OllamaVoice:
         ) as error:
             if not given_up.is_set():
                 pieces.put(error)
+
+
+@cache
+def from_settings() -> OllamaVoice:
+    """The voice that this process's settings name, shared by all its sessions."""
+    settings = get_settings()
+    return OllamaVoice(settings.ollama_url, settings.ollama_model, settings.ollama_timeout_s, time.monotonic)
 
 
 def messages(question: str, language: Language, records: Sequence[Record]) -> list[dict[str, str]]:
