@@ -141,8 +141,8 @@ def look_up(
     *,
     audiences: Sequence[str] | None = None,
     hidden: Collection[int] = frozenset(),
-    taste: Taste | None = None,  # noqa: ARG001
-    voice: Voice | None = None,  # noqa: ARG001
+    taste: Taste | None = None,
+    voice: Voice | None = None,
 ) -> tuple[Wish, list[Record]]:
     """What is wished for, and the records that answer it; a follow-up stands on the answer before it.
 

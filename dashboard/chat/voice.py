@@ -65,7 +65,7 @@ class OllamaVoice:
     def name(self) -> str:
         return self.model
 
-    def turn(self, session: str = "") -> Voice:  # noqa: ARG002
+    def turn(self, session: str = "") -> Voice:
         """The voice for one question of a session; a new one stops the one before it."""
         return self
 
