@@ -1,23 +1,22 @@
 """Asking the library for a book it does not have: the form, and the routes that take wishes and what staff decide."""
 
-from collections.abc import Callable
-from math import ceil
+from collections.abc import Sequence
+from typing import Literal
 
-from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dashboard import forms, language
-from dashboard.components import furniture
+from dashboard import auth, forms, language, logins
+from dashboard.components import finding, furniture
+from dashboard.components.finding import Row
+from dashboard.forms import Form
 from dashboard.language import _
-from dashboard.state import ACCOUNT_COOKIE, OFFLINE, VISIT_COOKIE, token_hash
+from dashboard.state import VISIT_COOKIE
 from dashboard.words import address
-from openshelf.contracts import utc_now
-from openshelf.database import pool, requests, sign_ins
-from openshelf.database.accounts import Account
-from openshelf.database.requests import STATUSES, Status
-from openshelf.errors import NotAllowedError, TooOftenError, UsageError
+from openshelf.database import pool, requests
+from openshelf.database.requests import OPEN, STATUSES, Status
+from openshelf.errors import UsageError
 from openshelf.settings import get_settings
 
 
@@ -51,9 +50,32 @@ def draw_form(title: str = "", *, folded: bool = False, headed: bool = True) -> 
     )
 
 
-def _take(request: Request, form: dict[str, str]) -> Response:
+def draw_asked(asked: Sequence[requests.Request], page: Literal["ask", "mine"], empty: str = "") -> None:
+    """What a reader asked for and what became of it; what is still open can be taken back. `page`: where this is."""
+    names = statuses()
+    rows: list[Row] = [
+        {
+            "title": each.title,
+            "line": each.author,
+            "status": names[each.status],
+            "note": each.answer,
+            "date": language.day((each.decided_at or each.asked_at).date()),
+            "key": str(each.request_id) if each.status in OPEN else "",
+        }
+        for each in asked
+    ]
+    finding.records(
+        "asked",
+        _("What you asked the library for"),
+        rows,
+        empty,
+        button=("/requests/take-back", "request", _("Take it back"), {"to": page}),
+    )
+
+
+def _take(request: Request, form: Form) -> Response:
     with pool.get_pool().connection() as conn:
-        account = _account(request)
+        account = logins.by_cookie(conn, request)
         try:
             requests.ask(
                 conn,
@@ -69,18 +91,29 @@ def _take(request: Request, form: dict[str, str]) -> Response:
     return forms.go(request, address("ask", thanks="yes"))
 
 
-def _decide(request: Request, form: dict[str, str]) -> Response:
+def _decide(request: Request, form: Form) -> Response:
     known: dict[str, Status] = {each: each for each in STATUSES}
     before, status = known.get(form.get("before", "")), known.get(form.get("status", ""))
     if before is None or status is None:
         return forms.refuse(request, _("Please choose what becomes of it."), "status")
     with pool.get_pool().connection() as conn:
-        requests.decide(conn, _account(request), form.get("key", ""), before, status, form.get("answer", ""))
+        staff = logins.by_cookie(conn, request)
+        requests.decide(conn, staff, form.get("key", ""), before, status, form.get("answer", ""))
     return forms.go(request, address("requests", show=form.get("show", "")))
+
+
+def _take_back(request: Request, form: Form) -> Response:
+    account = auth.signed_in(request)
+    said = form.get("request", "")
+    with pool.get_pool().connection() as conn:
+        if said.isascii() and said.isdecimal() and len(said) < 10:
+            requests.take_back(conn, account.account_id, int(said))
+    return forms.go(request, address("mine") if form.get("to") == "mine" else address("ask"))
 
 
 def routes() -> list[BaseRoute]:
     return [
         Route("/requests/new", forms.taking(_take), methods=["POST"]),
         Route("/requests/decide", forms.taking(_decide), methods=["POST"]),
+        Route("/requests/take-back", forms.taking(_take_back), methods=["POST"]),
     ]

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from dashboard import forms
+from dashboard import forms, logins
 from dashboard.forms import Form, Handler
 from dashboard.language import _
 from dashboard.state import ACCOUNT_COOKIE, VISIT_COOKIE, token_hash
@@ -219,13 +219,11 @@ def signed_in(request: Request) -> Account:
     Raises:
         NotAllowedError: nobody who is signed in.
     """
-    token = request.cookies.get(ACCOUNT_COOKIE)
-    if token:
-        with pool.get_pool().connection() as conn:
-            account = sign_ins.account_of(conn, token_hash(token))
-        if account:
-            return account
-    raise NotAllowedError("sign in first")
+    with pool.get_pool().connection() as conn:
+        account = logins.by_cookie(conn, request)
+    if account is None:
+        raise NotAllowedError("sign in first")
+    return account
 
 
 def _child_id(form: Form) -> int:

@@ -15,9 +15,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from dashboard import logins
 from dashboard.files import file_name
-from dashboard.state import ACCOUNT_COOKIE, OFFLINE, token_hash
-from openshelf.database import audiences, catalogue, holdings, pool, shelves, sign_ins
+from dashboard.state import OFFLINE
+from openshelf.database import audiences, catalogue, holdings, pool, shelves
 from openshelf.database.accounts import Account
 
 COLUMNS = (
@@ -89,8 +90,7 @@ def _answer(request: Request, list_id: int | None) -> Response:
     name = "my-books"
     try:
         with pool.get_pool().connection() as conn:
-            token = request.cookies.get(ACCOUNT_COOKIE)
-            account = sign_ins.account_of(conn, token_hash(token)) if token else None
+            account = logins.by_cookie(conn, request)
             if account is None:
                 return _word("sign in to take your books away", 401)
             only = None

@@ -10,10 +10,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from dashboard import asking, auth, covers, files, metrics, my_books_file, suggest, your_data
+from dashboard import asking, auth, covers, files, logins, metrics, my_books_file, suggest, your_data
 from dashboard.api import app_routes, program_routes
-from dashboard.state import ACCOUNT_COOKIE, OFFLINE, token_hash
-from openshelf.database import audiences, catalogue, pool, sign_ins
+from dashboard.state import OFFLINE
+from openshelf.database import audiences, catalogue, pool
 from openshelf.settings import get_settings
 
 STATIC = Path(__file__).parent / "static"
@@ -85,8 +85,7 @@ def cover(request: Request) -> Response:
         return PlainTextResponse("no such cover\n", status_code=404)
     try:
         with pool.get_pool().connection() as conn:
-            token = request.cookies.get(ACCOUNT_COOKIE)
-            account = sign_ins.account_of(conn, token_hash(token)) if token else None
+            account = logins.by_cookie(conn, request)
             within = audiences.allowed(account.audience_limit) if account else None
             file = catalogue.cover_file(conn, book_id, audiences=within)
     except OFFLINE:

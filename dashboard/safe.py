@@ -5,7 +5,6 @@ import re
 
 import nh3
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>:$~&@^=])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 _BLOCK_END = re.compile(r"</(?:p|div|li|h[1-6]|blockquote)>|<br\s*/?>", re.IGNORECASE)
 BOOK_BLOCKS = frozenset({
@@ -13,12 +12,6 @@ BOOK_BLOCKS = frozenset({
     "figure", "figcaption", "table", "caption", "thead", "tbody", "tr", "th", "td",
 })  # fmt: skip
 _BOOK_INLINE = {"a", "b", "br", "cite", "code", "em", "i", "img", "q", "s", "small", "strong", "sub", "sup", "u"}
-
-
-def safe_md(text: str | None) -> str:
-    """Untrusted text as Markdown that shows exactly the text: no links, images, HTML, colours, icons or formulas."""
-    plain = " ".join(_CONTROL.sub("", text or "").split())
-    return _MARKDOWN.sub(r"\\\1", plain)
 
 
 def plain_paragraphs(text: str | None) -> list[str]:

@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from dashboard import forms, language
+from dashboard import forms, language, logins
 from dashboard.language import _
-from dashboard.state import ACCOUNT_COOKIE, OFFLINE, token_hash
+from dashboard.state import OFFLINE
 from dashboard.words import address, subject_name
 from models import search
 from models.search import Suggestion
-from openshelf.database import audiences, pool, sign_ins
+from openshelf.database import audiences, pool
 
 _LIMIT = 8
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -24,18 +24,17 @@ async def suggest(request: Request) -> Response:
     asked = request.query_params.get("q", "")[: search.MAX_QUERY]
     kind = request.query_params.get("kind", "")
     kinds = (kind,) if kind in search.KINDS else search.KINDS
-    token = request.cookies.get(ACCOUNT_COOKIE)
     try:
-        found = await run_sync(_found, asked, kinds, token)
+        found = await run_sync(_found, asked, kinds, request)
     except OFFLINE:
         return JSONResponse({"suggestions": []}, status_code=503, headers={"Retry-After": "2", **_NO_STORE})
     with language.speaking(forms.spoken(request)):
         return JSONResponse({"suggestions": [_shown(each, asked) for each in found]}, headers=_NO_STORE)
 
 
-def _found(asked: str, kinds: tuple[str, ...], token: str | None) -> list[Suggestion]:
+def _found(asked: str, kinds: tuple[str, ...], request: Request) -> list[Suggestion]:
     with pool.get_pool().connection() as conn:
-        account = sign_ins.account_of(conn, token_hash(token)) if token else None
+        account = logins.by_cookie(conn, request)
         within = audiences.allowed(account.audience_limit) if account else None
         return search.suggest(conn, asked, _LIMIT, kinds=kinds, audiences=within)
 

@@ -66,6 +66,6 @@ def register_policy(conn: psycopg.Connection) -> str:
 def _sign_in(conn: psycopg.Connection, number: int) -> tuple[str, int]:
     account = accounts.create_demo(conn, f"reader{number}", f"Reader {number}", role="reader", history_enabled=True)
     reader_key = readers.account_key(b"breaking", account.account_id)
-    accounts.set_pseudonym(conn, account.account_id, reader_key)
+    accounts.pseudonym_or(conn, account.account_id, reader_key)
     accounts.set_history(conn, account.account_id, True, readers.NOTICE_VERSION)
     return reader_key, account.account_id

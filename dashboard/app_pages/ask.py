@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from dashboard import asking, language, resources, state
-from dashboard.components import finding, furniture
+from dashboard import asking, resources, state
+from dashboard.components import furniture
 from dashboard.language import _
 from models import search
 from openshelf.database import requests
@@ -20,19 +20,4 @@ account = state.shown_visitor().account
 if account:
     with resources.connection() as conn:
         asked = requests.of_account(conn, account.account_id)
-    names = asking.statuses()
-    finding.records(
-        "asked",
-        _("What you asked for"),
-        [
-            {
-                "title": request.title,
-                "line": request.author,
-                "status": names[request.status],
-                "note": request.answer,
-                "date": language.day(request.asked_at.date()),
-            }
-            for request in asked
-        ],
-        _("Nothing yet."),
-    )
+    asking.draw_asked(asked, "ask", _("Nothing yet."))

@@ -39,7 +39,7 @@ def by_letter(of: str, entries: list[Count]) -> None:
     )
 
 
-names = {"subjects": _("Subjects"), "authors": _("Authors, A to Z"), "series": _("Series")}
+names = {"subjects": _("Subjects"), "authors": _("Authors, A to Z"), "series": _("All series, A to Z")}
 of = st.query_params.get("of", "")
 of = of if of in names else "subjects"
 st.set_page_config(page_title=f"{names[of]} · Openshelf")

@@ -4,18 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from dashboard import data, handlers, language, resources, state
+from dashboard import asking, data, handlers, language, resources, state
 from dashboard.acts import Deed
-from dashboard.asking import statuses
 from dashboard.components import finding, furniture, own_lists
-from dashboard.components.finding import Row
 from dashboard.components.shelf import card, shelf
 from dashboard.language import _, plural
 from dashboard.state import Marks, Visitor
 from openshelf.contracts import Action, Surface
 from openshelf.database import requests, shelves
 from openshelf.database.catalogue import WorkCard
-from openshelf.database.requests import Request
 
 ON_TILE = 3
 
@@ -114,17 +111,7 @@ def draw_requests(account_id: int) -> None:
     with resources.connection() as conn:
         asked = requests.of_account(conn, account_id)
     if asked:
-        finding.records("requests", _("What you asked the library for"), [request_row(each) for each in asked], "")
-
-
-def request_row(asked: Request) -> Row:
-    return {
-        "title": asked.title,
-        "line": asked.author,
-        "status": statuses()[asked.status],
-        "note": asked.answer,
-        "date": language.day((asked.decided_at or asked.asked_at).date()),
-    }
+        asking.draw_asked(asked, "mine")
 
 
 def forget_taste() -> None:

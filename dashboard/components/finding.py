@@ -1,8 +1,9 @@
 """What stands around shelves that are looked through: the head of a list with its filters, choices, directories."""
 
-from collections.abc import Sequence
-from typing import Any, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
 
+from dashboard import forms
 from dashboard.components.registration import renderer
 from dashboard.language import _, number
 
@@ -10,13 +11,14 @@ Option = tuple[str, str]  # what stands in the address, and what is shown
 
 
 class Row(TypedDict):
-    """One line of a list of records."""
+    """One line of a list of records. `key`: what its button sends; without one it has none."""
 
     title: str
     line: str
     status: str
     note: str
     date: str
+    key: NotRequired[str]
 
 
 def select(name: str, label: str, anything: str, options: Sequence[Option], value: str) -> dict[str, Any]:
@@ -108,5 +110,22 @@ def directory(key: str, heading: str, entries: Sequence[tuple[str, str, int]], *
     renderer("directory")(key=key, data={"heading": heading, "level": level, "entries": shown})
 
 
-def records(key: str, heading: str, rows: Sequence[Row], empty: str) -> None:
-    renderer("records")(key=key, data={"heading": heading, "rows": list(rows), "empty": empty})
+def records(
+    key: str,
+    heading: str,
+    rows: Sequence[Row],
+    empty: str,
+    *,
+    button: tuple[str, str, str, Mapping[str, str]] | None = None,
+) -> None:
+    """`button`: the route that it posts to, the name of the row's key there, its label, and what it also says."""
+    shown = None
+    if button:
+        action, name, label, hidden = button
+        shown = {
+            "action": action,
+            "name": name,
+            "label": label,
+            "hidden": {forms.TOKEN: forms.page_token(), **hidden},
+        }
+    renderer("records")(key=key, data={"heading": heading, "rows": list(rows), "empty": empty, "button": shown})

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import data, list_acts, resources, state
 from dashboard.components.registration import renderer
 from dashboard.language import _, language_name, plural
-from dashboard.words import address, cover_address, language_tag, year_name
+from dashboard.words import address, cover_address, language_tag, subject_name, year_name
 from openshelf.database import shelves
 from openshelf.database.catalogue import WorkCard
 from openshelf.database.shelves import OwnList, Rule
@@ -30,7 +30,7 @@ def in_words(rule: Rule) -> str:
     if rule.language:
         parts.append(language_name(rule.language))
     if rule.subject:
-        parts.append(rule.subject)
+        parts.append(subject_name(rule.subject))
     if rule.year_from is not None and rule.year_to is not None:
         parts.append(_("{first} to {last}").format(first=year_name(rule.year_from), last=year_name(rule.year_to)))
     elif rule.year_from is not None:

@@ -46,6 +46,13 @@ class Account:
         return self.role in _STAFF
 
 
+def must_be_staff(account: Account | None) -> Account:
+    """Who may see what staff see, and do what staff do. Raises NotAllowedError."""
+    if account is None or not account.is_staff:
+        raise NotAllowedError("only library staff may see or do this")
+    return account
+
+
 # What an account is read from, for those who find accounts by other tables.
 COLUMNS: LiteralString = """account_id, username, display_name, role, kind, history_enabled, reader_key,
     audience_limit, guardian_id, email, history_days, history_notice, personal"""
@@ -182,14 +189,6 @@ def by_username(conn: psycopg.Connection, username: str) -> Account | None:
 def demo_accounts(conn: psycopg.Connection) -> list[Account]:
     with conn.cursor(row_factory=class_row(Account)) as cursor:
         return cursor.execute(f"select {COLUMNS} {FROM} where kind = 'demo' order by account_id").fetchall()
-
-
-def set_pseudonym(conn: psycopg.Connection, account_id: int, reader_key: str) -> None:
-    conn.execute(
-        """insert into reading.pseudonyms (account_id, reader_key) values (%s, %s)
-           on conflict (account_id) do update set reader_key = excluded.reader_key""",
-        [account_id, reader_key],
-    )
 
 
 def pseudonym_or(conn: psycopg.Connection, account_id: int, new: str) -> str:

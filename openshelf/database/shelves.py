@@ -192,11 +192,6 @@ def bring_back(conn: psycopg.Connection, account_id: int, list_id: int) -> bool:
         raise NameTakenError("another list has this name now") from error
 
 
-def purge_removed(conn: psycopg.Connection) -> int:
-    """Delete what was removed more than a day ago, of everybody: for the retention job. How many lists."""
-    return conn.execute("delete from reading.lists where removed_at < now() - interval '1 day'").rowcount
-
-
 def put(conn: psycopg.Connection, account_id: int, list_id: int, book_ids: Sequence[int]) -> int:
     """Put works on a list that is filled by hand; how many were new there. A list of another account takes none.
 

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from dashboard import auth, forms, state
+from dashboard import auth, forms, language, state
 from dashboard.headers import SecurityHeaders
 from openshelf import passwords
 from openshelf.database import accounts, attempts, audit, sign_ins
@@ -156,7 +156,7 @@ def test_what_cannot_be_an_account_is_refused_at_its_field(
 
 def test_the_answer_speaks_the_language_of_the_reader(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     spoken = []
-    monkeypatch.setattr(auth, "_", lambda message: spoken.append(auth.language.current()) or message)
+    monkeypatch.setattr(auth, "_", lambda message: spoken.append(language.current()) or message)
 
     client = browser()
     client.headers["Accept-Language"] = "ru;q=0.9, vi"

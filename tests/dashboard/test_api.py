@@ -306,7 +306,7 @@ def test_no_name_leads_a_program_to_a_reader_of_ours_or_of_another_program(
 ) -> None:
     account = accounts.create_demo(conn, "lan", "Lan", role="reader", history_enabled=True)
     ours = readers.account_key(get_settings().reader_secret(), account.account_id)
-    accounts.set_pseudonym(conn, account.account_id, ours)
+    accounts.pseudonym_or(conn, account.account_id, ours)
     theirs = readers.program_key(get_settings().reader_secret(), "other", "ann")
     for reader_key in (ours, theirs):
         store_slate(conn, reader_key, [shelves["Dune"]])
@@ -324,7 +324,7 @@ def test_a_staff_tool_names_readers_as_the_stream_does(
 ) -> None:
     headers = key(*ALL, Scope.ANY_READER)
     account = accounts.create_demo(conn, "lan", "Lan", role="reader", history_enabled=True)
-    accounts.set_pseudonym(conn, account.account_id, "r_lan")
+    accounts.pseudonym_or(conn, account.account_id, "r_lan")
     store_slate(conn, "r_lan", [shelves["Dune"]])
     act = {"reader_key": "r_lan", "action": "like", "book_id": shelves["Dune"]}
 

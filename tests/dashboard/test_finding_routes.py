@@ -235,12 +235,20 @@ def test_an_account_takes_back_only_its_own_wishes(
 ) -> None:
     lan = enter("lan")
     send(browser, "/requests/new", title="Ulysses")
-    minh = enter("minh")
+    enter("minh")
     (own,) = requests.of_account(conn, lan.account_id)
+    conn.rollback()
 
-    assert not requests.take_back(conn, minh.account_id, own.request_id)
-    assert requests.take_back(conn, lan.account_id, own.request_id)
+    send(browser, "/requests/take-back", request=str(own.request_id))  # Minh's browser
+    assert requests.of_account(conn, lan.account_id) == [own]
+    conn.rollback()
+
+    browser.cookies.set(state.ACCOUNT_COOKIE, "lan")
+    answer = send(browser, "/requests/take-back", request=str(own.request_id), to="mine")
+    assert answer.json() == {"to": "/mine"}
     assert requests.of_account(conn, lan.account_id) == []
+    browser.cookies.delete(state.ACCOUNT_COOKIE)
+    assert send(browser, "/requests/take-back", request=str(own.request_id)).status_code == 403
 
 
 def test_with_an_account_go_its_wishes(

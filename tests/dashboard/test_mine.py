@@ -293,7 +293,7 @@ def store_act(
 @pytest.fixture
 def reader(sign_in: SignIn, conn: psycopg.Connection) -> Account:
     account = sign_in("lan", history=True)
-    accounts.set_pseudonym(conn, account.account_id, "r_of_lan")
+    accounts.pseudonym_or(conn, account.account_id, "r_of_lan")
     return account
 
 

@@ -49,7 +49,7 @@ def member(conn: psycopg.Connection) -> Callable[..., dict[str, str]]:
                where account_id = %s""",
             [limit, history, readers.NOTICE_VERSION, account.account_id],
         )
-        accounts.set_pseudonym(conn, account.account_id, f"r_{username}")
+        accounts.pseudonym_or(conn, account.account_id, f"r_{username}")
         conn.commit()
         return basic(username, PASSWORD)
 

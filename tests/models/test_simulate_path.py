@@ -41,7 +41,7 @@ def library(conn: psycopg.Connection) -> psycopg.Connection:
     conn.execute("update library.catalogue_version set version = version + 1")
     account = accounts.create_demo(conn, "anna", "Anna", role="reader", history_enabled=True)
     key = readers.account_key(get_settings().reader_secret(), account.account_id)
-    accounts.set_pseudonym(conn, account.account_id, key)
+    accounts.pseudonym_or(conn, account.account_id, key)
     conn.commit()
     return conn
 

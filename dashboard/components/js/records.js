@@ -13,7 +13,14 @@ export default function ({ parentElement, data }) {
             el("li", {},
               el("p", { class: "os-records-what" }, el("b", { text: row.title }), row.line && el("span", { class: "os-quiet", text: row.line })),
               el("p", { class: "os-records-how" }, row.status && el("b", { text: row.status }), el("span", { class: "os-quiet", text: row.date })),
-              row.note && el("p", { class: "os-records-note", text: row.note }))))
+              row.note && el("p", { class: "os-records-note", text: row.note }),
+              row.key && data.button && button(row, data.button))))
         : el("p", { class: "os-quiet", text: data.empty })),
   )
+}
+
+function button(row, { action, name, label, hidden }) {
+  return el("form", { class: "os-records-act", method: "post", action },
+    Object.entries({ ...hidden, [name]: row.key }).map(([name, value]) => el("input", { type: "hidden", name, value })),
+    el("button", { type: "submit", class: "os-text-button", text: label, "aria-label": `${label}: ${row.title}` }))
 }
