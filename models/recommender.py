@@ -1,10 +1,11 @@
 """Slates for readers: batches of requests in, slates out, never an exception because of a model.
 
 A place is filled by the policy (or the model that serves in its place), else by the fallback models, else from the
-popular works, else at random; which one is its `source`. Places that staff have pinned are set apart.
+popular works, else at random; which one is its `source`. Places that staff have pinned, and those of works that they
+boosted, are set apart. Propensities are those of the draw as staff steered it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -16,7 +17,7 @@ import torch
 
 from models.arms import Scorer
 from models.catalogue import Ranking
-from models.plackett_luce import Drawn, Excluded, Masses, block_sums, draw_from, slate_noise
+from models.plackett_luce import BLOCK, Drawn, Excluded, Masses, block_sums, draw_from, slate_noise
 from models.products import READERS_AT_ONCE
 from models.reasons import EXPLORE, POPULAR, REASONS, reasons_of
 from models.states import (
@@ -112,10 +113,12 @@ class Recommender:
         cold_pool: int,
         fallbacks: Sequence[Scorer] = (),
         pins: Sequence[Pin] = (),
+        steers: Mapping[int, float] | None = None,
     ) -> None:
         """`fallbacks`, in this order, rank for readers whom the scorer cannot rank for; last of all, popularity does.
 
-        Of several pins to one place, or of one work, the first counts.
+        Of several pins to one place, or of one work, the first counts. `steers`: book_id -> what the mass of the work
+        is multiplied by in every draw; 0: it is never drawn, nor pinned.
         """
         self.version = version
         self.catalogue_version = ranking.version
@@ -129,7 +132,12 @@ class Recommender:
         popular = whole.rows(np.array(ranking.popular, dtype=np.int64))
         self._popular = popular[popular >= 0].tolist()
         self._size, self._explore, self._cold_pool = slate_size, explore_share, cold_pool
-        self._pins = self._pinned_rows(pins)
+        steers = steers or {}
+        self._withheld = self._rows_of(book_id for book_id, factor in steers.items() if factor == 0)
+        steered = {book_id: factor for book_id, factor in steers.items() if factor != 0}
+        self._steered = {row: steered[book_id] for book_id in steered for row in self._rows_of([book_id])}
+        self._boosted = np.array([row for row, factor in self._steered.items() if factor > 1], dtype=np.int64)
+        self._pins = self._pinned_rows([pin for pin in pins if steers.get(pin.book_id) != 0])
         self.readers_at_once = min(READERS_AT_ONCE, MASSES_AT_ONCE // max(len(whole.book_ids), 1)) or 1
 
     def draw(self, requests: Sequence[SlateRequest]) -> list[DrawnSlate]:
@@ -168,10 +176,13 @@ class Recommender:
             rows = np.sort(np.concatenate([rows, hidden], axis=1), axis=1)
             rows[:, 1:][rows[:, 1:] == rows[:, :-1]] = -1
         pinned: list[list[Pin]] = [[] for _ in requests]
-        if self._pins:
-            free = [[each for each in self._pins if each[0] not in taken] for taken in map(set, rows.tolist())]
-            pinned = [[pin for _, pin in mine] for mine in free]
-            more = [[row for row, _ in mine] + [-1] * (len(self._pins) - len(mine)) for mine in free]
+        if self._pins or self._withheld:
+            more = []
+            for i, taken in enumerate(map(set, rows.tolist())):
+                free = [(row, pin) for row, pin in self._pins if row not in taken]
+                pinned[i] = [pin for _, pin in free]
+                mine = [row for row, _ in free] + [row for row in self._withheld if row not in taken]
+                more.append(mine + [-1] * (len(self._pins) + len(self._withheld) - len(mine)))
             rows = np.concatenate([rows, np.array(more, dtype=np.int64)], axis=1)
         return Excluded(rows, len(self._catalogue.book_ids)), pinned
 
@@ -199,7 +210,15 @@ class Recommender:
             masses.values[i] = 0.0
             masses.values[i, pool] = 1.0
             masses.sums[i] = block_sums(masses.values[i])
+        self._steer(masses)
         return masses, rungs
+
+    def _steer(self, masses: Masses) -> None:
+        """Multiply the masses of the works that staff boosted or buried, in place."""
+        for row, factor in self._steered.items():
+            masses.values[:, row] *= factor
+        for block in {row // BLOCK for row in self._steered}:
+            masses.sums[:, block] = masses.values[:, block * BLOCK : (block + 1) * BLOCK].sum(-1)
 
     def _ask(self, scorer: Scorer, batch: StateBatch, excluded: Excluded) -> tuple[Masses, np.ndarray] | None:
         """What it says, and for which readers that can be used; None where it fails or has nothing to say."""
@@ -236,7 +255,10 @@ class Recommender:
         counts = (rows >= 0).sum(1).tolist()
         # The last is for places that no rung has filled, and popularity has.
         sources = np.array([*(source for source, _ in self._rungs), Source.POPULAR], dtype=object)[rungs]
-        sources = np.where(drawn.explored.numpy(), Source.RANDOM, sources[:, None])
+        sources = np.broadcast_to(sources[:, None], rows.shape)
+        if len(self._boosted):
+            sources = np.where(np.isin(rows, self._boosted), Source.STAFF, sources)
+        sources = np.where(drawn.explored.numpy(), Source.RANDOM, sources)
         named = ids[anchors].astype(object)
         named[anchors < 0] = None
         columns = (ids[rows], drawn.propensity.clamp(max=1.0), sources, REASONS[reasons], named)
@@ -265,6 +287,11 @@ class Recommender:
                 Place(book_id=book_id, position=position, propensity=1 / len(free), source=source, reason=reason)
             )
         return places
+
+    def _rows_of(self, book_ids: Iterable[int]) -> list[int]:
+        """Rows of those that this catalogue has."""
+        rows = self._catalogue.rows(np.array(list(book_ids), dtype=np.int64))
+        return rows[rows >= 0].tolist()
 
     def _pinned_rows(self, pins: Sequence[Pin]) -> list[tuple[int, Pin]]:
         """Row and pin of those that this catalogue has and that fit into a slate, by position."""

@@ -15,7 +15,7 @@ from models.catalogue import Popularity, Ranking, load_popularity, load_ranking
 from models.experiments import CHAMPION, Arm, Experiment, Serving
 from models.recommender import Pin, Recommender
 from models.states import Catalogue
-from openshelf.database import experiments, learning, pins
+from openshelf.database import experiments, hand, learning, pins
 from openshelf.errors import ModelError, UsageError
 from openshelf.settings import get_settings
 
@@ -90,6 +90,7 @@ class _Loader:
         self._scorers: dict[str, Scorer | None] = {}
         self.refused: dict[str, str] = {}  # versions that did not load, and why
         self._pins = [Pin(row.book_id, row.position) for row in pins.present(conn)]
+        self._steers = hand.factors(conn)
         champion = learning.champion(conn, "policy")
         self._champion = champion.version if champion else None
         self._fallbacks = self._fallback_scorers()
@@ -117,6 +118,7 @@ class _Loader:
             cold_pool=self._settings.cold_pool,
             fallbacks=[*fallbacks, *self._fallbacks],
             pins=self._pins,
+            steers=self._steers,
         )
 
     def _scorer(self, version: str) -> Scorer | None:

@@ -64,16 +64,18 @@ class Surface(StrEnum):
     SERIES = "series"
     AUTHOR = "author"
     API = "api"
+    CURATED = "curated"  # a row that staff chose
 
 
 class Source(StrEnum):
-    """Which rung of the fallback ladder filled a place."""
+    """Which rung of the fallback ladder filled a place, or that staff did."""
 
     POLICY = "policy"
     FALLBACK = "fallback"
     POPULAR = "popular"
     RANDOM = "random"
-    PINNED = "pinned"
+    PINNED = "pinned"  # staff put the work there
+    STAFF = "staff"  # it was drawn, and staff had boosted it
 
 
 class Interaction(msgspec.Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):

@@ -56,8 +56,8 @@ def seen_slates(
     """Slates stored in (after, until] that a reader saw or answered, in order of time.
 
     With a limit: a seeded sample of that many, the same for the same seed. With `seen_until`: what was seen by acts
-    stored until then, so that the same question has the same answer later. Without places that staff pinned: no policy
-    chose these.
+    stored until then, so that the same question has the same answer later. Without places that staff pinned or
+    whose work they boosted: the policy is neither praised nor blamed for these.
     """
     with conn.cursor(row_factory=class_row(SeenSlate)) as cursor:
         return cursor.execute(
@@ -77,7 +77,7 @@ def seen_slates(
                       array_agg(places.book_id order by places.position) as book_ids,
                       array_agg(places.propensity order by places.position) as propensities
                from chosen join stream.slate_places as places using (slate_id)
-               where places.source <> 'pinned'
+               where places.source not in ('pinned', 'staff')
                group by chosen.slate_id, chosen.reader_key, chosen.session_id, chosen.created_at, chosen.stored_at
                order by chosen.created_at, chosen.slate_id""",
             {"after": after, "until": until, "limit": limit, "seed": seed, "seen_until": seen_until},

@@ -117,7 +117,7 @@ def store_assignments(conn: psycopg.Connection, rows: Sequence[Assignment]) -> N
 
 
 def figures(conn: psycopg.Connection, experiment_id: int) -> list[ArmFigures]:
-    """What came of each arm so far. Places that staff pinned belong to no arm and are left out."""
+    """What came of each arm so far. Places that staff filled belong to no arm and are left out."""
     with conn.cursor(row_factory=class_row(ArmFigures)) as cursor:
         return cursor.execute(
             """with experiment as (
@@ -142,7 +142,7 @@ def figures(conn: psycopg.Connection, experiment_id: int) -> list[ArmFigures]:
                    select drawn.arm, count(*) as count_places,
                           count(*) filter (where place.source in ('fallback', 'popular')) as count_fallback
                    from drawn join stream.slate_places as place using (slate_id)
-                   where place.source <> 'pinned'
+                   where place.source not in ('pinned', 'staff')
                    group by drawn.arm
                ),
                answered as (
@@ -151,7 +151,7 @@ def figures(conn: psycopg.Connection, experiment_id: int) -> list[ArmFigures]:
                    from drawn
                    join stream.interactions as acts using (slate_id)
                    join stream.slate_places as place using (slate_id, book_id)
-                   where place.source <> 'pinned' and not acts.inferred
+                   where place.source not in ('pinned', 'staff') and not acts.inferred
                    group by drawn.arm, acts.slate_id, acts.book_id
                ),
                shown as (

@@ -164,6 +164,7 @@ class ServingStamp(NamedTuple):
     fallback: str | None = None  # champion of the kind that fills in
     experiment_id: int | None = None  # the one running
     pins: str = ""  # those that hold at this moment
+    steers: str = ""  # works that staff exclude, boost or bury at this moment
 
 
 def serving_stamp(conn: psycopg.Connection, fallback_kind: str) -> ServingStamp:
@@ -175,6 +176,8 @@ def serving_stamp(conn: psycopg.Connection, fallback_kind: str) -> ServingStamp:
                    (select version from learning.models where kind = %s and status = 'champion'),
                    (select experiment_id from learning.experiments where stopped_at is null),
                    (select coalesce(string_agg(pin_id::text, ' ' order by pin_id), '') from library.pins
+                    where removed_at is null and starts_at <= now() and (ends_at is null or ends_at > now())),
+                   (select coalesce(string_agg(steer_id::text, ' ' order by steer_id), '') from library.steers
                     where removed_at is null and starts_at <= now() and (ends_at is null or ends_at > now()))""",
             [fallback_kind],
         ).fetchone()

@@ -159,6 +159,8 @@ REGISTER: tuple[Kept, ...] = (
 # Columns named like a person's that are not one's.
 NOBODYS: dict[str, str] = {
     "library.pins": "`note`: of staff, about a book they put into a place",
+    "library.steers": "`note`: of staff, about a book they exclude, boost or bury",
+    "library.staff_notes": "`note`: of staff, about what happened on a day",
     "learning.experiments": "`note`: of staff, about what is tried",
 }
 
