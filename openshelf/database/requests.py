@@ -1,11 +1,13 @@
 """What readers ask the library to get, and searches that found nothing. Every call checks who asks."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal, LiteralString, get_args
 
 import psycopg
 from psycopg.rows import class_row
+from stdnum import isbn
 
 from openshelf.contracts import clean_text
 from openshelf.database import attempts, audit
@@ -21,6 +23,11 @@ OPEN: tuple[Status, ...] = ("asked", "looking")
 MAX_NAME = 300
 MAX_NOTE = 1_000
 MAX_SEARCH = 100
+# What was asked fewer times is not shown to staff in its own words: whoever asked could be known.
+LEAST = 5
+MAX_GROUPS = 200
+Kind = Literal["search", "chat"]
+_YEARS = re.compile(r"\d{3,4}\s?-\s?\d{3,4}")
 # More wishes than these are a slip or a program.
 OF_ONE = Limit("ask for a book", 10, timedelta(hours=1))
 OF_ALL_VISITORS = Limit("ask for a book", 200, timedelta(hours=1))
@@ -57,9 +64,21 @@ class Wish:
 
 @dataclass(frozen=True)
 class UnansweredSearch:
+    """What was looked for in vain. `folded`: the words; '' where none were kept."""
+
+    kind: Kind
     folded: str
     count_searches: int
     last_day: date
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """`groups`: what was asked for at least `LEAST` times; the rest as numbers only."""
+
+    groups: list[UnansweredSearch]
+    count_rare: int  # how many others there were
+    count_rare_searches: int  # and how often they were asked for, together
 
 
 def ask(
@@ -176,31 +195,43 @@ def decide(
     return done.rowcount
 
 
-def note_unanswered(conn: psycopg.Connection, text: str) -> None:
-    """Count a search that found nothing: what was typed and the day, nothing of who typed it."""
-    folded = fold_words(clean_text(text))[:MAX_SEARCH]
-    if folded:
+def note_unanswered(conn: psycopg.Connection, text: str, kind: Kind = "search") -> None:
+    """Count a search or a question that found nothing: its words and the day, nothing of who typed it.
+
+    Words in which a person could stand (an address, a number to call) are not kept: it is counted without them.
+    """
+    folded = "" if _may_name_somebody(text) else fold_words(clean_text(text))[:MAX_SEARCH]
+    if folded or clean_text(text).strip():
         conn.execute(
-            """insert into reading.unanswered_searches (folded) values (%s)
-               on conflict (day, folded) do update set count_searches = unanswered_searches.count_searches + 1""",
-            [folded],
+            """insert into reading.unanswered_searches (kind, folded) values (%s, %s)
+               on conflict (day, kind, folded)
+               do update set count_searches = unanswered_searches.count_searches + 1""",
+            [kind, folded],
         )
 
 
-def unanswered(conn: psycopg.Connection, staff: Account | None, days: int = 30) -> list[UnansweredSearch]:
-    """Searches of the last days that found nothing, the most frequent first.
+def _may_name_somebody(text: str) -> bool:
+    numbers = re.findall(r"\d[\d\s().\-]{5,}\d", text)
+    return "@" in text or any(not isbn.is_valid(number) and not _YEARS.fullmatch(number) for number in numbers)
+
+
+def unanswered(conn: psycopg.Connection, staff: Account | None, days: int = 30) -> Unanswered:
+    """What was looked for in vain in the last days, the most frequent first.
 
     Raises:
         NotAllowedError: who asks is not staff.
     """
     _must_be_staff(staff)
     with conn.cursor(row_factory=class_row(UnansweredSearch)) as cursor:
-        return cursor.execute(
-            """select folded, sum(count_searches)::int as count_searches, max(day) as last_day
+        groups = cursor.execute(
+            """select kind, folded, sum(count_searches)::int as count_searches, max(day) as last_day
                from reading.unanswered_searches where day > current_date - %s::int
-               group by folded order by sum(count_searches) desc, folded limit 200""",
+               group by kind, folded order by sum(count_searches) desc, folded, kind""",
             [days],
         ).fetchall()
+    rare = [group for group in groups if group.count_searches < LEAST]
+    often = [group for group in groups if group.count_searches >= LEAST]
+    return Unanswered(often[:MAX_GROUPS], len(rare), sum(group.count_searches for group in rare))
 
 
 def _must_be_staff(account: Account | None) -> Account:

@@ -26,6 +26,7 @@ _KINDS: dict[LiteralString, LiteralString] = {
     "reading.sign_ins": "coalesce(revoked_at, least(expires_at, last_seen_at + idle))",
     "reading.attempts": "resets_at",
     "reading.unanswered_searches": "day",
+    "reading.chat_feedback": "day",
     "reading.audit_log": "noted_at",
     "reading.erasure_certificates": "finished_on",
     "reading.retention_runs": "started_at",

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import psycopg
 
 from openshelf import readers
-from openshelf.database import accounts
+from openshelf.database import accounts, chats
 from openshelf.errors import NotAllowedError
 from openshelf.privacy import erasing
 from openshelf.settings import Settings
 
 DEFAULT_DAYS = 90
+DEFAULT_CHAT_DAYS = 30
 MOST_DAYS = 3_650
 
 
@@ -44,6 +45,28 @@ def stop_history(conn: psycopg.Connection, account_id: int) -> list[int]:
     """Turn the history off and ask that what there is of it be removed; the requests, for `erasing.finish`."""
     accounts.set_history(conn, account_id, False, readers.NOTICE_VERSION)
     return erasing.clear_history(conn, account_id)
+
+
+def chats_of(conn: psycopg.Connection, account_id: int) -> chats.Choice:
+    """Whether an account's chats with the librarian are kept, and for how long."""
+    return chats.choice(conn, account_id, readers.NOTICE_VERSION)
+
+
+def keep_chats(conn: psycopg.Connection, account_id: int, days: int) -> None:
+    """Keep the chats of an account from now on, or change for how long.
+
+    Raises:
+        NotAllowedError: the account is gone or a child's, or the days are not from 1 to 3,650.
+    """
+    if not 1 <= days <= MOST_DAYS:
+        raise NotAllowedError(f"chats are kept for 1 to {MOST_DAYS} days")
+    chats.decide(conn, account_id, days, readers.NOTICE_VERSION)
+
+
+def stop_chats(conn: psycopg.Connection, account_id: int) -> int:
+    """Keep no chats from now on, and delete those there are; how many questions that were."""
+    chats.decide(conn, account_id, None, readers.NOTICE_VERSION)
+    return chats.forget(conn, account_id)
 
 
 def be_personal(conn: psycopg.Connection, account_id: int, personal: bool) -> None:

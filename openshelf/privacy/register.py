@@ -94,6 +94,11 @@ REGISTER: tuple[Kept, ...] = (
         "to get the book, and to tell the reader", _ACCOUNT, "requests",
     ),
     Kept(
+        "reading.chats", "account", "questions to the librarian and which books were named; only of who wants it",
+        "to go on with a chat another day", "as the reader chose: not at all, or for a number of days (30 as a rule)",
+        "chats", is_history=True,
+    ),
+    Kept(
         "reading.audit_log", "other", "what staff and operators did, as 'account 7'",
         "to see who changed what", "a year", why_not="of staff, about their work",
     ),
@@ -189,8 +194,8 @@ ELSEWHERE: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "browser",
-        "a cookie for the visit, one for the sign-in, one for the language, one for the plain mode; of who has no "
-        "account, the place in a text",
+        "a cookie for the visit, one for the sign-in, one for the language, one for the plain mode; the chat with the "
+        "librarian, until the tab is closed; of who has no account, the place in a text",
         "the reader, by clearing what their browser keeps; nothing of a person is in the cookies",
     ),
     (

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import psycopg
 
-from openshelf import stream_health
-from openshelf.database import erasures, pool
+from openshelf import backups, stream_health
+from openshelf.database import chats, erasures, pool
 from openshelf.database import retention as rows
 from openshelf.privacy import erasing, recovery_files
 from openshelf.settings import Settings
@@ -32,6 +32,7 @@ def run(conn: psycopg.Connection, settings: Settings, now: datetime) -> Counts:
         lambda: erasing.sweep(conn),
         lambda: rows.remove_visits(conn, over, visits_before),
         lambda: rows.remove_old_histories(conn, now),
+        lambda: {"reading.chats": chats.remove_old(conn, now)},
         lambda: rows.remove_of_nobodys_readers(conn, events_before),
         lambda: {
             "stream.event_log": erasures.trim_log(conn, stream_health.expected(settings), events_before, visits_before)
@@ -44,6 +45,7 @@ def run(conn: psycopg.Connection, settings: Settings, now: datetime) -> Counts:
         for store, count in removed.items():
             counts[store] = counts.get(store, 0) + count
     counts["recovery store"] = recovery_files.scrub(settings, over)
+    counts["backups"] = backups.remove_old(settings, now)
     with conn.transaction():
         rows.end(conn, run_id, counts)
     return counts
@@ -62,6 +64,7 @@ def _moments(settings: Settings, now: datetime) -> dict[str, datetime]:
         "stream.erased": settings.retention_backup_days,
         "reading.sign_ins": settings.retention_sign_in_days,
         "reading.unanswered_searches": settings.retention_search_days,
+        "reading.chat_feedback": settings.retention_search_days,
         "reading.audit_log": settings.retention_audit_days,
         "reading.erasure_certificates": settings.retention_certificate_days,
         "reading.retention_runs": settings.retention_certificate_days,

@@ -41,7 +41,6 @@ closed: tuple[Status, ...] = ("bought", "declined")
 try:
     with resources.connection() as conn:
         wishes = requests.queue(conn, account, closed if shown else OPEN)
-        unanswered = requests.unanswered(conn, account)
 except NotAllowedError:
     furniture.notice(_("This page is for library staff"), _("Sign in with a staff account to see it."))
     st.stop()
@@ -62,18 +61,8 @@ if not wishes:
     furniture.notice(_("Nobody is waiting for a book"), _("When a search finds nothing, readers can ask for it here."))
 for number, wish in enumerate(wishes[:PER_PAGE]):
     draw(wish, number)
-finding.records(
-    "unanswered",
-    _("Looked for in vain in the last 30 days"),
-    [
-        {
-            "title": each.folded,
-            "line": plural("{count} time", "{count} times", each.count_searches),
-            "status": "",
-            "note": "",
-            "date": language.day(each.last_day),
-        }
-        for each in unanswered
-    ],
-    _("Every search found something."),
+furniture.aside(
+    _("What was searched for, or asked of the librarian, and not found, stands apart."),
+    _("What readers look for and do not find"),
+    "/wishes",
 )
