@@ -13,11 +13,12 @@ from dashboard import resources, state
 from models import search
 from models.search import Hit, Mode
 from openshelf.contracts import Slate
-from openshelf.database import accounts, catalogue, stream
+from openshelf.database import accounts, catalogue, hand, stream
 from openshelf.database import search as statements
 from openshelf.database.accounts import Account
 from openshelf.database.catalogue import Count, Edition, Sort, Work, WorkCard, YearSpan
 from openshelf.database.filters import Filters
+from openshelf.database.hand import CuratedRow
 
 TTL_S = 60
 # What costs a look at the whole catalogue, and is looked up anew as soon as the catalogue changes.
@@ -25,9 +26,12 @@ LONG_TTL_S = 3_600
 # What readers do of late moves slowly.
 POPULAR_TTL_S = 300
 VERSION_TTL_S = 5
+# What staff take out of the recommendations is out of them so soon.
+EXCLUDED_TTL_S = 1
 ROW = 14
 
 Within = tuple[str, ...] | None
+Version = tuple[int, frozenset[int]]
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,18 @@ def catalogue_version() -> int:
         return catalogue.version(conn)
 
 
+@st.cache_data(ttl=EXCLUDED_TTL_S, show_spinner=False)
+def excluded() -> frozenset[int]:
+    """Works that staff took out of what is recommended."""
+    with resources.connection() as conn:
+        return hand.excluded(conn)
+
+
+def shelves_version() -> Version:
+    """What the rows of recommended books depend on: they are read anew when it changes."""
+    return catalogue_version(), excluded()
+
+
 def cards(book_ids: tuple[int, ...]) -> list[WorkCard]:
     return _cards(book_ids, within())
 
@@ -73,31 +89,31 @@ def _cards(book_ids: tuple[int, ...], within: Within) -> list[WorkCard]:
 
 def popular() -> list[WorkCard]:
     """What readers met most of late; the best rated while nobody has acted yet."""
-    return _popular(catalogue_version(), within())
+    return _popular(shelves_version(), within())
 
 
 @st.cache_data(ttl=POPULAR_TTL_S, max_entries=10, show_spinner=False)
-def _popular(version: int, within: Within) -> list[WorkCard]:
+def _popular(version: Version, within: Within) -> list[WorkCard]:
     with resources.connection() as conn:
         return catalogue.popular(conn, 2 * ROW, audiences=within)
 
 
 def newest() -> list[WorkCard]:
-    return _newest(catalogue_version(), within())
+    return _newest(shelves_version(), within())
 
 
 @st.cache_data(ttl=LONG_TTL_S, max_entries=10, show_spinner=False)
-def _newest(version: int, within: Within) -> list[WorkCard]:
+def _newest(version: Version, within: Within) -> list[WorkCard]:
     with resources.connection() as conn:
         return catalogue.newest(conn, 2 * ROW, audiences=within)
 
 
 def of_subject(subject: str) -> list[WorkCard]:
-    return _of_subject(subject, catalogue_version(), within())
+    return _of_subject(subject, shelves_version(), within())
 
 
 @st.cache_data(ttl=LONG_TTL_S, max_entries=200, show_spinner=False)
-def _of_subject(subject: str, version: int, within: Within) -> list[WorkCard]:
+def _of_subject(subject: str, version: Version, within: Within) -> list[WorkCard]:
     with resources.connection() as conn:
         return catalogue.by_subject(conn, subject, 2 * ROW, audiences=within)
 
@@ -188,11 +204,11 @@ def _record(book_id: int, within: Within) -> Record | None:
 
 def similar(book_id: int) -> list[WorkCard]:
     """Works near a work in meaning."""
-    return _similar(book_id, catalogue_version(), within())
+    return _similar(book_id, shelves_version(), within())
 
 
 @st.cache_data(ttl=LONG_TTL_S, max_entries=2_000, show_spinner=False)
-def _similar(book_id: int, version: int, within: Within) -> list[WorkCard]:
+def _similar(book_id: int, version: Version, within: Within) -> list[WorkCard]:
     with resources.connection() as conn:
         hits = search.similar(conn, book_id, 2 * ROW, audiences=within)
         return catalogue.cards(conn, [hit.book_id for hit in hits], audiences=within)
@@ -200,11 +216,11 @@ def _similar(book_id: int, version: int, within: Within) -> list[WorkCard]:
 
 def read_beside(book_id: int) -> list[WorkCard]:
     """What readers who took to a work took to as well; empty where too few did."""
-    return _read_beside(book_id, within())
+    return _read_beside(book_id, shelves_version(), within())
 
 
 @st.cache_data(ttl=POPULAR_TTL_S, max_entries=2_000, show_spinner=False)
-def _read_beside(book_id: int, within: Within) -> list[WorkCard]:
+def _read_beside(book_id: int, version: Version, within: Within) -> list[WorkCard]:
     with resources.connection() as conn:
         return catalogue.read_beside(conn, book_id, 2 * ROW, audiences=within)
 
@@ -248,6 +264,12 @@ def latest_slate(reader_key: str) -> Slate | None:
     """The reader's current slate; asked again and again, so never cached."""
     with resources.connection() as conn:
         return stream.latest_slate(conn, reader_key)
+
+
+def curated() -> list[CuratedRow]:
+    """Rows of books that staff chose for now."""
+    with resources.connection() as conn:
+        return hand.curated(conn)
 
 
 def demo_accounts() -> list[Account]:

@@ -11,7 +11,7 @@ from dashboard.api.feeds import NEW, PER_PAGE, POPULAR, RECOMMENDED, Door, Facet
 from dashboard.api.operations import Text
 from dashboard.language import _, language_name
 from models import search
-from openshelf.database import audiences, catalogue, publications, stream
+from openshelf.database import audiences, catalogue, hand, publications, stream
 from openshelf.database.accounts import Account
 from openshelf.database.catalogue import Count
 from openshelf.database.filters import Filters
@@ -115,7 +115,11 @@ def popular(conn: psycopg.Connection, reader: Reader, asked: Asked, changed_at: 
 def for_you(conn: psycopg.Connection, reader: Reader, asked: Asked, changed_at: datetime) -> Feed:
     """The slate of a reader who keeps a history, in its order; for who keeps none what is popular, under that name."""
     slate = stream.latest_slate(conn, reader.reader_key) if reader.reader_key else None
-    shelf = _chosen(conn, reader, [place.book_id for place in slate.places], asked) if slate else None
+    shelf = None
+    if slate:
+        excluded = hand.excluded(conn)
+        drawn = [place.book_id for place in slate.places if place.book_id not in excluded]
+        shelf = _chosen(conn, reader, drawn, asked)
     if slate is None or shelf is None or not shelf.count:
         shelf = _chosen(conn, reader, _popular(conn, reader), asked)
         return _shelf_feed("/for-you", _("Popular in the library"), shelf, asked, changed_at)

@@ -12,7 +12,7 @@ from dashboard.api.operations import AudienceLimit, Operation, Text
 from dashboard.api.works import Narrowed, WorkSummary, summary
 from models import search, taste_ranking
 from openshelf.contracts import ReaderKey
-from openshelf.database import catalogue, stream
+from openshelf.database import catalogue, hand, stream
 from openshelf.database.api_keys import Scope
 from openshelf.settings import get_settings
 
@@ -93,7 +93,8 @@ def latest(conn: psycopg.Connection, caller: Caller, asked: SlateAsked, _body: N
     slate = stream.latest_slate(conn, caller.reader_key(asked.reader_key))
     if slate is None:
         return _popular(conn, caller, asked)
-    cards = {card.book_id: card for card in catalogue.cards(conn, [p.book_id for p in slate.places], audiences=within)}
+    shown = {place.book_id for place in slate.places} - hand.excluded(conn)
+    cards = {card.book_id: card for card in catalogue.cards(conn, list(shown), audiences=within)}
     places = [
         RecommendedPlace(
             position=place.position,
@@ -145,7 +146,9 @@ def _popular(conn: psycopg.Connection, caller: Caller, asked: SlateAsked) -> Rec
 
 def answer_wish(conn: psycopg.Connection, caller: Caller, _asked: msgspec.Struct, wish: Wish) -> Suggestions:
     within = caller.audiences(wish.audience_limit)
-    hits = search.search(conn, wish.text, "all", wish.filters.filters(), _CANDIDATES, audiences=within)
+    excluded = hand.excluded(conn)
+    found = search.search(conn, wish.text, "all", wish.filters.filters(), _CANDIDATES, audiences=within)
+    hits = [hit for hit in found if hit.book_id not in excluded]
     if wish.reader_key is not None:
         hits = taste_ranking.suit(conn, hits, caller.reader_key(wish.reader_key))
     hits = hits[: wish.limit]
@@ -172,6 +175,7 @@ OPERATIONS = [
         "GET", "/recommendations/{reader_key}", "latestSlate", "A reader's latest slate, as it was drawn.",
         Recommendations, latest, scope=Scope.RECOMMEND, asked=SlateAsked,
         description="The same works in the same order as stored, with reasons, propensities and the version of the "
-        "policy. Works withdrawn since are left out; the other places keep their positions. No model runs.",
+        "policy. Works withdrawn since, or taken out of the recommendations by staff, are left out; the other places "
+        "keep their positions. No model runs.",
     ),
 ]  # fmt: skip

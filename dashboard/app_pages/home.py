@@ -70,12 +70,13 @@ def draw_for_you() -> None:
         referred.add(act.book_id)
     titles = {work.book_id: work.title for work in data.cards(tuple(sorted(referred)))}
     works = {work.book_id: work for work in data.cards(tuple(place.book_id for place in slate.places))}
+    away = marks.away | data.excluded()
     shelf(
         "for_you",
         [
             card(works[place.book_id], place.position, marks, Surface.FOR_YOU, reason=reason(place, titles))
             for place in slate.places
-            if place.book_id in works and place.book_id not in marks.away
+            if place.book_id in works and place.book_id not in away
         ],
         Surface.FOR_YOU,
         heading=_("For you"),
@@ -167,6 +168,11 @@ def because_you_liked(marks: Marks) -> None:
         row(f"because_{work.book_id}", heading, like_it, Surface.SIMILAR)
 
 
+def chosen_by_staff() -> None:
+    for chosen in data.curated():
+        row(f"curated_{chosen.row_id}", chosen.heading, data.cards(tuple(chosen.book_ids)), Surface.CURATED)
+
+
 def by_subject() -> None:
     for subject in data.facets().subjects[:SUBJECT_ROWS]:
         everything = (
@@ -190,6 +196,7 @@ if state.shown_visitor().personal:
     continue_reading(own_marks)
     next_in_series(own_marks)
     because_you_liked(own_marks)
+chosen_by_staff()
 row(
     "popular",
     _("Popular in the library"),

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import handlers, resources, state
+from dashboard import data, handlers, resources, state
 from dashboard.acts import Deed
 from dashboard.components.furniture import heading, notice, welcome
 from dashboard.components.shelf import CardData, card
@@ -22,7 +22,7 @@ _DONE = "welcome.done"
 
 
 @st.cache_data(ttl=60, show_spinner=False)
-def offered(audiences: tuple[str, ...] | None) -> list[tuple[str, list[WorkCard]]]:
+def offered(audiences: tuple[str, ...] | None, version: data.Version) -> list[tuple[str, list[WorkCard]]]:
     """What is shown to choose from: the popular works, then those of the largest subjects. The first name is ''."""
     with resources.connection() as conn:
         subjects = catalogue.subject_counts(conn, audiences=audiences)[:SUBJECTS]
@@ -50,7 +50,7 @@ def cards(works: list[WorkCard]) -> list[CardData]:
 visitor = state.shown_visitor()
 if st.session_state.pop(_DONE, False) or visitor.audiences is not None or not visitor.personal:
     st.switch_page("app_pages/home.py")  # where no taste is kept there is nothing to choose for
-groups = offered(tuple(visitor.audiences) if visitor.audiences is not None else None)
+groups = offered(data.within(), data.shelves_version())
 if not groups[0][1]:
     notice(_("The shelves are still empty"), _("As soon as books have been taken in, they stand here."))
     st.stop()

@@ -7,6 +7,7 @@ import psycopg
 
 from dashboard.chat.parse import Wish
 from models.search import Hit, search, search_any_word, similar
+from openshelf.database import hand
 from openshelf.database import search as statements
 from openshelf.database.filters import Filters
 from openshelf.database.search import Record
@@ -51,7 +52,7 @@ def retrieve(
         hits = similar(conn, model, _CANDIDATES, audiences=audiences)
     else:
         hits = _candidates(conn, wish, filters, audiences)
-    left_out = set(seen) if wish.is_more else set()
+    left_out = (set(seen) if wish.is_more else set()) | hand.excluded(conn)
     records = statements.records(
         conn, [hit.book_id for hit in hits if hit.book_id not in left_out], audiences=audiences
     )

@@ -11,7 +11,7 @@ from typing import Literal, LiteralString
 import psycopg
 from psycopg.rows import class_row
 
-from openshelf.database.filters import WITHIN, Filters, conditions, parameters
+from openshelf.database.filters import RECOMMENDED, WITHIN, Filters, conditions, parameters
 
 Sort = Literal["title", "new", "newest_first", "oldest_first", "rating", "popular", "series"]
 Audiences = Sequence[str] | None
@@ -172,21 +172,20 @@ def authors_of(conn: psycopg.Connection, book_id: int) -> list[str]:
 
 
 def newest(conn: psycopg.Connection, limit: int, *, audiences: Audiences = None) -> list[WorkCard]:
-    return browse(conn, Filters(), "new", limit=limit, offset=0, audiences=audiences)
+    """The newest works that may be recommended."""
+    return _unasked(conn, "new", limit, audiences)
 
 
 def popular(conn: psycopg.Connection, limit: int, *, audiences: Audiences = None) -> list[WorkCard]:
     """What readers took to most warmly in the last 30 days; where they are too few, the best rated follow."""
     with conn.cursor(row_factory=class_row(WorkCard)) as cursor:
         warm = cursor.execute(
-            f"""{_CARD} {_FROM} {_RECENT} where works.active and {WITHIN} and recent.warmth > 0
+            f"""{_CARD} {_FROM} {_RECENT} where works.active and {WITHIN} and {RECOMMENDED} and recent.warmth > 0
                 {_BY_WARMTH} limit %(limit)s""",
             {"limit": limit, "audiences": _list(audiences)},
         ).fetchall()
     # To sort the whole catalogue is dear, and only a young library needs it.
-    return (
-        warm if len(warm) == limit else browse(conn, Filters(), "popular", limit=limit, offset=0, audiences=audiences)
-    )
+    return warm if len(warm) == limit else _unasked(conn, "popular", limit, audiences)
 
 
 def by_subject(conn: psycopg.Connection, subject: str, limit: int, *, audiences: Audiences = None) -> list[WorkCard]:
@@ -195,7 +194,7 @@ def by_subject(conn: psycopg.Connection, subject: str, limit: int, *, audiences:
         return cursor.execute(
             f"""{_CARD} {_FROM} join library.work_subjects on work_subjects.book_id = works.book_id
                 join library.subjects using (subject_id)
-                where works.active and {WITHIN} and subjects.name = %(subject)s
+                where works.active and {WITHIN} and {RECOMMENDED} and subjects.name = %(subject)s
                 order by work_subjects.position, works.rating desc nulls last, works.book_id limit %(limit)s""",
             {"subject": subject, "limit": limit, "audiences": _list(audiences)},
         ).fetchall()
@@ -204,11 +203,22 @@ def by_subject(conn: psycopg.Connection, subject: str, limit: int, *, audiences:
 def browse(
     conn: psycopg.Connection, filters: Filters, sort: Sort, *, limit: int, offset: int, audiences: Audiences = None
 ) -> list[WorkCard]:
+    return _sorted(
+        conn, conditions(filters), sort, {**parameters(filters, audiences), "limit": limit, "offset": offset}
+    )
+
+
+def _unasked(conn: psycopg.Connection, sort: Sort, limit: int, audiences: Audiences) -> list[WorkCard]:
+    """The first of the whole catalogue: of what may be recommended to who asked for nothing."""
+    given = {**parameters(Filters(), audiences), "limit": limit, "offset": 0}
+    return _sorted(conn, f"{conditions(Filters())} and {RECOMMENDED}", sort, given)
+
+
+def _sorted(conn: psycopg.Connection, where: LiteralString, sort: Sort, given: dict[str, object]) -> list[WorkCard]:
     warmth = _WARMTH if sort == "popular" else ""
     with conn.cursor(row_factory=class_row(WorkCard)) as cursor:
         return cursor.execute(
-            f"{_CARD} {_FROM} {warmth} where {conditions(filters)} {_ORDER[sort]} limit %(limit)s offset %(offset)s",
-            {**parameters(filters, audiences), "limit": limit, "offset": offset},
+            f"{_CARD} {_FROM} {warmth} where {where} {_ORDER[sort]} limit %(limit)s offset %(offset)s", given
         ).fetchall()
 
 
@@ -333,7 +343,7 @@ def next_in_series(
                 )
                 {_CARD} from reached join lateral (
                     select works.book_id from library.works
-                    where works.series_id = reached.series_id and works.active and {WITHIN}
+                    where works.series_id = reached.series_id and works.active and {WITHIN} and {RECOMMENDED}
                         and works.book_id <> all(%(read)s::int[])
                         and (reached.last_index is null or coalesce(works.series_index, 1e9) > reached.last_index)
                     order by works.series_index nulls last, works.book_id limit 1
@@ -364,7 +374,7 @@ def read_beside(conn: psycopg.Connection, book_id: int, limit: int, *, audiences
                 )
                 {_CARD} from beside join library.works using (book_id)
                 left join library.editions as covers on covers.edition_id = works.cover_edition_id
-                where works.active and {WITHIN}
+                where works.active and {WITHIN} and {RECOMMENDED}
                 order by beside.count_shared / sqrt((
                     select count(distinct reader_key) from stream.interactions as own
                     where own.book_id = beside.book_id and own.reward >= 1.5

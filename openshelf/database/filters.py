@@ -55,6 +55,12 @@ _CONDITIONS: dict[str, LiteralString] = {
 READABLE = ("EPUB", "PDF")
 # What an account is limited to, of `library.works as works`; the parameter `audiences` is null for no limit.
 WITHIN: LiteralString = "(%(audiences)s::text[] is null or works.audience = any(%(audiences)s))"
+# A decision of staff that holds at this moment.
+PRESENT: LiteralString = "removed_at is null and starts_at <= now() and (ends_at is null or ends_at > now())"
+# Staff have not taken the work out of what is recommended. Searching and browsing find it all the same.
+RECOMMENDED: LiteralString = f"""not exists (
+    select from library.steers where steers.book_id = works.book_id and factor = 0 and {PRESENT}
+)"""
 
 
 def conditions(filters: Filters) -> LiteralString:

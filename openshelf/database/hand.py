@@ -14,6 +14,7 @@ from psycopg.rows import class_row
 from openshelf.contracts import clean_text
 from openshelf.database import accounts, audit, pins
 from openshelf.database.accounts import Account
+from openshelf.database.filters import PRESENT, RECOMMENDED
 from openshelf.errors import UsageError
 
 # By so much the mass of a work in a draw is multiplied at most, and divided at most.
@@ -24,12 +25,6 @@ MAX_HEADING = 80
 MAX_ROW_WORKS = 28
 # Places of a slate that staff may pin on the page: more, and it is no recommendation any longer.
 MAX_PIN_PLACES = 3
-
-PRESENT: LiteralString = "removed_at is null and starts_at <= now() and (ends_at is null or ends_at > now())"
-# Condition on `works`: staff have not taken it out of what is recommended. Searching and browsing find it all the same.
-RECOMMENDED: LiteralString = f"""not exists (
-    select from library.steers where steers.book_id = works.book_id and factor = 0 and {PRESENT}
-)"""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from typing import LiteralString
 import psycopg
 from psycopg.rows import class_row
 
+from openshelf.database.filters import PRESENT
+
 
 @dataclass(frozen=True)
 class PinRow:
@@ -20,7 +22,6 @@ class PinRow:
 
 
 _COLUMNS: LiteralString = "pin_id, book_id, position, note, starts_at, ends_at, removed_at"
-_PRESENT: LiteralString = "removed_at is null and starts_at <= now() and (ends_at is null or ends_at > now())"
 
 
 def add(
@@ -55,5 +56,5 @@ def present(conn: psycopg.Connection) -> list[PinRow]:
     """Those that hold at this moment, by place; of several for one place the oldest first."""
     with conn.cursor(row_factory=class_row(PinRow)) as cursor:
         return cursor.execute(
-            f"select {_COLUMNS} from library.pins where {_PRESENT} order by position, pin_id"
+            f"select {_COLUMNS} from library.pins where {PRESENT} order by position, pin_id"
         ).fetchall()

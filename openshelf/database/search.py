@@ -7,7 +7,7 @@ from typing import LiteralString
 import psycopg
 from psycopg.rows import class_row
 
-from openshelf.database.filters import WITHIN, Filters, conditions, parameters
+from openshelf.database.filters import RECOMMENDED, WITHIN, Filters, conditions, parameters
 
 # The ranks of the two lists are joined as 1 / (RANK_OFFSET + place): Cormack, Clarke and Buettcher 2009.
 RANK_OFFSET = 60
@@ -152,7 +152,7 @@ def neighbours(
                 from library.text_embeddings as own
                 join library.text_embeddings as other on other.model = own.model and other.book_id != own.book_id
                 join library.works on works.book_id = other.book_id and works.active
-                where own.book_id = %(book_id)s and {WITHIN}
+                where own.book_id = %(book_id)s and {WITHIN} and {RECOMMENDED}
                 order by other.embedding <=> own.embedding, other.book_id limit %(limit)s""",
             {"book_id": book_id, "limit": limit, "audiences": _list(audiences)},
         ).fetchall()
@@ -165,7 +165,7 @@ def of_same_authors(
     rows = conn.execute(
         f"""select works.book_id
            from library.works
-           where works.active and {WITHIN} and works.book_id != %(book_id)s and exists (
+           where works.active and {WITHIN} and {RECOMMENDED} and works.book_id != %(book_id)s and exists (
                select 1 from library.work_authors as own join library.work_authors as other using (author_id)
                where own.book_id = %(book_id)s and other.book_id = works.book_id
            )
