@@ -10,13 +10,14 @@ from dashboard import handlers, providers, resources, state
 from dashboard.components import furniture
 from dashboard.components.furniture import LIBRARY
 from dashboard.language import _
+from dashboard.words import staff_pages
 from openshelf.database import pool
 
 HERE = Path(__file__).parent
 LOOK_EVERY_S = 15
 
 
-def _pages(is_staff: bool) -> list[StreamlitPage]:
+def _pages() -> list[StreamlitPage]:
     # File, address, title. Everybody has the addresses; the data layer knows who may see what stands there.
     pages = [
         ("home", "", LIBRARY),
@@ -32,7 +33,6 @@ def _pages(is_staff: bool) -> list[StreamlitPage]:
         ("find", "find", _("Search")),
         ("shelf", "shelf", _("A shelf")),
         ("ask", "ask", _("Ask for a book")),
-        ("staff/requests", "requests", _("What readers ask for")),
         ("your_data", "your_data", _("Your data")),
         ("privacy", "privacy", _("Privacy")),
         ("accessibility", "accessibility", _("Accessibility")),
@@ -40,9 +40,8 @@ def _pages(is_staff: bool) -> list[StreamlitPage]:
         ("register", "register", _("Make an account")),
         ("account", "account", _("Your account")),
         ("welcome", "welcome", _("Welcome")),
+        *((f"staff/{file}", at, question) for file, at, question in staff_pages()),
     ]
-    if is_staff:
-        pages.append(("staff/quality", "quality", _("Is it good?")))
     return [
         st.Page(
             HERE / f"app_pages/{file}.py",
@@ -89,7 +88,7 @@ def main() -> None:
         account = None
         visitor = None
     is_staff = account is not None and account.is_staff
-    pages = _pages(is_staff)
+    pages = _pages()
     page = st.navigation(pages, position="hidden")
     rooms = [
         (_("For you"), "/"),
@@ -98,7 +97,7 @@ def main() -> None:
         (_("My books"), "/mine"),
     ]
     if is_staff:
-        rooms += [(_("Is it good?"), "/quality"), (_("Requests"), "/requests")]
+        rooms.append((_("For staff"), "/quality"))
     if page.url_path not in ("book", "read", "find"):
         state.leave()
     query = st.query_params.get("q", "") if page.url_path == "find" else ""

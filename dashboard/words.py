@@ -17,6 +17,14 @@ def kinds() -> dict[str, str]:
     return {"book": _("Books"), "film": _("Films")}
 
 
+def staff_pages() -> list[tuple[str, str, str]]:
+    """Every page for staff, in the order of the way through them: file under app_pages/staff, address, question."""
+    return [
+        ("quality", "quality", _("Is it good?")),
+        ("requests", "requests", _("What readers ask for")),
+    ]
+
+
 def sorts() -> dict[str, str]:
     return {
         "title": _("Title, A to Z"),

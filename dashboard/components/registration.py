@@ -32,6 +32,7 @@ NAMES = (
     "finder",
     "choices",
     "records",
+    "table",
 )
 _ROOT = Path(__file__).parent
 _PROJECT = "openshelf"

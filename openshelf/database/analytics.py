@@ -1,18 +1,33 @@
-"""Reads of the marts for staff pages. Groups of fewer than five readers are held back here, before any page."""
+"""Reads of the marts for staff pages. Groups of fewer than five readers are held back here, before any page.
 
-from collections.abc import Iterator
+Each read takes `Marts`, which `reading` alone gives, and only to staff.
+"""
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import LiteralString
 
 import psycopg
 from psycopg.rows import class_row
 
-from openshelf.errors import DatabaseError
+from openshelf.database.accounts import Account
+from openshelf.errors import DatabaseError, NotAllowedError
 
 _LOCK = 7302
 _LOCK_PATIENCE: LiteralString = "10min"
+# Whoever owns the database, pages read as this one: it may read the marts, and nothing of anybody.
+ROLE: LiteralString = "openshelf_pages"
+# Builds follow each other every quarter of an hour; so many have failed to come.
+STALE_AFTER = timedelta(hours=2)
+
+
+@dataclass(frozen=True)
+class Marts:
+    """The right to read the marts, for as long as `reading` lasts."""
+
+    conn: psycopg.Connection
 
 
 @dataclass(frozen=True)
@@ -110,8 +125,121 @@ def building(conn: psycopg.Connection) -> Iterator[None]:
         conn.execute("select pg_advisory_unlock(%s)", [_LOCK])
 
 
+@dataclass(frozen=True)
+class Trust:
+    """Whether the marts can be believed: when they were built, what the tests said, and whether acts came as usual.
+
+    `failures`: what the last whole build could not do, if it failed; `failed_at`: when. `usual`: acts of a day as the
+    weeks before had them, None when too few days are known.
+    """
+
+    built_at: datetime
+    newest_act_at: datetime | None
+    count_acts: int
+    count_tests: int | None
+    failures: list[str]
+    failed_at: datetime | None
+    count_last_day: int
+    usual: float | None
+    is_unusual: bool
+    is_stale: bool
+
+    @property
+    def is_sound(self) -> bool:
+        return not (self.is_stale or self.is_unusual or self.failures)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What happened that a chart over time should show. `kind`: 'promotion', 'catalogue', 'experiment' or 'note'."""
+
+    happened_at: datetime
+    kind: str
+    label: str
+
+
+@contextmanager
+def reading(conn: psycopg.Connection, account: Account | None) -> Iterator[Marts]:
+    """Within it the marts can be read, in one transaction that can read nothing else and write nothing.
+
+    `conn` must be outside a transaction.
+
+    Raises:
+        NotAllowedError: not of library staff.
+    """
+    if account is None or not account.is_staff:
+        raise NotAllowedError("only library staff see the figures of the library")
+    with conn.transaction():
+        conn.execute("set transaction read only")
+        row = conn.execute(
+            """select coalesce((
+                   select pg_has_role(current_user, oid, 'set') from pg_roles where rolname = %s
+               ), false)""",
+            [ROLE],
+        ).fetchone()
+        if row and row[0]:
+            conn.execute(f"set local role {ROLE}")
+        yield Marts(conn)
+
+
 def is_built(conn: psycopg.Connection) -> bool:
-    return conn.execute("select to_regclass('marts.mart_freshness')").fetchone() != (None,)
+    return conn.execute(
+        "select exists (select from pg_tables where schemaname = 'marts' and tablename = 'mart_freshness')"
+    ).fetchone() == (True,)
+
+
+def trust(marts: Marts, now: datetime) -> Trust | None:
+    """What stands above every figure; None before the first build."""
+    if not is_built(marts.conn):
+        return None
+    with marts.conn.cursor(row_factory=class_row(Trust)) as cursor:
+        return cursor.execute(
+            """select fresh.built_at, fresh.newest_act_at, fresh.count_acts, good.count_tests,
+                      coalesce(bad.failures, '{}') as failures, bad.finished_at as failed_at,
+                      fresh.count_acts_last_day as count_last_day, fresh.usual_acts_a_day as usual,
+                      fresh.is_unusual, fresh.built_at < %(stale)s as is_stale
+               from marts.mart_freshness as fresh
+               left join lateral (
+                   select count_tests from learning.warehouse_builds
+                   where is_whole and failures = '{}' order by build_id desc limit 1
+               ) as good on true
+               left join lateral (
+                   select finished_at, failures from learning.warehouse_builds
+                   where is_whole order by build_id desc limit 1
+               ) as bad on bad.failures <> '{}'""",
+            {"stale": now - STALE_AFTER},
+        ).fetchone()
+
+
+def marks(marts: Marts, since: date) -> list[Mark]:
+    """Promotions, catalogue loads and experiments as the marts know them; notes of staff as they stand now."""
+    with marts.conn.cursor(row_factory=class_row(Mark)) as cursor:
+        return cursor.execute(
+            """select happened_at, kind, label from marts.mart_marks where happened_at >= %(since)s
+               union all
+               select day::timestamptz, 'note', note from library.staff_notes
+               where removed_at is null and day >= %(since)s
+               order by happened_at, kind, label""",
+            {"since": since},
+        ).fetchall()
+
+
+def note_build(
+    conn: psycopg.Connection,
+    started_at: datetime,
+    *,
+    is_whole: bool,
+    count_models: int,
+    count_tests: int,
+    failures: Sequence[str],
+    warnings: Sequence[str],
+) -> None:
+    """Write down what became of a build. `is_whole`: of all models, not of a selection."""
+    conn.execute(
+        """insert into learning.warehouse_builds (started_at, is_whole, count_models, count_tests, failures, warnings)
+           values (%s, %s, %s, %s, %s, %s)""",
+        [started_at, is_whole, count_models, count_tests, list(failures), list(warnings)],
+    )
 
 
 def freshness(conn: psycopg.Connection) -> Freshness | None:
