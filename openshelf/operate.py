@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from openshelf import contracts, passwords, readers
+from openshelf import backups, contracts, passwords, readers
 from openshelf.cli import command_app, report
 from openshelf.database import accounts, audit, events, migrate, pool
 from openshelf.errors import UsageError
@@ -23,11 +23,17 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @migrate_app.command()
-def run_migrations(as_json: JsonFlag = False) -> None:
-    """Bring the database to this program's schema; safe to run at any time."""
+def run_migrations(
+    backup: Annotated[bool, typer.Option(help="Make a backup first, in the home folder, if anything changes.")] = True,
+    as_json: JsonFlag = False,
+) -> None:
+    """Bring the database to this program's schema, all or nothing; safe to run at any time."""
     with pool.connect(unlimited=True) as conn:
+        saved = backups.before_migration(conn, get_settings()) if backup else None
         done = migrate.migrate(conn)
-        report({"applied": done, "schema": migrate.applied(conn)}, as_json=as_json)
+        report(
+            {"applied": done, "schema": migrate.applied(conn), "backup": str(saved) if saved else None}, as_json=as_json
+        )
 
 
 @act_app.command()

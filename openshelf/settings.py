@@ -227,6 +227,14 @@ class Settings(BaseSettings):
     def is_loopback(self) -> bool:
         return self.host in {"127.0.0.1", "localhost", "::1"}
 
+    def plain(self) -> dict[str, str]:
+        """What is set, by the name of its variable; secrets are left out."""
+        return {
+            PREFIX + name.upper(): str(getattr(self, name))
+            for name in sorted(self.model_fields_set)
+            if not isinstance(getattr(self, name), SecretStr)
+        }
+
     def reader_secret(self) -> bytes:
         """The installation's own key; made on first use, readable by the owner only."""
         if self.secret:

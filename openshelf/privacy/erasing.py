@@ -230,15 +230,23 @@ STEPS: tuple[tuple[str, Step], ...] = (
 )
 
 
-def _marks_path(settings: Settings) -> Path:
+def marks_path(settings: Settings) -> Path:
+    """The file of the marks; it may not be there."""
     return settings.home / MARKS_FILE
 
 
+def merge_marks(settings: Settings, text: str) -> None:
+    """Take over the marks of another such file, those of a backup: who was erased is not to come back here either."""
+    _write_marks(settings, _parse_marks(text))
+
+
 def _marks_on_file(settings: Settings) -> list[tuple[bytes, str]]:
-    path = _marks_path(settings)
-    if not path.exists():
-        return []
-    words = [line.split() for line in path.read_text("ascii").splitlines()]
+    path = marks_path(settings)
+    return _parse_marks(path.read_text("ascii")) if path.exists() else []
+
+
+def _parse_marks(text: str) -> list[tuple[bytes, str]]:
+    words = [line.split() for line in text.splitlines()]
     # A line that was cut off by a kill is written again whole.
     return [(bytes.fromhex(line[1]), line[0]) for line in words if len(line) == 2 and len(line[1]) == 64]
 
@@ -250,7 +258,7 @@ def _write_marks(settings: Settings, marks: list[tuple[bytes, str]]) -> None:
         return
     settings.home.mkdir(parents=True, exist_ok=True)
     lines = "".join(f"\n{kind} {mark.hex()}" for mark, kind in missing)
-    with os.fdopen(os.open(_marks_path(settings), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w") as file:
+    with os.fdopen(os.open(marks_path(settings), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w") as file:
         file.write(lines + "\n")
         file.flush()
         os.fsync(file.fileno())

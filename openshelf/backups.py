@@ -1,0 +1,397 @@
+"""Backups: everything the database holds, in one file that can be listed, restored and compared.
+
+A backup is a tar file that its owner alone may read: `manifest.json` (what is in it, and what it must be equal to once
+restored), `database.dump` (pg_dump's own format, of one snapshot) and `erased` (marks of who must not come back).
+Models are rows of the database and so come along. Not in it: secrets, the Calibre library, which is the library's own,
+and the recovery store, which the dataflow makes anew from the log.
+
+pg_dump and psql are those that come with the embedded server, so they are there for a server elsewhere as well.
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from importlib import metadata
+from pathlib import Path
+from typing import IO, Annotated
+
+import psycopg
+import structlog
+import typer
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from openshelf.cli import command_app, report
+from openshelf.contracts import utc_now
+from openshelf.database import contents, embedded, learning, migrate, pool
+from openshelf.errors import DatabaseError, UsageError
+from openshelf.privacy import erasing
+from openshelf.settings import Settings, get_settings
+
+backup_app = command_app("Write all that the database holds to one file, or list such files.")
+restore_app = command_app("Bring the database to what a backup holds, all or nothing.")
+
+FORMAT = 1
+FOLDER = "backups"
+# Longest that pg_dump or psql may take; of ten million acts each takes minutes.
+PATIENCE_S = 6 * 3_600
+_MANIFEST, _DUMP, _ERASED = "manifest.json", "database.dump", "erased"
+_SUFFIX = ".openshelf-backup"
+# Schemas that a newer or an older program made: none of their tables may outlive a restore.
+_OURS = {"library", "reading", "stream", "learning", "optuna", "staging", "intermediate", "marts"}
+_QUIET = {"PGCONNECT_TIMEOUT": str(pool.CONNECT_TIMEOUT_S), "PGOPTIONS": "-c client_min_messages=warning"}
+_VARIABLES = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "password": "PGPASSWORD",
+    "dbname": "PGDATABASE",
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+}
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a backup holds.
+
+    `champions`: version of each kind of model that served. `secret_mark`: a hash by which the secret of the pseudonyms
+    is known again; without that secret nobody who was erased is known again by it.
+    """
+
+    format: int
+    made_at: str
+    program: str
+    schema: int
+    postgres: str
+    secret_mark: str
+    settings: dict[str, str]
+    champions: dict[str, str]
+    tables: dict[str, contents.Contents]
+
+    @classmethod
+    def read(cls, text: bytes) -> "Manifest":
+        raw = json.loads(text)
+        if raw["format"] != FORMAT:
+            raise UsageError(f"its format is {raw['format']}, this program reads {FORMAT}: install the newer program")
+        return cls(**raw | {"tables": {name: contents.Contents(**each) for name, each in raw["tables"].items()}})
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup among those of this installation."""
+
+    path: Path
+    made_at: datetime
+    schema: int
+    rows: int
+    size_bytes: int
+
+
+def folder(settings: Settings) -> Path:
+    return settings.home / FOLDER
+
+
+def new_path(settings: Settings, why: str = "") -> Path:
+    """Where a backup goes that nobody named."""
+    return folder(settings) / f"{utc_now():%Y-%m-%dT%H%M%S}{'-' + why if why else ''}{_SUFFIX}"
+
+
+def make(settings: Settings, path: Path) -> Manifest:
+    """Write a backup; `path` is there whole or not at all. People may go on using the library.
+
+    Raises:
+        UsageError: the file is there already, or cannot be written.
+        DatabaseError: pg_dump failed; its own words.
+    """
+    if path.exists():
+        raise UsageError(f"{path} is there already: a backup overwrites nothing")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".backup-", dir=path.parent) as work:
+            whole = Path(work) / "whole"
+            dump = Path(work) / _DUMP
+            manifest = _dump(settings, dump)
+            with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                _pack(file, manifest, dump, erasing.marks_path(settings))
+                file.flush()
+                os.fsync(file.fileno())
+            whole.rename(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    _log.info("backup_made", file=str(path), tables=len(manifest.tables), size_bytes=path.stat().st_size)
+    return manifest
+
+
+def before_migration(conn: psycopg.Connection, settings: Settings) -> Path | None:
+    """A backup of a database that is about to be migrated; None where nothing is to migrate or to lose."""
+    have = migrate.applied(conn)
+    conn.rollback()
+    if have == 0 or have >= migrate.known()[-1].number:
+        return None
+    path = new_path(settings, f"schema-{have}")
+    make(settings, path)
+    return path
+
+
+def look(path: Path) -> Manifest:
+    """What a backup says of itself.
+
+    Raises:
+        UsageError: it is no backup, or cannot be read.
+    """
+    with _opened(path) as archive:
+        return _manifest(archive, path)
+
+
+def listed(settings: Settings) -> list[Backup]:
+    """Those in this installation's own folder, newest first; a file that is no backup is left out with a warning."""
+    found = []
+    for path in sorted(folder(settings).glob(f"*{_SUFFIX}"), reverse=True):
+        try:
+            manifest = look(path)
+        except UsageError as error:
+            _log.warning("not_a_backup", file=str(path), reason=str(error))
+            continue
+        rows = sum(each.rows for each in manifest.tables.values())
+        made_at = datetime.fromisoformat(manifest.made_at)
+        found.append(Backup(path, made_at, manifest.schema, rows, path.stat().st_size))
+    return found
+
+
+def remove_old(settings: Settings, now: datetime) -> int:
+    """Backups in this installation's own folder that are older than OPENSHELF_RETENTION_BACKUP_DAYS go."""
+    before = now - timedelta(days=settings.retention_backup_days)
+    old = [backup for backup in listed(settings) if backup.made_at < before]
+    for backup in old:
+        backup.path.unlink(missing_ok=True)
+    return len(old)
+
+
+def restore(settings: Settings, path: Path, *, replace: bool = False) -> Manifest:
+    """Bring the database to what a backup holds, all or nothing, then to this program's schema, and compare.
+
+    `replace` lets it take the place of what is there. Who was erased since the backup was made is asked to be erased
+    again, by the marks in the backup and in this installation's home; the dataflow finishes that when it runs.
+
+    Raises:
+        UsageError: no backup; the database is not empty and `replace` is not given; another program is connected.
+        DatabaseError: Postgres refused (nothing has changed), or what is there now is not what the backup held.
+    """
+    with _opened(path) as archive, tempfile.TemporaryDirectory(prefix="openshelf-restore-") as work:
+        manifest = _manifest(archive, path)
+        if manifest.schema > migrate.known()[-1].number:
+            raise UsageError(
+                f"{path} holds schema {manifest.schema}, this program knows only {migrate.known()[-1].number}: "
+                "install the newer program"
+            )
+        with pool.connect(settings, unlimited=True) as conn:
+            _check_target(conn, replace=replace)
+        marks = _member(archive, _ERASED, path).read().decode("ascii")
+        dump = Path(work) / _DUMP
+        with dump.open("wb") as file:
+            shutil.copyfileobj(_member(archive, _DUMP, path), file, 1 << 20)
+        _load(settings, dump, manifest)
+        erasing.merge_marks(settings, marks)
+    with pool.connect(settings, unlimited=True) as conn:
+        differing = [name for name, there in contents.of_tables(conn).items() if manifest.tables.get(name) != there]
+        missing = set(manifest.tables) - set(contents.of_tables(conn)) if differing else set()
+        if differing or missing:
+            raise DatabaseError(f"after the restore these tables differ: {', '.join(sorted({*differing, *missing}))}")
+        conn.rollback()
+        migrate.migrate(conn)
+        erasing.reapply(conn, settings)
+        erasing.resume(conn, settings)
+        conn.commit()
+    if manifest.secret_mark != _secret_mark(settings):
+        _log.warning(
+            "secret_differs",
+            remedy="set OPENSHELF_SECRET, or the file `secret` in the home folder, to what the old machine had: "
+            "without it accounts that were erased since are not known again",
+        )
+    return manifest
+
+
+def _dump(settings: Settings, dump: Path) -> Manifest:
+    """Dump, and say what is in it, of one snapshot of the database."""
+    with pool.connect(settings, unlimited=True) as conn:
+        snapshot = contents.share_snapshot(conn)
+        made_at = utc_now()
+        _run(settings, "pg_dump", f"--snapshot={snapshot}", "--format=custom", "--no-owner", f"--file={dump}")
+        return Manifest(
+            format=FORMAT,
+            made_at=made_at.isoformat(),
+            program=metadata.version("openshelf"),
+            schema=migrate.applied(conn),
+            postgres=conn.info.parameter_status("server_version") or "",
+            secret_mark=_secret_mark(settings),
+            settings=settings.plain(),
+            champions={row.kind: row.version for row in learning.models(conn) if row.status == "champion"},
+            tables=contents.of_tables(conn),
+        )
+
+
+def _pack(file: IO[bytes], manifest: Manifest, dump: Path, erased: Path) -> None:
+    """The manifest first, so that looking at a large backup reads little of it."""
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        _add(archive, _MANIFEST, json.dumps(asdict(manifest), indent=1).encode())
+        archive.add(dump, _DUMP, filter=_nobodys)
+        _add(archive, _ERASED, erased.read_bytes() if erased.exists() else b"")
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode, member.mtime = len(content), 0o600, int(utc_now().timestamp())
+    archive.addfile(member, io.BytesIO(content))
+
+
+def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    member.mode = 0o600
+    return member
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(path, mode="r:") as archive:
+            yield archive
+    except (tarfile.TarError, EOFError) as error:
+        raise UsageError(f"{path} is no backup of Openshelf, or was cut off: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+
+
+def _manifest(archive: tarfile.TarFile, path: Path) -> Manifest:
+    try:
+        return Manifest.read(_member(archive, _MANIFEST, path).read())
+    except (KeyError, ValueError, TypeError) as error:
+        raise UsageError(f"{path} is no backup of Openshelf: its {_MANIFEST} cannot be read") from error
+
+
+def _member(archive: tarfile.TarFile, name: str, path: Path) -> IO[bytes]:
+    try:
+        member = archive.extractfile(name)
+    except KeyError:
+        member = None
+    if member is None:
+        raise UsageError(f"{path} is no backup of Openshelf, or was cut off: {name} is not in it")
+    return member
+
+
+def _check_target(conn: psycopg.Connection, *, replace: bool) -> None:
+    count = contents.count_other_clients(conn)
+    if count:
+        raise UsageError(f"{count} other connections use this database: stop Openshelf (and the warehouse) first")
+    if migrate.applied(conn) and not replace:
+        raise UsageError("this database is not empty: `--replace` puts the backup in its place")
+
+
+def _load(settings: Settings, dump: Path, manifest: Manifest) -> None:
+    """The dump as one transaction in which what is there goes first."""
+    schemas = sorted(({name.partition(".")[0] for name in manifest.tables} | _OURS) - {"public"})
+    drops = [sql.SQL("drop schema if exists {} cascade;").format(sql.Identifier(name)).as_string() for name in schemas]
+    drops.append("drop table if exists public.openshelf_migrations;")
+    script = dump.with_name("restore.sql")
+    _run(settings, "pg_restore", "--no-owner", "--no-privileges", "--no-comments", f"--file={script}", str(dump))
+    whole = dump.with_name("whole.sql")
+    with whole.open("wb") as out, script.open("rb") as restoring:
+        out.write("\n".join(drops).encode() + b"\n")
+        shutil.copyfileobj(restoring, out, 1 << 20)
+    script.unlink()
+    _run(settings, "psql", "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--file={whole}")
+
+
+def _run(settings: Settings, program: str, *arguments: str) -> None:
+    """One of the server's own programs; the password travels in the environment, which no list of processes shows."""
+    url = conninfo_to_dict(pool.database_url(settings))
+    environment = {variable: str(url[name]) for name, variable in _VARIABLES.items() if url.get(name)}
+    try:
+        done = subprocess.run(
+            [str(embedded.binary(program)), *arguments],
+            env=os.environ | environment | _QUIET,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise DatabaseError(f"{program} is not there: `make install` brings it") from error
+    except subprocess.TimeoutExpired as error:
+        raise DatabaseError(f"{program} did not finish within {PATIENCE_S // 3_600} hours") from error
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["it says nothing"]
+        raise DatabaseError(f"{program} failed, nothing was changed: {lines[0]}")
+
+
+def _secret_mark(settings: Settings) -> str:
+    return hashlib.sha256(b"openshelf backup\0" + settings.reader_secret()).hexdigest()[:16]
+
+
+def _sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@backup_app.command()
+def backup(
+    file: Annotated[Path | None, typer.Argument(help="File to write; unset: a new one in the home folder.")] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="Only list the backups in the home folder.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write all that the database holds to one file; readers may go on. Secrets are not in it."""
+    settings = get_settings()
+    if show_list:
+        found = listed(settings)
+        lines = [f"{each.path}  schema {each.schema}  {each.rows} rows  {each.size_bytes:,} bytes" for each in found]
+        report([asdict(each) | {"path": str(each.path)} for each in found] if as_json else lines, as_json=as_json)
+        return
+    path = (file or new_path(settings)).resolve()
+    with pool.connect(settings) as conn:
+        if migrate.applied(conn) == 0:
+            raise UsageError("the database is empty: there is nothing to back up")
+    report(_told(path, make(settings, path)), as_json=as_json)
+
+
+@restore_app.command()
+def restore_file(
+    file: Annotated[Path, typer.Argument(help="A backup that `openshelf backup` wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of what the database holds.")] = False,
+    look_only: Annotated[bool, typer.Option("--dry-run", help="Only say what the backup holds.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Bring the database to what a backup holds, all or nothing, and compare. Stop Openshelf first."""
+    manifest = look(file) if look_only else restore(get_settings(), file, replace=replace)
+    report(_told(file, manifest), as_json=as_json)
+
+
+def _told(path: Path, manifest: Manifest) -> dict[str, object]:
+    return {
+        "file": str(path),
+        "made_at": manifest.made_at,
+        "program": manifest.program,
+        "schema": manifest.schema,
+        "tables": len(manifest.tables),
+        "rows": sum(each.rows for each in manifest.tables.values()),
+        "champions": manifest.champions,
+        "bytes": path.stat().st_size,
+    }

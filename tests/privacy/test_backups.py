@@ -1,0 +1,214 @@
+"""A backup holds all of it, comes back whole or not at all, and brings back nobody who was erased."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import conftest
+import kept_reader
+import psycopg
+import pytest
+
+from openshelf import backups
+from openshelf.contracts import utc_now
+from openshelf.database import accounts, contents, events, migrate, pool
+from openshelf.errors import DatabaseError, UsageError
+from openshelf.privacy import erasing, retention
+from openshelf.settings import get_settings
+
+
+@pytest.fixture
+def lan(conn: psycopg.Connection) -> accounts.Account:
+    """A reader with a history, in a library with another one."""
+    books = list(kept_reader.library(conn).values())
+    lan, other = kept_reader.reader(conn), kept_reader.reader(conn, "minh")
+    assert lan.reader_key
+    assert other.reader_key
+    kept_reader.append(conn, [*kept_reader.acts(lan.reader_key, books[:3]), *kept_reader.acts(other.reader_key, books)])
+    kept_reader.catch_up(conn)
+    conn.commit()
+    return lan
+
+
+@pytest.fixture
+def made(conn: psycopg.Connection, lan: accounts.Account, tmp_path: Path) -> Path:
+    path = tmp_path / "whole.openshelf-backup"
+    backups.make(get_settings(), path)
+    return path
+
+
+@pytest.fixture
+def elsewhere(make_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], str]:
+    """Go on as another machine with an empty database; the secret was carried over by hand."""
+
+    def go(home: Path) -> str:
+        secret = get_settings().reader_secret()
+        url = make_database()
+        conftest.use_database(monkeypatch, url, home)
+        home.mkdir()
+        (home / "secret").write_bytes(secret)
+        return url
+
+    return go
+
+
+def held() -> dict[str, contents.Contents]:
+    with pool.connect() as conn:
+        return contents.of_tables(conn)
+
+
+def test_restored_into_an_empty_database_every_table_is_equal(
+    conn: psycopg.Connection, made: Path, elsewhere: Callable[[Path], str], tmp_path: Path
+) -> None:
+    before = contents.of_tables(conn)
+    conn.rollback()
+    assert before["stream.event_log"].rows > 0
+    elsewhere(tmp_path / "new-machine")
+    manifest = backups.restore(get_settings(), made)
+    assert held() == before == manifest.tables
+
+
+def test_people_go_on_while_it_is_made_and_it_holds_one_moment(conn: psycopg.Connection, lan: accounts.Account) -> None:
+    settings = get_settings()
+    book = kept_reader.acts("s_0000000000000000", [1])[0]
+    conn.execute("lock table stream.event_log in row exclusive mode")  # as an append that is not committed yet
+    events.append(conn, book)
+    path = backups.new_path(settings)
+    manifest = backups.make(settings, path)
+    conn.commit()
+    assert held()["stream.event_log"].rows == manifest.tables["stream.event_log"].rows + 1
+    assert path.stat().st_mode & 0o077 == 0
+    assert [each.path for each in backups.listed(settings)] == [path]
+
+
+def test_no_secret_and_no_password_is_in_it(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = made.read_bytes()
+    assert get_settings().reader_secret() not in content
+    assert "OPENSHELF_DATABASE_URL" not in backups.look(made).settings
+    assert "OPENSHELF_HOME" in backups.look(made).settings
+
+
+def test_who_was_erased_since_is_erased_again(
+    conn: psycopg.Connection, lan: accounts.Account, made: Path, elsewhere: Callable[[Path], str], tmp_path: Path
+) -> None:
+    with conn.transaction():
+        asked = erasing.erase_account(conn, lan.account_id)
+    for erasure_id in asked:
+        erasing.finish(conn, get_settings(), erasure_id)
+    later = tmp_path / "later.openshelf-backup"
+    backups.make(get_settings(), later)
+    elsewhere(tmp_path / "new-machine")
+    # The marks come with the newer backup; what is restored is the older one, in which she still is.
+    with backups._opened(later) as archive:
+        member = archive.extractfile("erased")
+        assert member
+        erasing.merge_marks(get_settings(), member.read().decode())
+    backups.restore(get_settings(), made)
+    with pool.connect() as there:
+        assert accounts.by_username(there, lan.username) is None
+        assert accounts.by_username(there, "minh") is not None
+        rows = there.execute("select count(*) from stream.interactions where reader_key = %s", [lan.reader_key])
+        assert rows.fetchone() == (0,)
+
+
+def test_a_database_that_holds_something_is_replaced_only_when_that_is_said(
+    conn: psycopg.Connection, made: Path
+) -> None:
+    conn.execute("create table library.of_a_newer_program (id int)")
+    conn.execute(
+        "insert into stream.event_log (partition, log_offset, event_id, reader_key, payload) "
+        "values (0, 900, gen_random_uuid(), 's_later', 'x')"
+    )
+    conn.commit()
+    conn.close()
+    with pytest.raises(UsageError, match="--replace"):
+        backups.restore(get_settings(), made)
+    manifest = backups.restore(get_settings(), made, replace=True)
+    assert held() == manifest.tables
+
+
+def test_it_waits_for_nobody_and_says_who_is_in_the_way(conn: psycopg.Connection, made: Path) -> None:
+    conn.execute("select 1")
+    with pytest.raises(UsageError, match="stop Openshelf"):
+        backups.restore(get_settings(), made, replace=True)
+
+
+def test_a_restore_that_fails_changes_nothing(
+    conn: psycopg.Connection, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents.of_tables(conn)
+    conn.close()
+    load = backups._run
+
+    def breaks(settings: object, program: str, *arguments: str) -> None:
+        if program == "psql":  # the disk was full when the last index was made
+            script = Path(arguments[-1].partition("=")[2])
+            script.write_text(script.read_text() + "\nselect 1 / 0;\n")
+        load(get_settings(), program, *arguments)
+
+    monkeypatch.setattr(backups, "_run", breaks)
+    with pytest.raises(DatabaseError, match="division by zero"):
+        backups.restore(get_settings(), made, replace=True)
+    assert held() == before
+
+
+@pytest.mark.parametrize("cut", [0, 100, 2_000, -2_000])
+def test_a_file_that_was_cut_off_is_refused(made: Path, conn: psycopg.Connection, cut: int) -> None:
+    conn.close()
+    before = held()
+    made.write_bytes(made.read_bytes()[:cut])
+    with pytest.raises((UsageError, DatabaseError)):
+        backups.restore(get_settings(), made, replace=True)
+    assert held() == before
+
+
+def test_a_backup_of_a_newer_program_is_refused(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate, "known", lambda: [migrate.Migration(3, "0003", "")])
+    with pytest.raises(UsageError, match="install the newer program"):
+        backups.restore(get_settings(), made, replace=True)
+
+
+def test_it_overwrites_nothing(made: Path) -> None:
+    with pytest.raises(UsageError, match="there already"):
+        backups.make(get_settings(), made)
+
+
+def test_before_a_migration_a_backup_is_made_and_can_be_gone_back_to(
+    conn: psycopg.Connection, lan: accounts.Account
+) -> None:
+    newest = migrate.known()[-1].number
+    assert backups.before_migration(conn, get_settings()) is None
+    conn.execute("delete from public.openshelf_migrations where number = %s", [newest])
+    conn.commit()
+    path = backups.before_migration(conn, get_settings())
+    assert path
+    assert backups.look(path).schema == newest - 1
+
+
+def test_old_backups_go_with_what_else_is_old(conn: psycopg.Connection, lan: accounts.Account) -> None:
+    settings = get_settings()
+    path = backups.new_path(settings)
+    backups.make(settings, path)
+    days = settings.retention_backup_days
+    assert backups.remove_old(settings, utc_now() + timedelta(days=days - 1)) == 0
+    counts = retention.run(conn, settings, utc_now() + timedelta(days=days + 1))
+    assert counts["backups"] == 1
+    assert not path.exists()
+
+
+def test_the_commands(conn: psycopg.Connection, lan: accounts.Account, tmp_path: Path) -> None:
+    conn.close()
+
+    def openshelf(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "openshelf", *words], capture_output=True, text=True, timeout=120, check=False
+        )
+
+    file = tmp_path / "by-hand"
+    assert openshelf("backup", str(file)).returncode == 0
+    assert "rows" in openshelf("restore", str(file), "--dry-run").stdout
+    assert openshelf("restore", str(file)).returncode == 2
+    assert openshelf("restore", str(file), "--replace").returncode == 0
+    assert openshelf("restore", str(tmp_path)).returncode == 2
