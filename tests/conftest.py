@@ -71,6 +71,21 @@ def use_database(monkeypatch: pytest.MonkeyPatch, url: str, home: Path) -> None:
 
 
 @pytest.fixture
+def another_machine(
+    database: str, make_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Path], None]:
+    """Go on, with this home, as a machine whose database is empty; the secret was carried over by hand."""
+
+    def move(home: Path) -> None:
+        secret = get_settings().reader_secret()
+        use_database(monkeypatch, make_database(), home)
+        home.mkdir()
+        (home / "secret").write_bytes(secret)
+
+    return move
+
+
+@pytest.fixture
 def database(
     make_database: Callable[..., str], migrated_template: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[str]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-import conftest
 import kept_reader
 import psycopg
 import pytest
@@ -39,33 +38,18 @@ def made(conn: psycopg.Connection, lan: accounts.Account, tmp_path: Path) -> Pat
     return path
 
 
-@pytest.fixture
-def elsewhere(make_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], str]:
-    """Go on as another machine with an empty database; the secret was carried over by hand."""
-
-    def go(home: Path) -> str:
-        secret = get_settings().reader_secret()
-        url = make_database()
-        conftest.use_database(monkeypatch, url, home)
-        home.mkdir()
-        (home / "secret").write_bytes(secret)
-        return url
-
-    return go
-
-
 def held() -> dict[str, contents.Contents]:
     with pool.connect() as conn:
         return contents.of_tables(conn)
 
 
 def test_restored_into_an_empty_database_every_table_is_equal(
-    conn: psycopg.Connection, made: Path, elsewhere: Callable[[Path], str], tmp_path: Path
+    conn: psycopg.Connection, made: Path, another_machine: Callable[[Path], None], tmp_path: Path
 ) -> None:
     before = contents.of_tables(conn)
     conn.rollback()
     assert before["stream.event_log"].rows > 0
-    elsewhere(tmp_path / "new-machine")
+    another_machine(tmp_path / "new-machine")
     manifest = backups.restore(get_settings(), made)
     assert held() == before == manifest.tables
 
@@ -91,7 +75,7 @@ def test_no_secret_and_no_password_is_in_it(made: Path, monkeypatch: pytest.Monk
 
 
 def test_who_was_erased_since_is_erased_again(
-    conn: psycopg.Connection, lan: accounts.Account, made: Path, elsewhere: Callable[[Path], str], tmp_path: Path
+    conn: psycopg.Connection, lan: accounts.Account, made: Path, another_machine: Callable[[Path], None], tmp_path: Path
 ) -> None:
     with conn.transaction():
         asked = erasing.erase_account(conn, lan.account_id)
@@ -99,7 +83,7 @@ def test_who_was_erased_since_is_erased_again(
         erasing.finish(conn, get_settings(), erasure_id)
     later = tmp_path / "later.openshelf-backup"
     backups.make(get_settings(), later)
-    elsewhere(tmp_path / "new-machine")
+    another_machine(tmp_path / "new-machine")
     # The marks come with the newer backup; what is restored is the older one, in which she still is.
     with backups._opened(later) as archive:
         member = archive.extractfile("erased")
