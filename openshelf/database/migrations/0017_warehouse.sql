@@ -42,14 +42,15 @@ create table stream.gone_hours (
 );
 
 -- How many different readers there were in a group of acts or places, whose last one has gone.
--- Grain: one row per day (or first day of a month), version or 'all', dimension and value.
+-- Grain: one row per day (or first day of a month), version or 'all', dimension, value, and whether of a single visit.
 create table stream.gone_readers (
     period_start_date date not null,
     policy_version text not null,
-    dimension text not null, -- 'all', 'arm', 'surface', 'outcome', 'action of a day', ...
+    dimension text not null, -- 'all', 'arm', 'surface', 'outcome', 'acts of a day', ...
     value text not null,
+    is_visit boolean not null, -- of who keeps no history: over several days these add up, the others do not
     count_readers bigint not null,
-    primary key (period_start_date, policy_version, dimension, value)
+    primary key (period_start_date, policy_version, dimension, value, is_visit)
 );
 
 -- Sums over readers, from which rates and their intervals follow. Grain: one row per arm of an experiment.
