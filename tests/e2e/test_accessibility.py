@@ -112,22 +112,76 @@ def test_a_title_says_in_which_language_it_is(page: Page) -> None:
     expect(page.locator("li.os-card .os-title").first).to_have_attribute("lang", "vi")
 
 
-def test_a_reader_skips_the_bar_and_searches_by_keyboard_alone(page: Page) -> None:
-    come_to(page, "/")
-    for _ in range(3):  # the page itself, which scrolls, may be a stop of its own
+def focus(page: Page) -> str:
+    """What has the focus: its tag, and its name or text."""
+    return page.evaluate(
+        "(e => `${e.tagName} ${(e.getAttribute('aria-label') || e.textContent).trim()}`)(document.activeElement)"
+    )
+
+
+def tab_to(page: Page, wanted: str, stops: int) -> int:
+    """Press Tab until the focus is on what begins so; how many stops that took, of at most so many."""
+    seen = []
+    for stop in range(stops):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.tagName") == "BUTTON":
-            break
-    assert page.evaluate("document.activeElement.textContent").strip() == "Skip to the content"
+        seen.append(focus(page))
+        if seen[-1].startswith(wanted):
+            return stop + 1
+    raise AssertionError(f"{wanted!r} is not among the first {stops} stops: {seen}")
+
+
+def test_a_reader_skips_the_bar_by_keyboard(page: Page) -> None:
+    come_to(page, "/")
+    tab_to(page, "BUTTON Skip to the content", 3)  # the page itself, which scrolls, may be a stop of its own
+
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.tagName") == "H1"
+
+    assert focus(page).startswith("H1")
+
+
+def test_a_reader_searches_opens_a_book_and_likes_it_by_keyboard_alone(page: Page) -> None:
     come_to(page, "/")
-    # The search is among the first stops of the page.
-    for _ in range(14):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.tagName") == "INPUT":
-            break
+    tab_to(page, "INPUT Search the library", 14)
     page.keyboard.type("sherlock")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/find"))
+    expect(page.get_by_role("heading", name="Search results", level=1)).to_be_focused()
     page.locator("li.os-card a").first.wait_for()
+
+    title = page.locator("li.os-card .os-title").first.inner_text()
+    tab_to(page, f"A {title}", 8)  # past where to look and the filters
+    page.keyboard.press("Enter")
+
+    page.wait_for_url(re.compile("/book"))
+    expect(page.get_by_role("heading", name=title, level=1)).to_be_focused()
+    tab_to(page, "BUTTON Like", 8)
+    page.keyboard.press("Enter")
+    like = page.get_by_role("button", name="Like", exact=True)
+    expect(like).to_have_attribute("aria-pressed", "true")
+    expect(like).to_be_focused()
+
+
+def test_a_second_search_leads_to_its_results_too(page: Page) -> None:
+    come_to(page, "/find?q=sea")
+    page.get_by_role("combobox", name="Search the library").focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("war")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".os-finder [role=status]").first).to_contain_text("war")
+    expect(page.get_by_role("heading", name="Search results", level=1)).to_be_focused()
+
+
+def test_the_keyboard_keeps_its_place_on_a_row_that_moves(page: Page) -> None:
+    come_to(page, "/")
+    page.locator("section.os-slate .os-reason").first.wait_for()
+    page.wait_for_timeout(2_000)
+    card = page.locator("section.os-slate li.os-card").nth(1)
+    book = card.get_attribute("data-book")
+    card.get_by_role("link").focus()
+    tab_to(page, "BUTTON Not now", 3)
+
+    page.keyboard.press("Enter")
+
+    expect(page.locator(f"section.os-slate li.os-card[data-book='{book}']")).to_have_count(0)
+    expect(page.locator("section.os-slate li.os-card").nth(1).get_by_role("link")).to_be_focused()

@@ -40,11 +40,43 @@ export function icon(name) {
   return svg
 }
 
+const heading = (levels = ":is(h1, h2)") => document.querySelector(`[data-testid="stMain"] ${levels}`)
+
+// To the first heading: what it stands over comes next, for eyes and for screen readers.
+export function toHeading(title = heading()) {
+  if (!title) return
+  title.tabIndex = -1
+  title.focus({ preventScroll: true })
+}
+
 // Go to a page inside the running app, as the browser's own back and forward do.
 export function navigate(href) {
+  const { pathname } = location
   if (href !== location.pathname + location.search) history.pushState({}, "", href)
   dispatchEvent(new PopStateEvent("popstate"))
   document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0)
+  if (location.pathname === pathname && document.activeElement === document.body) toHeading()
+  else comeAlong()
+}
+
+const DRAWN_MS = 3000
+const LOOK_MS = 40
+
+// Keyboard and screen reader come along to a new page, to its heading; unless what had the focus is still there and so
+// is the page (a filter), or the reader has gone on meanwhile.
+function comeAlong() {
+  const pressed = document.activeElement
+  const left = heading("h1")?.textContent
+  const until = performance.now() + DRAWN_MS
+  const look = () => {
+    const now = document.activeElement
+    if (now !== pressed && now !== document.body) return
+    const title = heading("h1")
+    if (title && title.textContent !== left) toHeading(title)
+    else if (performance.now() < until) setTimeout(look, LOOK_MS)
+    else if (now === document.body) toHeading()
+  }
+  setTimeout(look, LOOK_MS)
 }
 
 // A link that works everywhere (new tab, no script) and stays in the running app on a plain click.

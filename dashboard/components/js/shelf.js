@@ -1,5 +1,5 @@
 // A shelf of covers: a row that scrolls sideways, or a grid. Cards glide to their new places when a slate changes.
-import { batch, cover, el, icon, link, marked, memory, withTitle } from "./dom.js"
+import { batch, cover, el, icon, link, marked, memory, toHeading, withTitle } from "./dom.js"
 
 const SEEN_SHARE = 0.5
 const SEEN_MS = 500
@@ -37,6 +37,7 @@ function drawHead(kept, data) {
   const signature = JSON.stringify([data.heading, data.caption, data.more, data.cards.length > 0])
   if (kept.headSignature === signature) return
   kept.headSignature = signature
+  const isAtHeading = kept.head.firstChild?.matches?.(":is(h1, h2):focus")
   const scroll = direction => () =>
     kept.list.scrollBy({ left: direction * kept.list.clientWidth * 0.9, behavior: still.matches ? "auto" : "smooth" })
   kept.head.replaceChildren(
@@ -57,9 +58,11 @@ function drawHead(kept, data) {
     ].filter(Boolean),
   )
   kept.head.hidden = !kept.head.childElementCount
+  if (isAtHeading) toHeading(kept.head.querySelector("h1, h2"))
 }
 
 function drawCards(kept, data) {
+  const held = heldBy(kept.list)
   const before = new Map([...kept.cards].map(([id, card]) => [id, card.node.getBoundingClientRect()]))
   const wanted = new Set(data.cards.map(card => card.id))
   for (const [id, card] of kept.cards) {
@@ -87,12 +90,28 @@ function drawCards(kept, data) {
   const inOrder = nodes.length === kept.list.children.length && nodes.every((node, i) => kept.list.children[i] === node)
   if (!inOrder) kept.list.replaceChildren(...nodes)
   if (!nodes.length) kept.list.replaceChildren(el("li", { class: "os-empty", text: data.empty || data.words.empty }))
+  if (held) holdAgain(kept.list, held)
   for (const { node } of kept.cards.values()) {
     kept.observer.unobserve(node)
     kept.observer.observe(node)
   }
   if (kept.drawn && !inOrder && !still.matches) glide(kept, before)
   kept.drawn = true
+}
+
+// Who works by keyboard stays on what they pressed; where its card is gone, on the one in its place.
+function heldBy(list) {
+  const active = list.querySelector(":focus-visible")
+  const node = active?.closest("li")
+  return node ? { node, index: [...list.children].indexOf(node), action: active.dataset.action } : null
+}
+
+function holdAgain(list, { node, index, action }) {
+  if (list.contains(document.activeElement)) return
+  const stays = node.parentNode === list
+  const there = stays ? node : list.children[Math.min(index, list.children.length - 1)]
+  const button = stays && action && there.querySelector(`[data-action="${action}"]`)
+  ;(button || there.querySelector("a"))?.focus({ preventScroll: true })
 }
 
 function glide(kept, before) {
@@ -138,6 +157,7 @@ function actions(kept, entry, card, words) {
       {
         type: "button",
         class: `os-act os-act-${action}`,
+        "data-action": action,
         "aria-label": `${isOn ? done : label}: ${card.title}`,
         "aria-pressed": action === "skip" ? null : String(isOn),
         title: isOn ? done : label,

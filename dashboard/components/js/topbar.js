@@ -1,5 +1,5 @@
 // The bar on top: wordmark, the rooms of the library, search, who is here.
-import { el, icon, link, navigate } from "./dom.js"
+import { el, icon, link, navigate, toHeading } from "./dom.js"
 import { suggesting } from "./suggest.js"
 
 export default function ({ parentElement, data }) {
@@ -21,6 +21,7 @@ export default function ({ parentElement, data }) {
       onsubmit: event => {
         event.preventDefault()
         const text = search.value.trim()
+        search.blur() // the results come next, and a telephone's keyboard goes
         navigate(text ? `/find?q=${encodeURIComponent(text)}` : "/find")
       },
     },
@@ -32,7 +33,7 @@ export default function ({ parentElement, data }) {
     el(
       "header",
       { class: "os-bar" },
-      el("button", { type: "button", class: "os-skip-link", text: data.words.skip, onclick: skip }),
+      el("button", { type: "button", class: "os-skip-link", text: data.words.skip, onclick: () => toHeading() }),
       link("/", { class: "os-wordmark", "aria-label": data.words.home }, data.name),
       el(
         "nav",
@@ -46,14 +47,6 @@ export default function ({ parentElement, data }) {
     ),
   )
   if (typing !== null) search.focus()
-}
-
-// To the first heading: what it stands over comes next, for eyes and for screen readers.
-function skip() {
-  const heading = document.querySelector("[data-testid=stMain] :is(h1, h2)")
-  if (!heading) return
-  heading.tabIndex = -1
-  heading.focus()
 }
 
 function account(data) {
