@@ -1,5 +1,6 @@
 """The storefront as one ASGI application: `streamlit run dashboard/server.py`."""
 
+import gc
 import hashlib
 import threading
 from collections.abc import AsyncIterator
@@ -61,6 +62,9 @@ def warm_up() -> None:
         embedding.load_encoder().encode_query("warm")
     except (OpenshelfError, OSError) as error:
         log.warning("warm-up failed; the first visitor waits", error=str(error))
+    # What is loaded now lives as long as the process: no later collection need look through it.
+    gc.collect()
+    gc.freeze()
 
 
 @asynccontextmanager
