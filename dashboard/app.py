@@ -9,6 +9,7 @@ from streamlit.navigation.page import StreamlitPage
 from dashboard import handlers, providers, resources, state
 from dashboard.components import furniture
 from dashboard.components.furniture import LIBRARY
+from dashboard.components.talk import talk, where
 from dashboard.language import _
 from dashboard.words import staff_pages
 from openshelf.database import pool
@@ -105,6 +106,7 @@ def main() -> None:
     if visitor is None:
         _restarting()
         return
+    talk(where(page.url_path))
     if account and account.history_enabled and not account.keeps_history and page.url_path != "your_data":
         furniture.ask_again()
     if account:

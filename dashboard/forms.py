@@ -96,10 +96,15 @@ async def read(request: Request) -> Form:
     said = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
     # A NUL is nothing that anyone types, and nothing that Postgres keeps.
     form = {name: values[0].replace("\x00", "") for name, values in said.items()}
-    expected = token_of(request.cookies.get(COOKIE))
-    if not (expected and hmac.compare_digest(form.pop(TOKEN, "").encode(), expected.encode())):
+    if not is_ours(request, form.pop(TOKEN, "")):
         raise HTTPException(403, "this page is too old: load it again, and send the form once more")
     return form
+
+
+def is_ours(request: Request, token: str) -> bool:
+    """Whether one of our own pages sent this: from our site, with the token that goes with its cookie."""
+    expected = token_of(request.cookies.get(COOKIE))
+    return bool(expected) and is_same_origin(request) and hmac.compare_digest(token.encode(), expected.encode())
 
 
 def is_same_origin(request: Request) -> bool:

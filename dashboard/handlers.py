@@ -13,8 +13,8 @@ from openshelf.contracts import Action, Surface, utc_now
 from openshelf.database import accounts
 
 # What a component may ask for; anything else a browser sends is ignored.
-_CARD_ACTIONS = {Action.LIKE, Action.WANT, Action.SKIP, Action.UNHIDE}
-_BOOK_ACTIONS = _CARD_ACTIONS | {Action.DISLIKE, Action.RATE, Action.FINISH, Action.HIDE}
+_CARD_ACTIONS = {Action.LIKE, Action.WANT, Action.SKIP, Action.HIDE, Action.UNHIDE}
+_BOOK_ACTIONS = _CARD_ACTIONS | {Action.DISLIKE, Action.RATE, Action.FINISH}
 
 
 def not_saved() -> str:

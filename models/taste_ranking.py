@@ -19,16 +19,19 @@ def suit(conn: psycopg.Connection, hits: Sequence[Hit], reader_key: str) -> list
     """
     away = taste.hidden(conn, reader_key)
     kept = [hit for hit in hits if hit.book_id not in away]
-    rewards = taste.rewards(conn, reader_key)
-    known = taste.vectors(conn, [*rewards, *(hit.book_id for hit in kept)])
-    liking = sum((reward * known[book_id] for book_id, reward in rewards.items() if book_id in known), np.zeros(1))
-    length = np.linalg.norm(liking)
-    if not kept or not length:
+    near = nearness(conn, reader_key, [hit.book_id for hit in kept])
+    if not kept or not near:
         return kept
     best = max(hit.score for hit in kept) or 1.0
+    return sorted(kept, key=lambda hit: -(hit.score / best + TASTE_WEIGHT * near.get(hit.book_id, 0.0)))
 
-    def fit(hit: Hit) -> float:
-        near = float(known[hit.book_id] @ liking / length) if hit.book_id in known else 0.0
-        return hit.score / best + TASTE_WEIGHT * near
 
-    return sorted(kept, key=lambda hit: -fit(hit))
+def nearness(conn: psycopg.Connection, reader_key: str, book_ids: Sequence[int]) -> dict[int, float]:
+    """book_id -> how near a work is to what the reader's acts were glad of, -1 to 1; empty of who has no such acts."""
+    rewards = taste.rewards(conn, reader_key)
+    known = taste.vectors(conn, [*rewards, *book_ids])
+    liking = sum((reward * known[book_id] for book_id, reward in rewards.items() if book_id in known), np.zeros(1))
+    length = np.linalg.norm(liking)
+    if not length:
+        return {}
+    return {book_id: float(known[book_id] @ liking / length) for book_id in book_ids if book_id in known}

@@ -198,10 +198,10 @@ def decide(
 def note_unanswered(conn: psycopg.Connection, text: str, kind: Kind = "search") -> None:
     """Count a search or a question that found nothing: its words and the day, nothing of who typed it.
 
-    Words in which a person could stand (an address, a number to call) are not kept: it is counted without them.
+    Words in which a person could stand are not kept: it is counted without them, as a question without words is.
     """
-    folded = "" if _may_name_somebody(text) else fold_words(clean_text(text))[:MAX_SEARCH]
-    if folded or clean_text(text).strip():
+    folded = "" if may_name_somebody(text) else fold_words(clean_text(text))[:MAX_SEARCH]
+    if folded or clean_text(text).strip() or kind == "chat":
         conn.execute(
             """insert into reading.unanswered_searches (kind, folded) values (%s, %s)
                on conflict (day, kind, folded)
@@ -210,7 +210,8 @@ def note_unanswered(conn: psycopg.Connection, text: str, kind: Kind = "search") 
         )
 
 
-def _may_name_somebody(text: str) -> bool:
+def may_name_somebody(text: str) -> bool:
+    """Whether an address or a number to call may stand in a text; the number of a book and years are none."""
     numbers = re.findall(r"\d[\d\s().\-]{5,}\d", text)
     return "@" in text or any(not isbn.is_valid(number) and not _YEARS.fullmatch(number) for number in numbers)
 
