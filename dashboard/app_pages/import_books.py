@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import bringing, data, handlers, resources, state
 from dashboard.acts import Reader
 from dashboard.bringing import Found, Outcome, Plan
-from dashboard.components import furniture, own_lists
+from dashboard.components import furniture, own_lists, upload
 from dashboard.language import _, number, plural
 from dashboard.reader_files import MAX_BYTES, MAX_ROWS, Brought, Problem, UnreadableFileError, read
 from dashboard.state import Visitor
@@ -13,6 +13,10 @@ from openshelf.contracts import utc_now
 
 SHOWN = 300
 MEGABYTE = 1_000_000
+CHOOSER = "import.chooser"
+NAME = "import.name"
+CONTENT = "import.content"
+OUTCOME = "import.outcome"
 
 
 def in_words(problem: Problem) -> str:
@@ -81,7 +85,7 @@ def put_on_shelves(visitor: Visitor, planned: Plan) -> None:
         st.toast(handlers.not_saved())
         return
     state.forget_marks()
-    st.session_state["import.outcome"] = outcome
+    st.session_state[OUTCOME] = outcome
 
 
 def tell(outcome: Outcome, visitor: Visitor) -> None:
@@ -105,25 +109,42 @@ def tell(outcome: Outcome, visitor: Visitor) -> None:
     furniture.aside(_("See them under"), _("My books"), "/mine")
 
 
+def take() -> None:
+    """A file was chosen: it takes the place of the one before."""
+    handed_in = upload.handed_in(CHOOSER)
+    if handed_in:
+        st.session_state[NAME], st.session_state[CONTENT] = handed_in
+        st.session_state.pop(OUTCOME, None)
+
+
+def choose(problem: str = "") -> None:
+    upload.chooser(
+        CHOOSER,
+        _("A table (.csv or .tsv) of at most {count} megabytes.").format(count=number(MAX_BYTES // MEGABYTE)),
+        [".csv", ".tsv", ".txt", ".xls"],
+        MAX_BYTES,
+        in_words("too large"),
+        take,
+        name=st.session_state.get(NAME, ""),
+        problem=problem,
+    )
+
+
 def offer(visitor: Visitor) -> None:
     assert visitor.account
-    uploaded = st.file_uploader(
-        _("Your file, of at most 5 megabytes"),
-        type=["csv", "tsv", "txt", "xls"],
-        key="import.file",
-        max_upload_size=MAX_BYTES // MEGABYTE,
-    )
-    if uploaded is None:
-        st.session_state.pop("import.outcome", None)
+    content = st.session_state.get(CONTENT)
+    if content is None:
+        choose()
         return
     try:
-        file = read(uploaded.getvalue())
+        file = read(content)
     except UnreadableFileError as error:
-        st.error(in_words(error.problem))
+        choose(in_words(error.problem))
         return
+    choose()
     with resources.connection() as conn:
         planned = bringing.plan(conn, visitor.account.account_id, file, visitor.audiences)
-    outcome = st.session_state.get("import.outcome")
+    outcome = st.session_state.get(OUTCOME)
     if isinstance(outcome, Outcome):
         tell(outcome, visitor)
     else:
