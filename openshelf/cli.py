@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "train": ("models.train_cli", "train_app", "Train the adapter, the policy or a baseline."),
     "tune": ("models.tune_cli", "tune_app", "Search for a model's best configuration."),
     "models": ("models.cli", "models_app", "List, show, promote, roll back, reproduce; what served when."),
-    "evaluate": ("models.evaluate_cli", "evaluate_app", "Measure models on the warehouse or on a published data set."),
+    "evaluate": ("dashboard.chat.judge_cli", "evaluate_app", "Measure models; judge the librarian by questions."),
     "experiments": ("models.experiments_cli", "experiments_app", "Let several models serve at once; what came of it."),
     "pins": ("models.experiments_cli", "pins_app", "Works that staff put into a place of every slate."),
     "simulate": ("models.simulate_cli", "simulate_app", "Drive simulated readers through the real path."),
