@@ -14,7 +14,7 @@ from dashboard.forms import Form, Handler
 from dashboard.language import _
 from dashboard.state import ACCOUNT_COOKIE, OFFLINE, PLAIN_COOKIE
 from openshelf.contracts import utc_now
-from openshelf.database import accounts, pool
+from openshelf.database import accounts, chats, pool
 from openshelf.errors import NotAllowedError
 from openshelf.privacy import choices, erasing, exporting
 from openshelf.settings import get_settings
@@ -31,10 +31,9 @@ def _keep(request: Request, form: Form) -> Response:
     wanted = form.get("keep", "")
     days = None
     if wanted == "days":
-        typed = form.get("days", "").strip()
-        days = int(typed) if re.fullmatch(r"[0-9]{1,4}", typed, re.ASCII) else 0
-        if not 1 <= days <= choices.MOST_DAYS:
-            return forms.refuse(request, _("Please give a number of days from 1 to 3650."), "days")
+        days = _days(form)
+        if days is None:
+            return _no_days(request)
     elif wanted not in ("never", "always"):
         return forms.refuse(request, _("Please choose one."), "keep")
     with pool.get_pool().connection() as conn:
@@ -43,6 +42,42 @@ def _keep(request: Request, form: Form) -> Response:
         else:
             choices.keep_history(conn, account.account_id, days)
     return forms.go(request, f"{PAGE}?done={'off' if wanted == 'never' else 'kept'}")
+
+
+def _keep_chats(request: Request, form: Form) -> Response:
+    """Whether chats with the librarian are kept, and for how many days."""
+    account = auth.signed_in(request)
+    wanted, days = form.get("keep", ""), _days(form)
+    if wanted not in ("never", "days"):
+        return forms.refuse(request, _("Please choose one."), "keep")
+    if wanted == "days" and days is None:
+        return _no_days(request)
+    with pool.get_pool().connection() as conn:
+        if wanted == "days" and days is not None:
+            choices.keep_chats(conn, account.account_id, days)
+        else:
+            choices.stop_chats(conn, account.account_id)
+    return forms.go(request, f"{PAGE}?done={'chats-kept' if wanted == 'days' else 'chats-off'}")
+
+
+def _forget_chats(request: Request, form: Form) -> Response:
+    account = auth.signed_in(request)
+    if "sure" not in form:
+        return forms.refuse(request, _("Please say that you are sure."), "sure")
+    with pool.get_pool().connection() as conn:
+        chats.forget(conn, account.account_id)
+    return forms.go(request, "/librarian" if form.get("to") == "/librarian" else f"{PAGE}?done=chats-gone")
+
+
+def _days(form: Form) -> int | None:
+    """The number of days a form says; None: none that anything is kept for."""
+    typed = form.get("days", "").strip()
+    days = int(typed) if re.fullmatch(r"[0-9]{1,4}", typed, re.ASCII) else 0
+    return days if 1 <= days <= choices.MOST_DAYS else None
+
+
+def _no_days(request: Request) -> Response:
+    return forms.refuse(request, _("Please give a number of days from 1 to 3650."), "days")
 
 
 def _clear(request: Request, form: Form) -> Response:
@@ -122,7 +157,14 @@ def _exported(request: Request) -> bytes:
 
 
 def routes() -> list[BaseRoute]:
-    handlers: dict[str, Handler] = {"keep": _keep, "clear": _clear, "erase": _erase, "mode": _choose_mode}
+    handlers: dict[str, Handler] = {
+        "keep": _keep,
+        "keep-chats": _keep_chats,
+        "forget-chats": _forget_chats,
+        "clear": _clear,
+        "erase": _erase,
+        "mode": _choose_mode,
+    }
     return [
         Route("/your-data/export", _export),
         *(Route(f"/your-data/{name}", forms.taking(handle), methods=["POST"]) for name, handle in handlers.items()),

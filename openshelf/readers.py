@@ -7,7 +7,7 @@ from uuid import UUID
 
 # The notice (page Privacy) a reader decides on; a consent keeps the version it was given for, and who agreed to another
 # version is asked again. To be changed with every change of what the notice says.
-NOTICE_VERSION = "2026-2"
+NOTICE_VERSION = "2026-3"
 
 
 def account_key(secret: bytes, account_id: int, nonce: bytes = b"") -> str:

@@ -53,10 +53,21 @@ with st.container(key="os-privacy-page"):
         ),
     )
     section(
+        _("Chats with the librarian"),
+        _(
+            "A chat stays in the tab where you had it, and is gone when you close it. With an account you can have "
+            "your chats kept, for 30 days or as many as you choose; they are deleted then, and whenever you say so. "
+            "Children's are never kept. If a question finds nothing, its chief words are counted, without you and "
+            "without what looks like an address or a telephone number. Thumbs up and down are counted with the subject "
+            "and the books of the answer, without you and without your words."
+        ),
+    )
+    section(
         _("What staff see"),
         _(
             "Numbers about many readers together, never what one person reads, and no number about fewer than five. "
-            "What staff do is written down for {days}."
+            "What was looked for in vain they read only if it was asked five times. What staff do is written down for "
+            "{days}."
         ).replace("{days}", days(settings.retention_audit_days)),
     )
     section(
@@ -70,8 +81,8 @@ with st.container(key="os-privacy-page"):
         _("For how long"),
         _(
             "Single acts as they came in: {events}. Events that could not be read: {letters}. Searches that found "
-            "nothing, without you: {searches}. Copies for safety: at most {backups}; if one is ever used, what was "
-            "removed is removed again. What was counted from many readers together stays as a number."
+            "nothing, and thumbs, without you: {searches}. Copies for safety: at most {backups}; if one is ever used, "
+            "what was removed is removed again. What was counted from many readers together stays as a number."
         )
         .replace("{events}", days(settings.retention_event_days))
         .replace("{letters}", days(settings.retention_dead_letter_days))

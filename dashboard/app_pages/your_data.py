@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import language, state
+from dashboard import language, resources, state
 from dashboard.components import furniture, own_data
 from dashboard.components.furniture import field, form, section
 from dashboard.language import _
@@ -19,6 +19,12 @@ def done() -> str:
             return _("No history is kept any more, and what there was is removed.")
         case "cleared":
             return _("Your history is removed. What you put down by hand, such as shelves and ratings, is still here.")
+        case "chats-kept":
+            return _("From now on your chats with the librarian are kept as you chose.")
+        case "chats-off":
+            return _("No chats are kept any more, and those there were are deleted.")
+        case "chats-gone":
+            return _("Your chats are deleted.")
     return ""
 
 
@@ -58,6 +64,39 @@ def history(account: Account) -> None:
     form("data_keep", "/your-data/keep", fields, _("Agree and save") if now.asks_again else _("Save"))
 
 
+def talks(account: Account) -> None:
+    """Chats with the librarian: kept in the tab alone, unless the reader wants otherwise. Of children none is kept."""
+    if account.audience_limit is not None:
+        return
+    with resources.connection() as conn:
+        now = choices.chats_of(conn, account.account_id)
+    section(
+        _("Chats with the librarian"),
+        _(
+            "A chat stays in the tab where you had it, and is gone when you close it. If you want to come back to it "
+            "another day, the library can keep your questions and the books that were named."
+        ),
+    )
+    if now.asks_again:
+        furniture.said(_("Our privacy notice has changed. No new chat is kept until you say below that it may go on."))
+    keep = field(
+        "keep",
+        _("Keep my chats"),
+        "select",
+        value="never" if now.days is None else "days",
+        options=[("never", _("No, never")), ("days", _("Yes, for a number of days"))],
+        hint=_("If you choose “never”, the chats that there are will be deleted at once."),
+    )
+    days = field("days", _("Days (if you chose a number)"), value=str(now.days or choices.DEFAULT_CHAT_DAYS))
+    form("data_chats", "/your-data/keep-chats", [keep, days], _("Agree and save") if now.asks_again else _("Save"))
+    if now.days is not None:
+        sure = field("sure", _("Yes, delete all of them"), "checkbox")
+        form(
+            "data_forget_chats", "/your-data/forget-chats", [sure], _("Delete my chats"), folded=_("Delete my chats"),
+            quiet=True,
+        )  # fmt: skip
+
+
 def mode(visitor: state.Visitor) -> None:
     line = (
         _("Recommendations follow what you do. You can see the same books as everyone instead; then nothing you do "
@@ -86,14 +125,17 @@ def removal(account: Account) -> None:
     sure = field("sure", _("Yes, remove my history"), "checkbox")
     form(
         "data_clear", "/your-data/clear", [sure], _("Remove the history"), folded=_("Remove my history"), quiet=True,
-        line=_("What you opened, liked and read. Your shelves, lists and ratings stay: you put them down by hand."),
+        line=_(
+            "What you opened, liked and read, and chats that are kept. Your shelves, lists and ratings stay: you put "
+            "them down by hand."
+        ),
     )  # fmt: skip
     name = field("username", _("Your user name, to be sure"), required=True)
     form(
         "data_erase", "/your-data/erase", [name], _("Remove the account"), folded=_("Remove my account"), quiet=True,
         line=_(
-            "The account with its history, shelves, lists, ratings and requests, and the accounts of children that "
-            "belong to it. What stays is a line that says on which day an account was removed, and not whose."
+            "The account with its history, chats, shelves, lists, ratings and requests, and the accounts of children "
+            "that belong to it. What stays is a line that says on which day an account was removed, and not whose."
         ),
     )  # fmt: skip
 
@@ -108,6 +150,7 @@ with st.container(key="os-data-page"):
         furniture.said(words)
     if visitor.account:
         history(visitor.account)
+        talks(visitor.account)
     else:
         section(
             _("History"),

@@ -128,14 +128,14 @@ def _kept_days(visitor: Visitor) -> int | None:
 
 def _note(days: int | None) -> dict[str, str]:
     if days is None:
-        kept = _("Only books on our shelves are named. What is said stays in this tab.")
-    else:
-        kept = plural(
-            "Only books on our shelves are named. Your chats are kept for {count} day, as you chose.",
-            "Only books on our shelves are named. Your chats are kept for {count} days, as you chose.",
-            days,
-        )
-    return {"text": kept, "label": _("Your data"), "href": "/your_data"}
+        text = _("Only books on our shelves are named, and your chat is not kept.")
+        return {"text": text, "label": _("Privacy"), "href": "/privacy"}
+    text = plural(
+        "Only books on our shelves are named. Your chats are kept for {count} day, as you chose.",
+        "Only books on our shelves are named. Your chats are kept for {count} days, as you chose.",
+        days,
+    )
+    return {"text": text, "label": _("Your data"), "href": "/your_data"}
 
 
 def _words() -> dict[str, str]:

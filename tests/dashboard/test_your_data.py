@@ -234,7 +234,7 @@ def test_the_pages_say_what_is_kept_and_lead_to_each_other(
     assert 'href="/privacy"' in words_of(mine)
     assert 'href="/your-data/export"' in words_of(mine)
     actions = {form["action"] for form in drawn(mine, "form")}
-    assert actions == {f"/your-data/{name}" for name in ("keep", "mode", "clear", "erase")}
+    assert actions == {f"/your-data/{name}" for name in ("keep", "keep-chats", "mode", "clear", "erase")}
 
 
 def test_a_child_is_offered_no_history(
@@ -246,5 +246,6 @@ def test_a_child_is_offered_no_history(
 
     page = visit("your_data")
 
-    assert "/your-data/keep" not in {form["action"] for form in drawn(page, "form")}
+    actions = {form["action"] for form in drawn(page, "form")}
+    assert not {"/your-data/keep", "/your-data/keep-chats"} & actions
     assert "Of children no history is kept" in words_of(page)

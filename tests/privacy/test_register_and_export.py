@@ -151,7 +151,7 @@ def test_a_consent_keeps_the_version_of_the_notice(conn: psycopg.Connection, mon
     assert agreed.keeps_history
     assert agreed.history_days is None
     versions = conn.execute("select notice_version from reading.consents order by consent_id").fetchall()
-    assert [version for (version,) in versions] == ["2026-2", "2027-1"]
+    assert [version for (version,) in versions] == ["2026-3", "2027-1"]
 
 
 def test_of_a_child_no_history_is_kept(conn: psycopg.Connection) -> None:
