@@ -84,7 +84,7 @@ def _take(request: Request, form: Form) -> Response:
                 form.get("author", ""),
                 form.get("note", ""),
                 secret=get_settings().reader_secret(),
-                visit=request.cookies.get(VISIT_COOKIE) or (request.client.host if request.client else ""),
+                visit=request.cookies.get(VISIT_COOKIE) or logins.address_of(request),
             )
         except UsageError:
             return forms.refuse(request, _("Please say which book."), "title")

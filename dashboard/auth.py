@@ -48,7 +48,7 @@ def _register(request: Request, form: Form) -> Response:
     if problem := _problem_of_new(form) or _problem_of_email(form):
         return forms.refuse(request, *problem)
     with pool.get_pool().connection() as conn:
-        attempts.spend(conn, get_settings().reader_secret(), [(_REGISTRATIONS, _address(request))])
+        attempts.spend(conn, get_settings().reader_secret(), [(_REGISTRATIONS, logins.address_of(request))])
     with pool.get_pool().connection() as conn:
         account = accounts.create_local(
             conn,
@@ -66,7 +66,7 @@ def _sign_in(request: Request, form: Form) -> Response:
     secret = get_settings().reader_secret()
     with pool.get_pool().connection() as conn:
         account = sign_ins.by_password(
-            conn, form.get("username", "")[:200], form.get("password", ""), _address(request), secret
+            conn, form.get("username", "")[:200], form.get("password", ""), logins.address_of(request), secret
         )
     if account is None:
         return forms.refuse(
@@ -138,7 +138,7 @@ def _change_password(request: Request, form: Form) -> Response:
         return forms.refuse(request, *problem)
     with pool.get_pool().connection() as conn:
         is_right = sign_ins.by_password(
-            conn, account.username, form.get("current", ""), _address(request), get_settings().reader_secret()
+            conn, account.username, form.get("current", ""), logins.address_of(request), get_settings().reader_secret()
         )
     if is_right is None:
         return forms.refuse(request, _("The present password is not right."), "current", status=401)
@@ -269,10 +269,6 @@ def forget(request: Request, answer: Response, *names: str) -> None:
     said = (name for name in request.cookies if name.startswith(_PROVIDER_COOKIES))
     for name in (VISIT_COOKIE, *said, *names):
         answer.delete_cookie(name, httponly=True, samesite="lax")
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else "nowhere"
 
 
 def _display_name(form: Form) -> str:

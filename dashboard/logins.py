@@ -43,7 +43,7 @@ def account_of(conn: psycopg.Connection, request: Request) -> Account | None:
         if not _few.acquire(timeout=_PATIENCE_S):
             raise TooOftenError(utc_now() + timedelta(seconds=_PATIENCE_S))
         try:
-            account = sign_ins.by_password(conn, name, password, _address(request), get_settings().reader_secret())
+            account = sign_ins.by_password(conn, name, password, address_of(request), get_settings().reader_secret())
         finally:
             _few.release()
         if account is None:
@@ -68,5 +68,6 @@ def _parse(given: str) -> tuple[str, str]:
     return name[:200], password
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
+    """Where a request comes from, for limits; kept is only its keyed hash."""
     return request.client.host if request.client else "nowhere"

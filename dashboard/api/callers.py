@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
 from typing import NoReturn
 
 import psycopg
@@ -10,11 +12,16 @@ from starlette.requests import Request
 from dashboard import logins
 from dashboard.api.problems import ProblemError
 from openshelf import readers
-from openshelf.database import api_keys, audiences
+from openshelf.contracts import utc_now
+from openshelf.database import api_keys, attempts, audiences
 from openshelf.database.api_keys import ApiKey, Scope
+from openshelf.database.attempts import Limit
+from openshelf.errors import TooOftenError
 from openshelf.settings import get_settings
 
 _MAX_SECRET = 200
+# As many as a key answers unless told otherwise: a school behind one address is not locked out, a scraper is.
+WITHOUT_KEY = Limit("call the API without a key", 600, timedelta(minutes=1))
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class Caller:
 
 
 def admit(conn: psycopg.Connection, request: Request, scope: Scope | None) -> Caller:
-    """Who calls, if they may; counts the request of a key.
+    """Who calls, if they may; counts the request, of a key or of an address without one.
 
     Raises:
         ProblemError: 401 no key or none that works, 403 a key for something else, 429 too many requests.
@@ -54,6 +61,7 @@ def admit(conn: psycopg.Connection, request: Request, scope: Scope | None) -> Ca
     secret = _secret(request)
     if secret is None:
         if scope is None or (scope is Scope.READ and get_settings().api_public):
+            _count_anybody(conn, request)
             # A child who types the address in is no program.
             account = logins.by_cookie(conn, request)
             return Caller(None, account.audience_limit if account else None)
@@ -69,6 +77,19 @@ def admit(conn: psycopg.Connection, request: Request, scope: Scope | None) -> Ca
         )
     _check_scope(used.key.scopes, scope)
     return Caller(used.key)
+
+
+def _count_anybody(conn: psycopg.Connection, request: Request) -> None:
+    try:
+        attempts.spend(conn, get_settings().reader_secret(), [(WITHOUT_KEY, logins.address_of(request))])
+    except TooOftenError as error:
+        wait = max(1, ceil((error.until - utc_now()).total_seconds()))
+        raise ProblemError(
+            429,
+            f"without a key {WITHOUT_KEY.count} requests a minute are answered to one address; go on in {wait} s, or "
+            "ask the library for a key",
+            headers={"Retry-After": str(wait)},
+        ) from error
 
 
 def _check_scope(held: Collection[str], scope: Scope | None) -> None:

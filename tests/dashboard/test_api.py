@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from dashboard import routes
+from dashboard.api import callers
 from openshelf import contracts, readers, topics
 from openshelf.contracts import Interaction, slate_id_of
 from openshelf.database import accounts, api_keys, events, stream
@@ -252,6 +254,22 @@ def test_requests_of_a_key_are_limited_and_go_on_in_the_next_minute(
     conn.execute("update reading.api_keys set counting_since = now() - interval '61 seconds'")
     conn.commit()
     assert client.get("/api/subjects", headers=headers).status_code == 200
+
+
+def test_requests_without_a_key_are_limited_by_address_and_go_on_in_the_next_minute(
+    client: TestClient, key: Callable[..., dict[str, str]], conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callers, "WITHOUT_KEY", replace(callers.WITHOUT_KEY, count=2))
+    statuses = [client.get("/api/subjects").status_code for _ in range(2)]
+    refused = client.get("/api/subjects")
+
+    assert statuses == [200, 200]
+    problem(refused, 429)
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert client.get("/api/subjects", headers=key()).status_code == 200
+    conn.execute("update reading.attempts set resets_at = now() - interval '1 second'")
+    conn.commit()
+    assert client.get("/api/subjects").status_code == 200
 
 
 # --- recommendations

@@ -183,7 +183,7 @@ def test_one_visit_may_ask_only_so_often(browser: TestClient, conn: psycopg.Conn
     other = send(browser, "/requests/new", title="Another book")
 
     assert [answer.status_code for answer in answers] == [200] * requests.OF_ONE.count + [429]
-    assert "Please ask again" in answers[-1].json()["problem"]
+    assert "Please try again" in answers[-1].json()["problem"]
     assert other.status_code == 200
     assert len(wishes(conn)) == requests.OF_ONE.count + 1
 
