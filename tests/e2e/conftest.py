@@ -17,14 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from browser_steps import CHROMIUM, CHROMIUM_ARGS, PATIENCE_MS
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from openshelf.database import embedded
 
 BUILD_PATIENCE_S = 400
 SIMULATED_READERS = "24"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-PATIENCE_MS = 30_000
 
 
 @dataclass
@@ -94,16 +93,7 @@ def browser() -> Iterator[Browser]:
         assert "CI" not in os.environ, "CI must have chromium: see the Makefile's target `browser`"
         pytest.skip("no chromium on this machine")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--disable-background-networking",
-                "--disable-sync",
-            ],
-        )
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         yield browser
         browser.close()
 

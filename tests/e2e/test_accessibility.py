@@ -5,6 +5,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browser_steps import sign_in_demo
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -30,12 +31,6 @@ OF_STAFF = ["/quality", "/requests"]
 # What axe may still find, by rule: why, and when it was seen last.
 WAIVED: dict[str, str] = {}
 LOOKS = [("light", 1280), ("dark", 390)]
-
-
-def sign_in(page: Page, name: str) -> None:
-    page.goto("/sign_in")
-    page.get_by_role("button", name=name).click()
-    page.wait_for_url(re.compile(r"/$"))
 
 
 def come_to(page: Page, path: str) -> None:
@@ -77,7 +72,7 @@ def test_axe_finds_nothing_serious(
         viewport={"width": width, "height": 900},
     ).new_page()
     if who:
-        sign_in(page, who)
+        sign_in_demo(page, who)
     check(page, paths)
     page.context.close()
 

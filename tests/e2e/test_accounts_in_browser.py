@@ -1,41 +1,15 @@
 """Accounts in a real browser: making one, the first shelf after three choices, leaving a shared computer, a child."""
 
 import re
-import uuid
 
 import psycopg
 import pytest
+from browser_steps import MOVED_MS, new_name, register, send_sign_in, sign_in, sign_out
 from playwright.sync_api import Page, expect
 
 from openshelf.database import embedded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
-
-PASSWORD = "a lamp by the window"
-MOVED_MS = 10_000
-
-
-def new_name() -> str:
-    return f"reader-{uuid.uuid4().hex[:8]}"
-
-
-def register(page: Page, username: str, *, shared: bool = False) -> None:
-    page.goto("/register")
-    page.get_by_label("User name").fill(username)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("The password again").fill(PASSWORD)
-    if shared:
-        page.get_by_label("This is a shared computer").check()
-    page.get_by_role("button", name="Make the account").click()
-    page.wait_for_url("**/welcome")
-    page.locator(".os-pick").first.wait_for()
-
-
-def sign_in(page: Page, username: str, password: str) -> None:
-    page.goto("/sign_in")
-    page.get_by_label("User name").fill(username)
-    page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def test_three_choices_make_the_first_shelf(page: Page, storefront) -> None:
@@ -87,9 +61,7 @@ def test_a_shared_computer_shows_nothing_after_signing_out(page: Page, storefron
     page.reload()
     expect(page.get_by_text(f"You sign in as {username}.")).to_be_visible()
 
-    page.locator(".os-account summary").click()
-    page.get_by_role("button", name="Sign out", exact=True).click()
-    page.locator(".os-sign-in").wait_for()
+    sign_out(page)
     page.go_back()
     page.locator(".os-sign-in").wait_for()
 
@@ -120,7 +92,7 @@ def test_a_wrong_password_is_said_where_it_is_and_heard(page: Page, storefront) 
     expect(page.get_by_role("alert")).to_have_text("Please fill in this field.")
     expect(page.get_by_label("User name")).to_be_focused()
 
-    sign_in(page, "nobody-here", "not the password")
+    send_sign_in(page, "nobody-here", "not the password")
 
     expect(page.get_by_role("alert")).to_contain_text("is not right")
     expect(page.get_by_label("Password", exact=True)).to_be_focused()
@@ -142,7 +114,6 @@ def test_a_child_gets_an_account_and_keeps_its_limit(page: Page, browser, storef
     context = browser.new_context(base_url=storefront.url)
     theirs = context.new_page()
     sign_in(theirs, child, "a quiet afternoon")
-    theirs.locator(".os-account").wait_for()
     theirs.goto("/account")
     expect(theirs.get_by_text("The grown-up who made it looks after it")).to_be_visible()
     expect(theirs.get_by_label("May see")).to_have_count(0)

@@ -1,65 +1,19 @@
 """What a reader does in a real browser: sign in, open a book, like it, see the row move; staff then see the act."""
 
-import contextlib
-import re
 from pathlib import Path
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
-from playwright.sync_api import Error as PlaywrightError
+from browser_steps import MOVED_MS, PATIENCE_MS, SLATE, books_of, for_you, press, settle, sign_in_demo
+from playwright.sync_api import Browser, Page, expect
 
 from openshelf.database import embedded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-SLATE = "[...document.querySelectorAll('section.os-slate li.os-card')].map(card => card.dataset.book)"
-PATIENCE_MS = 30_000
-# An act's answer is to be seen within a second; a busy test machine gets more.
-MOVED_MS = 10_000
-
-
-def sign_in(page: Page, name: str) -> None:
-    page.goto("/sign_in")
-    page.get_by_role("button", name=name).click()
-    page.wait_for_url(re.compile(r"/$"))
-    for_you(page).first.wait_for()
-
-
-def for_you(page: Page) -> Locator:
-    """The cards of the For-you row."""
-    return page.locator("section.os-slate li.os-card")
-
-
-def settle(page: Page) -> None:
-    """Wait until the row stands still: a visit moves it once by itself, and a hand follows where a test cannot."""
-    page.locator("section.os-slate .os-reason").first.wait_for()
-    before: list[str] = []
-    while (now := books_of(page)) != before:
-        before = now
-        page.wait_for_timeout(2_000)
-
-
-def press(page: Page, place: int, label: str) -> str:
-    """Press a card's button, which slides in under the pointer; the book's key."""
-    card = for_you(page).nth(place)
-    book = card.get_attribute("data-book") or ""
-    for _ in range(5):
-        page.mouse.move(0, 0)
-        card.hover()
-        page.wait_for_timeout(500)
-        with contextlib.suppress(PlaywrightError):
-            card.get_by_role("button", name=re.compile(f"^{label}")).click(timeout=3_000)
-            return book
-    raise AssertionError(f"the button {label!r} never stood still")
-
-
-def books_of(page: Page) -> list[str]:
-    return for_you(page).evaluate_all("cards => cards.map(card => card.dataset.book)")
-
 
 def test_a_click_moves_the_recommendations_and_staff_see_the_act(page: Page, browser: Browser, storefront) -> None:
-    sign_in(page, "Mai Trần")
+    sign_in_demo(page, "Mai Trần")
     settle(page)
     before = books_of(page)
     assert len(before) == 12
@@ -92,7 +46,7 @@ def test_a_click_moves_the_recommendations_and_staff_see_the_act(page: Page, bro
 
     staff = browser.new_context(base_url=storefront.url).new_page()
     staff.set_default_timeout(PATIENCE_MS)
-    sign_in(staff, "Lena Hart")
+    sign_in_demo(staff, "Lena Hart")
     staff.get_by_role("link", name="For staff").click()
     expect(staff.get_by_role("heading", name="Is it good?")).to_be_visible()
     expect(staff.locator("[data-testid=stVegaLiteChart]").first).to_be_visible()
@@ -100,7 +54,7 @@ def test_a_click_moves_the_recommendations_and_staff_see_the_act(page: Page, bro
 
 
 def test_reading_to_the_end_is_recorded_and_answers_the_search_that_found_it(page: Page, storefront) -> None:
-    sign_in(page, "Jonas Weber")
+    sign_in_demo(page, "Jonas Weber")
     page.goto("/find?q=the&format=EPUB")
     page.locator("li.os-card a").first.click()
     page.get_by_role("link", name="Read now").click()
@@ -121,7 +75,7 @@ def test_reading_to_the_end_is_recorded_and_answers_the_search_that_found_it(pag
 
 
 def test_a_like_on_a_card_moves_the_row_by_itself(page: Page) -> None:
-    sign_in(page, "Tom Okafor")
+    sign_in_demo(page, "Tom Okafor")
     settle(page)
     before = books_of(page)
 
@@ -156,7 +110,7 @@ def test_someone_without_an_account_has_a_living_row_and_leaves_no_person(page: 
 
 
 def test_a_reader_is_not_let_onto_the_staff_page(page: Page) -> None:
-    sign_in(page, "Mai Trần")
+    sign_in_demo(page, "Mai Trần")
 
     page.goto("/quality")
 

@@ -1,7 +1,6 @@
 """Reading in a real browser: place, looks, keys, voice; what a hostile book cannot do; lists made and undone."""
 
 import io
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from browser_steps import sign_in_demo
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -89,12 +89,6 @@ def books(storefront) -> Iterator[Books]:
         Path(path).write_bytes(content)
 
 
-def sign_in(page: Page, name: str) -> None:
-    page.goto("/sign_in")
-    page.get_by_role("button", name=name).click()
-    page.wait_for_url(re.compile(r"/$"))
-
-
 def open_book(page: Page, book_id: int, chapter: int | None = None) -> None:
     page.goto(f"/read?id={book_id}" + (f"&chapter={chapter}" if chapter else ""))
     page.locator(".os-text").wait_for()
@@ -118,7 +112,10 @@ def kept_places(storefront) -> list[tuple]:
         return conn.execute("select book_id, part, block, progress from reading.places").fetchall()
 
 
-def test_a_visitors_place_is_kept_in_their_browser_only_and_forgotten_when_told(
+PLACES = "JSON.parse(localStorage.getItem('openshelf.places'))"
+
+
+def test_a_visitors_place_is_kept_in_their_tab_and_in_their_browser_only_when_told(
     page: Page, storefront, books: Books
 ) -> None:
     before = kept_places(storefront)
@@ -135,16 +132,27 @@ def test_a_visitors_place_is_kept_in_their_browser_only_and_forgotten_when_told(
     open_book(page, books.text)  # without a part in the address: where one was
     page.wait_for_function("() => location.search.includes('chapter=2')")
     expect(page.locator(".os-text")).to_contain_text("Second")
-    assert json.loads(page.evaluate("localStorage.getItem('openshelf.places')"))[str(books.text)]["part"] == 2
-    assert kept_places(storefront) == before
+    assert page.evaluate(PLACES) is None, "the next person at this computer finds nothing"
+    next_tab = page.context.new_page()
+    open_book(next_tab, books.text)
+    expect(next_tab.locator(".os-text")).to_contain_text("First")
+    next_tab.close()
 
     page.get_by_label("Text and colours").first.click()
+    page.get_by_label("Remember in this browser").check()
+    assert page.evaluate(PLACES)[str(books.text)]["part"] == 2
+    next_tab = page.context.new_page()
+    open_book(next_tab, books.text)
+    next_tab.wait_for_function("() => location.search.includes('chapter=2')")
+    next_tab.close()
+    assert kept_places(storefront) == before
+
     page.get_by_label("Remember in this browser").uncheck()
-    assert page.evaluate("localStorage.getItem('openshelf.places')") is None
+    assert page.evaluate(PLACES) is None
 
 
 def test_who_keeps_a_history_goes_on_at_another_computer(page: Page, browser, storefront, books: Books) -> None:
-    sign_in(page, "Mai Trần")
+    sign_in_demo(page, "Mai Trần")
     open_book(page, books.text, 2)
     scroll_to(page, 12)
     page.wait_for_timeout(3_000)
@@ -152,7 +160,7 @@ def test_who_keeps_a_history_goes_on_at_another_computer(page: Page, browser, st
     assert page.evaluate("localStorage.getItem('openshelf.places')") is None
 
     other = browser.new_context(base_url=storefront.url, viewport={"width": 1280, "height": 900}).new_page()
-    sign_in(other, "Mai Trần")
+    sign_in_demo(other, "Mai Trần")
     open_book(other, books.text)
     other.wait_for_timeout(1_000)
 
@@ -276,7 +284,7 @@ def test_a_pdf_opens_in_the_browsers_own_viewer(page: Page, books: Books) -> Non
 
 
 def test_a_list_is_made_filled_from_a_books_page_removed_and_brought_back(page: Page, books: Books) -> None:
-    sign_in(page, "Tom Okafor")
+    sign_in_demo(page, "Tom Okafor")
     page.goto("/mine")
     page.get_by_text("Make a list", exact=True).click()
     page.locator(".os-makers details[open]").get_by_label("Name").fill("<i>By</i> the sea")
@@ -302,7 +310,7 @@ def test_a_list_is_made_filled_from_a_books_page_removed_and_brought_back(page: 
 
 
 def test_an_entry_of_the_history_is_removed(page: Page, books: Books) -> None:
-    sign_in(page, "Anna Sokolova")
+    sign_in_demo(page, "Anna Sokolova")
     page.goto("/history")
     page.locator(".os-ledger li").first.wait_for()
     rows = page.locator(".os-ledger li")

@@ -10,7 +10,7 @@ const TAGS = new Set(
 const LOWER = { h1: "h2", h2: "h3", h3: "h4", h4: "h5", h5: "h6" }
 const BLOCKS = "p, h2, h3, h4, h5, h6, li, dt, dd, pre, blockquote, figcaption, tr, img"
 const SIZES = [14, 15, 16, 17, 18, 19, 20, 22, 24, 27, 30, 34, 38]
-const USUAL = { size: 5, font: "serif", spacing: "normal", theme: "auto", remember: true }
+const USUAL = { size: 5, font: "serif", spacing: "normal", theme: "auto", remember: false }
 const LOOKS = "openshelf.reading"
 const PLACES = "openshelf.places"
 const MAX_PLACES = 60
@@ -18,19 +18,22 @@ const SAVE_MS = 900
 const SEND_MS = 2500
 
 // What the browser keeps for us; a browser that keeps nothing is a reader without a memory, not an error.
-const kept_in_browser = (name, otherwise) => {
+const kept_in_browser = (name, otherwise, storage = "localStorage") => {
   try {
-    return JSON.parse(localStorage.getItem(name)) ?? otherwise
+    return JSON.parse(globalThis[storage].getItem(name)) ?? otherwise
   } catch {
     return otherwise
   }
 }
-const keep_in_browser = (name, value) => {
+const keep_in_browser = (name, value, storage = "localStorage") => {
   try {
-    if (value === null) localStorage.removeItem(name)
-    else localStorage.setItem(name, JSON.stringify(value))
+    if (value === null) globalThis[storage].removeItem(name)
+    else globalThis[storage].setItem(name, JSON.stringify(value))
   } catch { /* full or forbidden */ }
 }
+// A visitor's places last as long as the tab, lest the next person at this computer find them, unless they ask for more.
+const places_of = kept => kept_in_browser(PLACES, {}, kept.looks.remember ? "localStorage" : "sessionStorage")
+const keep_places = (kept, places) => keep_in_browser(PLACES, places, kept.looks.remember ? "localStorage" : "sessionStorage")
 
 const scroller = () => document.querySelector('[data-testid="stMain"]') ?? document.scrollingElement
 const is_typing = target => target instanceof Element && target.closest("input, select, textarea, [contenteditable], [role=radiogroup]")
@@ -76,7 +79,7 @@ export default function (component) {
   const drawn = `${data.key}/${data.number}/${data.lang}`
   if (kept.drawn !== drawn) {
     const is_first = kept.drawn === null
-    if (is_first && goes_elsewhere(data)) return
+    if (is_first && goes_elsewhere(kept)) return
     kept.drawn = drawn
     draw(kept, is_first)
   }
@@ -86,8 +89,9 @@ export default function (component) {
 }
 
 // A visitor's place is known here only: whoever did not ask for a part goes on where they were.
-function goes_elsewhere(data) {
-  const place = data.remember === "browser" && !data.chosen && kept_in_browser(PLACES, {})[data.key]
+function goes_elsewhere(kept) {
+  const { data } = kept.latest
+  const place = data.remember === "browser" && !data.chosen && places_of(kept)[data.key]
   const href = place && place.part !== data.number && data.parts?.[place.part - 1]
   if (!href) return false
   history.replaceState({}, "", href)
@@ -156,7 +160,7 @@ function go_to_start(kept, data, is_first) {
   kept.goal = null
   if (!is_first) kept.article.focus({ preventScroll: true })
   if (show_anchor(kept, goal)) return
-  const place = is_first && (data.remember === "account" ? data.start : kept_in_browser(PLACES, {})[data.key])
+  const place = is_first && (data.remember === "account" ? data.start : places_of(kept)[data.key])
   if (!place || place.part !== data.number || !kept.blocks[place.block] || !place.block) return void scroller().scrollTo(0, 0)
   const restore = () => kept.section.isConnected && kept.blocks[place.block]?.scrollIntoView({ block: "start" })
   requestAnimationFrame(restore)
@@ -194,10 +198,9 @@ function note_place(kept, now = false) {
   if (same) return
   kept.noted = place
   if (data.remember === "browser") {
-    if (!kept.looks.remember) return
-    const places = { ...kept_in_browser(PLACES, {}), [data.key]: { ...place, at: Date.now() } }
+    const places = { ...places_of(kept), [data.key]: { ...place, at: Date.now() } }
     const newest = Object.entries(places).sort(([, one], [, other]) => other.at - one.at).slice(0, MAX_PLACES)
-    keep_in_browser(PLACES, Object.fromEntries(newest))
+    keep_places(kept, Object.fromEntries(newest))
   } else if (data.remember === "account") {
     clearTimeout(kept.timers.send)
     const wait = now ? 0 : Math.max(0, kept.sent + SEND_MS - Date.now())
@@ -280,10 +283,10 @@ function looks(kept, data) {
     choice("theme", words.theme, words.themes),
     data.remember === "browser" && el("label", { class: "os-choice os-reading-check" },
       el("input", { type: "checkbox", checked: kept.looks.remember, onchange: event => {
+        const places = places_of(kept)
+        keep_places(kept, null)
         change("remember", event.target.checked)
-        kept.noted = null
-        if (event.target.checked) note_place(kept)
-        else keep_in_browser(PLACES, null)
+        keep_places(kept, places)
       } }), el("span", { text: words.remember })),
     el("p", { class: "os-quiet", text: words.keys }))
 }
