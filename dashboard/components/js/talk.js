@@ -246,7 +246,7 @@ function draw(kept, root) {
       kept.examples,
       kept.chips,
       el("form", { class: "os-question", onsubmit: event => { event.preventDefault(); submit() } }, kept.field, kept.go),
-      el("p", { class: "os-voice os-talk-note" }, el("span", {}, `${note.text} `, link(note.href, { class: "os-text-button" }, note.label)), kept.again),
+      kept.note = el("p", { class: "os-voice os-talk-note" }, el("span", {}, `${note.text} `, link(note.href, { class: "os-text-button" }, note.label))),
       kept.status,
     ),
   )
@@ -281,8 +281,8 @@ function place(kept, root) {
   kept.opener.setAttribute("aria-expanded", String(kept.sheet.open))
   if (isPage || wasPage || !kept.head.childElementCount) {
     kept.head.replaceChildren(...(isPage ? pageHead(data.words) : sheetHead(kept)))
-    if (isPage) root.append(kept.inner)
-    else kept.sheet.append(kept.inner)
+    if (isPage) kept.note.append(kept.again)
+    ;(isPage ? root : kept.sheet).append(kept.inner)
   }
   if (wasTyping && isPage) kept.field.focus()
 }
@@ -296,8 +296,9 @@ function sheetHead(kept) {
   return [
     // No h2: the page's own heading is the first one.
     el("p", { class: "os-talk-title", id: kept.titleId, role: "heading", "aria-level": "2", text: words.title }),
-    link("/librarian", { class: "os-text-button" }, words.whole),
-    el("button", { type: "button", class: "os-talk-close", "aria-label": words.close, title: words.close, onclick: () => close(kept) }, icon("skip")),
+    kept.again,
+    link("/librarian", { class: "os-talk-tool os-talk-whole", "aria-label": words.whole, title: words.whole }, icon("whole")),
+    el("button", { type: "button", class: "os-talk-tool", "aria-label": words.close, title: words.close, onclick: () => close(kept) }, icon("skip")),
   ]
 }
 
