@@ -50,6 +50,7 @@ def run_adapter(
     conn.commit()
     name = f"adapter run {run_id}"
     with recorded(conn, run_id, now), tracked(name, settings | {"seed": seed}, tags=["adapter"]) as tracker:
+        _, _, embedded_at = learning.embedded_since(conn, None)
         works = related_works(conn)
         conn.commit()
         if len(works.book_ids) < MIN_WORKS:
@@ -68,7 +69,12 @@ def run_adapter(
             "adapter",
             learned.tensors,
             config=learned.config,
-            manifest={"works": len(works.book_ids), "data": {"works": digest_of(works)}, "seed": seed},
+            manifest={
+                "works": len(works.book_ids),
+                "embedded_at": embedded_at and embedded_at.isoformat(),
+                "data": {"works": digest_of(works)},
+                "seed": seed,
+            },
             metrics=learned.metrics,
             parent=version_of(parent),
             now=now,
@@ -82,6 +88,27 @@ def run_adapter(
     seconds = perf_counter() - started
     reason = learned.verdict.reason
     return RunReport(run_id, version, status, reason, seconds, len(works.book_ids), 0, learned.metrics)
+
+
+def why_not_again(conn: psycopg.Connection, least_share: float) -> str | None:
+    """Why the adapter need not be learned anew; None if it should be.
+
+    It should be once `least_share` of the works have texts that were embedded since the champion was learned: new
+    works, and works whose texts were edited. Fewer of them are placed well by what was learned from the others.
+    """
+    champion = learning.champion(conn, "adapter")
+    if champion is None:
+        _, count, _ = learning.embedded_since(conn, None)
+        return None if count >= MIN_WORKS else f"{count} works are embedded, the adapter needs {MIN_WORKS}"
+    read_until = champion.manifest.get("embedded_at")
+    since = datetime.fromisoformat(read_until) if read_until else champion.created_at
+    changed, count, _ = learning.embedded_since(conn, since)
+    if changed and changed >= least_share * count:
+        return None
+    return (
+        f"{changed} of {count} works are new or have other texts since {champion.version} was learned; "
+        f"it is learned anew from {least_share:.1%} on"
+    )
 
 
 def learn_adapter(

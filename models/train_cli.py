@@ -29,14 +29,29 @@ def train_adapter(
     at: AtOption = None,
     seed: SeedOption = 42,
     promote: PromoteFlag = True,
+    if_moved: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, metavar="SHARE", help="Only if this share of the works has new texts since the champion."
+        ),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Learn item vectors from texts, subjects and series; the first run also gives birth to the first policy."""
     from models.adapter import AdapterConfig
-    from models.runs import run_adapter
+    from models.run_records import NothingToLearnError
+    from models.runs import run_adapter, why_not_again
 
     config, now = read_config("adapter", AdapterConfig, config_file, settings or []), time_of(at)
-    _train(lambda conn: run_adapter(conn, config, seed, now, promote=promote, on_progress=progress()), as_json)
+
+    def train(conn: psycopg.Connection) -> "RunReport":
+        why_not = None if if_moved is None else why_not_again(conn, if_moved)
+        conn.commit()
+        if why_not:
+            raise NothingToLearnError(why_not)
+        return run_adapter(conn, config, seed, now, promote=promote, on_progress=progress())
+
+    _train(train, as_json)
 
 
 @train_app.command("policy")

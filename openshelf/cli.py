@@ -22,6 +22,7 @@ from openshelf.settings import get_settings
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("openshelf.demo", "app", "Build the demo library, its history and marts once, then `up`."),
     "up": ("openshelf.supervisor", "app", "Start Postgres, dataflow and storefront; Ctrl-C stops all."),
+    "schedule": ("openshelf.schedule", "app", "What the library does by itself, and when; run it without Airflow."),
     "doctor": ("openshelf.doctor", "doctor_app", "Is everything that is needed there? With the remedy."),
     "status": ("openshelf.doctor", "status_app", "Is the running installation well?"),
     "migrate": ("openshelf.operate", "migrate_app", "Bring the database to this program's schema."),
@@ -46,6 +47,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "simulate": ("models.simulate_cli", "simulate_app", "Drive simulated readers through the real path."),
     "stream": ("streaming.cli", "stream_app", "Run the dataflow and the relay; dead letters; lag."),
     "ask": ("dashboard.cli", "ask_app", "Ask the librarian."),
+    "alerts": ("openshelf.alerts", "app", "Rules that watch the figures; who is told when one is broken."),
+    "report": ("openshelf.reports", "app", "What the library did in a month, for its board."),
     "warehouse": ("openshelf.warehouse", "app", "Build the dbt warehouse."),
 }
 

@@ -195,6 +195,7 @@ def _latency_ms(conn: psycopg.Connection, event_id: UUID) -> float:
 def demo(
     check_only: Annotated[bool, typer.Option("--check", help="Prove the loop, print a summary, stop.")] = False,
     count_readers: Annotated[int, typer.Option("--readers", min=1, help="Simulated readers.")] = SIMULATED_READERS,
+    schedule: Annotated[bool, typer.Option(help="Rebuild marts, retrain, back up as time goes by.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (with --check).")] = False,
 ) -> None:
     """Build the demo library, its history and marts once, then `up`; --check stops after proving the loop."""
@@ -208,4 +209,4 @@ def demo(
     with supervisor.only_instance(settings):
         supervisor.check_port_free(settings)
         build(settings, count_readers)
-        supervisor.run(settings)
+        supervisor.run(settings, schedule=schedule)

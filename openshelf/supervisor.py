@@ -5,7 +5,6 @@ run as children in the supervisor's own process group. Ctrl-C or SIGTERM stops t
 supervisor itself is killed, the kernel ends the children and the last of them stops Postgres.
 """
 
-import ctypes
 import fcntl
 import os
 import signal
@@ -20,12 +19,13 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Annotated
 
 import structlog
 import typer
 
 from openshelf import backups
+from openshelf.children import end_with_parent
 from openshelf.cli import command_app
 from openshelf.database import embedded, migrate, pool
 from openshelf.errors import OpenshelfError, UsageError
@@ -40,17 +40,11 @@ STOP_PATIENCE_S = 8
 START_PATIENCE_S = 90
 LONGEST_BACKOFF_S = 10
 RETENTION_EVERY_MINUTES = 60
+# What was missed while all was closed begins once the storefront is open.
+SCHEDULE_WAITS_S = 60
 SAY_AGAIN_S = 10
 # A part that ran this long had started well: its next restart is immediate again.
 HEALTHY_AFTER_S = 20
-
-_PR_SET_PDEATHSIG = 1
-
-
-def _end_with_parent() -> None:
-    """In the child, before exec: SIGTERM when the supervisor dies, however it dies (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass
@@ -75,7 +69,7 @@ class Part:
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
                 stderr=subprocess.STDOUT,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - nothing else runs before exec
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - nothing else runs before exec
             )
         self.started_at = time.monotonic()
 
@@ -99,6 +93,10 @@ def relay_part() -> Part:
 
 def retention_part() -> Part:
     return Part("retention", command("retention", "run", "--every", str(RETENTION_EVERY_MINUTES)))
+
+
+def schedule_part() -> Part:
+    return Part("schedule", command("schedule", "run", "--wait", str(SCHEDULE_WAITS_S)))
 
 
 def storefront_part(settings: Settings) -> Part:
@@ -263,15 +261,16 @@ def answers(settings: Settings) -> bool:
         return False
 
 
-def parts_of(settings: Settings) -> list[Part]:
+def parts_of(settings: Settings, *, schedule: bool = False) -> list[Part]:
+    """The parts of an installation. What readers chose about their data is kept to without a schedule, too."""
     relay = [relay_part()] if settings.brokers else []
-    return [*relay, dataflow_part(), storefront_part(settings), retention_part()]
+    return [*relay, dataflow_part(), storefront_part(settings), schedule_part() if schedule else retention_part()]
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, *, schedule: bool = False) -> None:
     """`openshelf up`: everything until Ctrl-C."""
     check_port_free(settings)
-    supervisor = Supervisor(settings, parts_of(settings))
+    supervisor = Supervisor(settings, parts_of(settings, schedule=schedule))
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: supervisor.request_stop())
     with pool.connect(settings, unlimited=True) as conn:
@@ -292,8 +291,12 @@ def run(settings: Settings) -> None:
 
 
 @app.command()
-def up() -> None:
+def up(
+    schedule: Annotated[
+        bool, typer.Option(help="Also do by itself what `openshelf schedule list` shows; where Airflow does not.")
+    ] = False,
+) -> None:
     """Start Postgres (embedded unless a URL is set), dataflow and storefront; Ctrl-C stops all."""
     settings = get_settings()
     with only_instance(settings):
-        run(settings)
+        run(settings, schedule=schedule)

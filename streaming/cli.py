@@ -28,6 +28,7 @@ ShareOption = Annotated[
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SHOWN_PAYLOAD = 2_000
+RETRIED_AT_ONCE = 10_000
 
 
 class Consumer(StrEnum):
@@ -175,6 +176,25 @@ def replay_dead_letter(
         if not dead_letters.replay(conn, letter, event):
             raise UsageError(f"dead letter {dead_letter_id} was replayed already")
     report({"dead_letter_id": dead_letter_id, "replayed": True}, as_json=as_json)
+
+
+@dead_letters_app.command("retry")
+def retry_dead_letters(as_json: JsonFlag = False) -> None:
+    """Append those again that this program understands by now, as after an upgrade; the rest goes on waiting.
+
+    What was put aside for another reason than not being understood (source `append`) is left to people, and an event
+    from a wrong clock does not become right by waiting: it is judged as of when it was found.
+    """
+    replayed = 0
+    with pool.connect(unlimited=True) as conn:
+        migrate.check(conn)
+        letters = dead_letters.waiting(conn, RETRIED_AT_ONCE)
+        conn.commit()
+        for letter in letters:
+            event = parse_interaction(letter.payload, letter.found_at)
+            if letter.source != "append" and not isinstance(event, BadEvent):
+                replayed += dead_letters.replay(conn, letter, event)
+    report({"replayed": replayed, "waiting": len(letters) - replayed}, as_json=as_json)
 
 
 @quarantine_app.command("list")

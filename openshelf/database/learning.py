@@ -49,7 +49,7 @@ _COLUMNS: LiteralString = (
 
 def lock_registry(conn: psycopg.Connection) -> None:
     """Until the end of the transaction, no other process numbers, promotes or rolls back a model."""
-    conn.execute("select pg_advisory_xact_lock(7302)")
+    conn.execute("select pg_advisory_xact_lock(7305)")
 
 
 def next_version(conn: psycopg.Connection, kind: str) -> str:
@@ -192,6 +192,18 @@ _ACTIVE_EMBEDDINGS: LiteralString = """copy (
 _ALL_EMBEDDINGS: LiteralString = """copy (
     select book_id, embedding from library.text_embeddings order by book_id
 ) to stdout (format binary)"""
+
+
+def embedded_since(conn: psycopg.Connection, moment: datetime | None) -> tuple[int, int, datetime | None]:
+    """Of the embedded active works: how many since a moment (None: ever), how many in all, the newest time."""
+    row = conn.execute(
+        """select count(*) filter (where embedded_at > coalesce(%s::timestamptz, '-infinity')), count(*),
+                  max(embedded_at)
+           from library.text_embeddings join library.works using (book_id) where active""",
+        [moment],
+    ).fetchone()
+    assert row
+    return row
 
 
 def text_embeddings(conn: psycopg.Connection, *, withdrawn: bool = False) -> tuple[np.ndarray, np.ndarray]:

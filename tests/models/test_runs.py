@@ -19,7 +19,7 @@ from models.adapter import AdapterConfig
 from models.catalogue import load_ranking
 from models.plackett_luce import Excluded
 from models.recommender import SlateRequest
-from models.runs import run_adapter, run_policy
+from models.runs import run_adapter, run_policy, why_not_again
 from models.serving import load_recommender, load_scorer, stamp
 from models.states import state_batch
 from models.train import TrainConfig
@@ -323,3 +323,23 @@ def test_a_quiet_day_is_no_fault(library: psycopg.Connection) -> None:
     assert json.loads(done.stdout)["status"] == "skipped"
     row = library.execute("select status from learning.runs where kind = 'policy'").fetchone()
     assert row == ("skipped",)
+
+
+def test_the_adapter_is_learned_again_only_when_enough_texts_have_changed(library: psycopg.Connection) -> None:
+    run_adapter(library, AdapterConfig(epochs=1), 1, START)
+    unchanged = why_not_again(library, 0.02)
+    library.execute("update library.text_embeddings set embedded_at = now() + interval '1 s' where book_id <= 2")
+    few = why_not_again(library, 0.5)
+    library.execute("update library.text_embeddings set embedded_at = now() + interval '1 s'")
+
+    assert unchanged
+    assert unchanged.startswith("0 of ")
+    assert few
+    assert few.startswith("2 of ")
+    assert why_not_again(library, 0.5) is None
+    run_adapter(library, AdapterConfig(epochs=1), 1, START)
+    assert why_not_again(library, 0.0) is not None
+
+
+def test_a_library_that_is_too_small_to_learn_from_is_no_fault(conn: psycopg.Connection) -> None:
+    assert why_not_again(conn, 0.02) == "0 works are embedded, the adapter needs 10"

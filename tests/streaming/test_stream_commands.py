@@ -98,3 +98,35 @@ def test_lag_counts_what_waits_and_says_since_when(
     assert sessions["oldest_waiting_s"] > 0
     assert sessions["partitions"][str(topics.partition_of("r_1"))] >= 3
     assert json.loads(drained)["sessions"]["count_waiting"] == 0
+
+
+def test_letters_that_are_understood_by_now_are_taken_by_themselves_and_once(
+    conn: psycopg.Connection, letter_id: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after an upgrade: the event that this program refuses is put right; one of a known id is not our business."""
+    taken = act(book_id=5)
+    events.append(conn, taken)
+    events.append_raw(conn, taken.event_id, taken.reader_key, act(book_id=6).encode())
+    early = new_event_id()
+    conn.execute(
+        """insert into stream.dead_letters (source, partition, log_offset, reason, payload, found_at)
+           values ('topic', 0, 0, 'from the future', %s, now() - interval '3 days')""",
+        [act(book_id=7, event_id=early).encode()],
+    )
+    conn.commit()
+    retry = ["dead-letters", "retry", "--json"]
+
+    first = openshelf(*retry, monkeypatch=monkeypatch, capsys=capsys)
+    conn.execute(
+        """update stream.dead_letters set payload = convert_to(regexp_replace(convert_from(payload, 'UTF8'),
+           '("occurred_at":"[^"]*)"', '\\1Z"'), 'UTF8') where dead_letter_id = %s""",
+        [letter_id],
+    )
+    conn.commit()
+    mended = openshelf(*retry, monkeypatch=monkeypatch, capsys=capsys)
+    again = openshelf(*retry, monkeypatch=monkeypatch, capsys=capsys)
+    catch_up(conn, SmallRecommender())
+
+    assert [json.loads(said.splitlines()[-1])["replayed"] for _, said in (first, mended, again)] == [0, 1, 0]
+    found = conn.execute("select book_id from stream.interactions order by book_id").fetchall()
+    assert found == [(4,), (5,)]
