@@ -48,7 +48,7 @@ def evaluate_chat_command(
         raise UsageError(f"--voice {voice!r} is not one of catalogue, ollama")
     model = from_settings().turn("judge") if voice == "ollama" else None
     show = progress()
-    with pool.connect() as conn:
+    with pool.connect(unlimited=True) as conn:
         migrate.check(conn)
         try:
             report, outcomes, obeyed = judge(
