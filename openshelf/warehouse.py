@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from openshelf.cli import command_app, report
+from openshelf.contracts import utc_now
 from openshelf.database import analytics, migrate, pool
 from openshelf.errors import OpenshelfError
 from openshelf.settings import Settings, get_settings
@@ -57,14 +58,33 @@ def build(
     Raises:
         WarehouseError: what failed. Failed models and all behind them keep their old rows.
     """
-    started = time.monotonic()
-    arguments = ["build", *(["--full-refresh"] if full_refresh else []), *(["--select", select] if select else [])]
+    started, began = time.monotonic(), utc_now()
     with pool.connect(settings, autocommit=True, unlimited=True) as conn:
         migrate.check(conn)
         with analytics.building(conn):
-            results = _results(settings, project, arguments, on_progress)
+            # Tables of an older version of the program may lack columns that are looked at before they are added.
+            full_refresh = full_refresh or not (select or analytics.was_noted(conn))
+            arguments = ["build", *(["--full-refresh"] if full_refresh else [])]
+            arguments += ["--select", select] if select else []
+            results, failed, said = _results(settings, project, arguments, on_progress)
+            kinds = [str(result["unique_id"]).split(".")[0] for result in results]
+            analytics.note_build(
+                conn,
+                began,
+                is_whole=select is None,
+                count_models=sum(kind in {"model", "seed"} for kind in kinds),
+                count_tests=sum(kind in {"test", "unit_test"} for kind in kinds),
+                failures=failed or ([said] if said else []),
+                warnings=[_named(result) for result in results if result["status"] == "warn"],
+            )
+        if failed:
+            raise WarehouseError(
+                f"the warehouse was not built: {'; '.join(failed)}. These and all behind them keep their old rows; "
+                f"mend the data or the model, then run it again (log: {settings.home / 'dbt' / 'logs'})"
+            )
+        if said:
+            raise WarehouseError(said)
         rows = analytics.count_mart_rows(conn)
-    kinds = [str(result["unique_id"]).split(".")[0] for result in results]
     return BuildReport(
         models=sum(kind in {"model", "seed"} for kind in kinds),
         tests=sum(kind in {"test", "unit_test"} for kind in kinds),
@@ -76,21 +96,15 @@ def build(
 
 def _results(
     settings: Settings, project: Path, arguments: list[str], on_progress: Callable[[int, int], None] | None
-) -> list[dict[str, Any]]:
-    """The results of every node of one dbt run that went well."""
+) -> tuple[list[dict[str, Any]], list[str], str]:
+    """The results of every node of one dbt run, what failed of them, and what dbt said if it ended before any."""
     path = settings.home / "dbt" / "target" / "run_results.json"
     path.unlink(missing_ok=True)
     code, output = _run_dbt(settings, project, arguments, on_progress)
     results = json.loads(path.read_text("utf-8"))["results"] if path.exists() else []
     failed = [_named(result) for result in results if result["status"] in {"error", "fail", "runtime error"}]
-    if failed:
-        raise WarehouseError(
-            f"the warehouse was not built: {'; '.join(failed)}. These and all behind them keep their old rows; "
-            f"mend the data or the model, then run it again (log: {settings.home / 'dbt' / 'logs'})"
-        )
-    if code != 0:
-        raise WarehouseError(f"dbt ended with {code}: {_last_words(output)}")
-    return results
+    said = f"dbt ended with {code}: {_last_words(output)}" if code != 0 and not failed else ""
+    return results, failed, said
 
 
 def _named(result: dict[str, Any]) -> str:

@@ -38,7 +38,8 @@ from openshelf.errors import NotAllowedError
 
 MIN_READERS = 5
 ROWS_SHOWN = 300
-_WEEKS = (2, 4, 12, 26, 52)
+# dbt's var recent_weeks: over these, readers are counted together.
+_WEEKS = (2, 4, 12)
 _USUAL_WEEKS = 4
 
 
@@ -56,13 +57,14 @@ class Page:
 class Column:
     """A column of a table and its file: attribute of the rows, heading, and how a value is shown.
 
-    None is shown as "fewer than 5", unless `missing` says otherwise.
+    None is shown as "fewer than 5", unless `missing` says otherwise. `link`: row -> an address of ours, or of Calibre.
     """
 
     name: str
     label: str
     show: Callable[[Any], str] | None = None
     missing: str | None = None
+    link: Callable[[Any], str | None] | None = None
 
 
 def page(at: str, draw: Callable[[Page], None]) -> None:
@@ -213,12 +215,18 @@ def figure(
         data={
             "caption": words,
             "columns": [{"label": each.label, "is_number": _is_number(each, rows)} for each in columns],
-            "rows": [[_shown(each, getattr(row, each.name)) for each in columns] for row in rows[:ROWS_SHOWN]],
+            "rows": [[_cell(each, row) for each in columns] for row in rows[:ROWS_SHOWN]],
             "more": more,
             "fold": _("The numbers") if chart is not None else "",
         },
     )
     st.download_button(_("Download as CSV"), csv_of(rows, columns), f"{key}.csv", "text/csv", key=f"{key}.csv")
+
+
+def _cell(column: Column, row: object) -> str | dict[str, str]:
+    text = _shown(column, getattr(row, column.name))
+    href = column.link(row) if column.link else None
+    return {"text": text, "href": href} if href else text
 
 
 def _is_number(column: Column, rows: Sequence[Any]) -> bool:
@@ -308,6 +316,11 @@ def chosen(name: str, allowed: Sequence[str], usual: str = "") -> str:
     """What the address asks for under this name, if it is one of those allowed."""
     said = st.query_params.get(name, "")
     return said if said in allowed else usual
+
+
+def here(page: Page, **changed: str | None) -> str:
+    """The address of this page as it is, with some of it changed; None takes one away."""
+    return address(page.address, **{**st.query_params.to_dict(), **changed})
 
 
 def rules(page: Page, days: int) -> list[Rule]:

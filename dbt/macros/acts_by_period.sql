@@ -2,23 +2,56 @@
 {% macro acts_by_period(period) -%}
 with
 
-interactions as (
+acts as (
 
-    select * from {{ ref('fct_interactions') }}
+    select
+        *,
+        date_trunc('{{ period }}', occurred_date)::date as period_start_date
+    from {{ ref('int_acts_of_readers') }}
+    where {{ is_to_make("date_trunc('" ~ period ~ "', occurred_date)::date", 'period_start_date') }}
 
 ),
 
-acts_in_period as (
+gone_readers as (
 
     select
-        date_trunc('{{ period }}', occurred_date)::date as period_start_date,
+        period_start_date,
+        value as action,
+        sum(count_readers) as count_readers
+    from {{ ref('stg_stream__gone_readers') }}
+    where dimension = 'acts of a {{ period }}'
+    group by period_start_date, value
+
+),
+
+by_action as (
+
+    select
+        period_start_date,
         action,
-        count(*)::integer as count_acts,
-        count(distinct reader_key)::integer as count_readers,
-        count(distinct book_id)::integer as count_works
-    from interactions
-    where not is_inferred
+        sum(count_acts)::bigint as count_acts,
+        count(distinct reader_key)::bigint as count_readers_present,
+        count(distinct book_id)::bigint as count_works,
+        max(source_stored_at) as newest_stored_at
+    from acts
     group by period_start_date, action
+
+),
+
+with_readers as (
+
+    select
+        by_action.period_start_date,
+        by_action.action,
+        by_action.count_acts,
+        by_action.count_works,
+        by_action.newest_stored_at,
+        (by_action.count_readers_present + coalesce(gone_readers.count_readers, 0))::bigint as count_readers
+    from by_action
+    left join gone_readers
+        on
+            by_action.period_start_date = gone_readers.period_start_date
+            and by_action.action = gone_readers.action
 
 )
 
@@ -28,7 +61,8 @@ select
     count_acts,
     count_readers,
     count_works,
-    round(count_acts::numeric / count_readers, 4)::double precision as acts_per_reader,
-    count_readers < {{ var('min_readers') }} as is_suppressed
-from acts_in_period
+    round(count_acts::numeric / nullif(count_readers, 0), 4)::double precision as acts_per_reader,
+    count_readers < {{ var('min_readers') }} as is_suppressed,
+    newest_stored_at
+from with_readers
 {%- endmacro %}

@@ -1,29 +1,40 @@
-{# The measures of recommendation quality over places, the same at every grain: the counts first, then what
-   follows from them. Distinct readers and works do not add up, so each grain counts from the places. #}
+{# The measures of recommendation quality, defined here alone; their names and meanings stand in seeds/metrics.csv.
+   Counts add up over days and parts; readers do not, and are counted from the rows. #}
+{% macro quality_columns() -%}
+    {{ return([
+        'count_places', 'count_shown', 'count_answered', 'count_opened', 'count_read', 'count_liked', 'count_skipped',
+        'count_declined', 'count_fallback', 'count_answers', 'reward'
+    ]) }}
+{%- endmacro %}
+
+{# Of rows that stand for `count_places` places each. #}
 {% macro quality_counts() -%}
-    count(distinct slate_id)::integer as count_slates,
-    count(distinct reader_key)::integer as count_readers,
-    count(distinct case when is_shown then reader_key end)::integer as count_readers_shown,
-    count(distinct book_id)::integer as count_works,
-    count(*)::integer as count_places,
-    count(case when is_shown then 1 end)::integer as count_places_shown,
-    count(case when is_answered then 1 end)::integer as count_answered,
-    count(case when is_shown and not is_answered then 1 end)::integer as count_unanswered,
-    count(case when is_opened then 1 end)::integer as count_opened,
-    count(case when is_read then 1 end)::integer as count_read,
-    count(case when is_liked then 1 end)::integer as count_liked,
-    count(case when is_skipped then 1 end)::integer as count_skipped,
-    count(case when is_fallback then 1 end)::integer as count_fallback,
-    coalesce(sum(case when is_shown then reward end), 0)::double precision as reward
+    sum(count_places)::bigint as count_places,
+    coalesce(sum(count_places) filter (where is_shown), 0)::bigint as count_shown,
+    coalesce(sum(count_places) filter (where outcome not in ('not shown', 'no answer')), 0)::bigint
+        as count_answered,
+    sum(count_opened)::bigint as count_opened,
+    sum(count_read)::bigint as count_read,
+    sum(count_liked)::bigint as count_liked,
+    sum(count_skipped)::bigint as count_skipped,
+    coalesce(sum(count_places) filter (where outcome in ('hide', 'dislike')), 0)::bigint as count_declined,
+    coalesce(sum(count_places) filter (where is_fallback), 0)::bigint as count_fallback,
+    sum(count_answers)::bigint as count_answers,
+    sum(reward)::double precision as reward
+{%- endmacro %}
+
+{% macro quality_sums() -%}
+    {% for column in quality_columns() %}
+        sum({{ column }})::{{ 'double precision' if column == 'reward' else 'bigint' }} as {{ column }}
+        {{- ',' if not loop.last }}
+    {% endfor %}
 {%- endmacro %}
 
 {% macro quality_rates() -%}
-    {{ share('count_opened', 'count_places_shown') }} as click_rate,
-    {{ wilson_bound('count_opened', 'count_places_shown', 'low') }} as click_rate_low,
-    {{ wilson_bound('count_opened', 'count_places_shown', 'high') }} as click_rate_high,
-    {{ share('count_read', 'count_places_shown') }} as read_rate,
-    {{ wilson_bound('count_read', 'count_places_shown', 'low') }} as read_rate_low,
-    {{ wilson_bound('count_read', 'count_places_shown', 'high') }} as read_rate_high,
-    {{ share('count_fallback', 'count_places') }} as fallback_share,
-    count_readers_shown < {{ var('min_readers') }} as is_suppressed
+    {{ rate('count_opened', 'count_shown', 'click_rate') }},
+    {{ rate('count_read', 'count_shown', 'read_rate') }},
+    {{ rate('count_declined', 'count_shown', 'decline_rate') }},
+    {{ rate('count_skipped', 'count_shown', 'skip_rate') }},
+    {{ rate('count_fallback', 'count_places', 'fallback_share') }},
+    round((reward / nullif(count_shown, 0))::numeric, 6)::double precision as reward_per_place
 {%- endmacro %}

@@ -1,5 +1,11 @@
-{# One end of the 95 % Wilson score interval of a share; null when nothing was counted.
-   side: 'low' or 'high'. #}
+{# A share with its 95 % Wilson score interval: three columns, null when nothing was counted. #}
+{% macro rate(count_hits, count_all, name) -%}
+    {{ share(count_hits, count_all) }} as {{ name }},
+    {{ wilson_bound(count_hits, count_all, 'low') }} as {{ name }}_low,
+    {{ wilson_bound(count_hits, count_all, 'high') }} as {{ name }}_high
+{%- endmacro %}
+
+{# One end of it. side: 'low' or 'high'. #}
 {% macro wilson_bound(count_hits, count_all, side) -%}
     {%- set z = 1.959963984540054 -%}
     {%- set sign = '-' if side == 'low' else '+' -%}

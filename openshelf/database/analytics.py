@@ -31,41 +31,40 @@ class Marts:
 
 
 @dataclass(frozen=True)
-class Freshness:
-    built_at: datetime
-    count_acts: int
-    newest_act_at: datetime | None
-    count_slates: int
-    count_places: int
-
-
-@dataclass(frozen=True)
 class Quality:
-    """Click and read rate with their 95 % Wilson intervals; n is `count_places_shown`.
+    """How recommendations did, in a part of the places: rates with their 95 % intervals, n is `count_shown`.
 
-    Everything but the names and dates is None when fewer than five readers stand behind it.
+    `policy_version` and `value` are 'all' for the whole. All figures are None where fewer than five readers stand
+    behind them, or where they would give such figures away.
     """
 
     policy_version: str
+    value: str
     first_date: date
     last_date: date
-    count_places_shown: int | None
-    count_readers_shown: int | None
+    count_readers: int | None
+    count_places: int | None
+    count_shown: int | None
+    count_opened: int | None
     click_rate: float | None
     click_rate_low: float | None
     click_rate_high: float | None
     read_rate: float | None
     read_rate_low: float | None
     read_rate_high: float | None
+    decline_rate: float | None
+    decline_rate_low: float | None
+    decline_rate_high: float | None
     fallback_share: float | None
+    reward_per_place: float | None
 
 
 @dataclass(frozen=True)
 class Outcomes:
     """Places on screen of one day with one outcome.
 
-    `outcome` is 'fewer than 5 readers' for the sum of the day's outcomes that so few readers had;
-    `count_places` is None when so few readers were shown anything that day.
+    `outcome` is 'fewer than 5 readers' for the sum of those that are held back; `count_places` is None when that sum
+    is, too, of so few readers.
     """
 
     slate_date: date
@@ -87,6 +86,91 @@ class PeriodActs:
 
 
 @dataclass(frozen=True)
+class Cohort:
+    """Of readers who keep a history and began in one week, how many came back in a later one."""
+
+    cohort_start_date: date
+    weeks_later: int
+    count_readers: int | None
+    count_returned: int | None
+    return_rate: float | None
+    return_rate_low: float | None
+    return_rate_high: float | None
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Acts of a kind of visitor over some days. `traffic`: 'reader', or one that is not counted."""
+
+    traffic: str
+    count_acts: int
+
+
+@dataclass(frozen=True)
+class ExperimentArm:
+    """What one arm of an experiment says so far; figures are None when an arm has fewer than five readers.
+
+    `verdict`: 'unhealthy', 'control', 'too few', 'harms', 'better', 'worse' or 'open'; see dbt's mart_experiments.
+    """
+
+    experiment_name: str
+    note: str
+    started_at: datetime
+    stopped_at: datetime | None
+    stop_reason: str | None
+    arm: str
+    policy_version: str
+    is_control: bool
+    planned_share: float
+    count_readers: int | None
+    expected_readers: float | None
+    count_shown: int | None
+    count_opened: int | None
+    click_rate: float | None
+    click_rate_low: float | None
+    click_rate_high: float | None
+    read_rate: float | None
+    skip_rate: float | None
+    decline_rate: float | None
+    fallback_share: float | None
+    lift: float | None
+    lift_low: float | None
+    lift_high: float | None
+    smallest_findable_lift: float | None
+    sample_ratio_p: float | None
+    is_ratio_off: bool
+    count_crossed: int
+    has_fallback_arm: bool
+    does_harm: bool
+    verdict: str
+    is_suppressed: bool
+
+
+@dataclass(frozen=True)
+class OffPolicy:
+    """What a place on screen would have earned under a policy, by one estimator; `logged_reward`: what it did earn.
+
+    `verdict`: 'cannot tell', 'better', 'worse' or 'no difference'.
+    """
+
+    reported_at: datetime
+    policy_version: str
+    estimator: str
+    value: float | None
+    low: float | None
+    high: float | None
+    effective_size: float | None
+    capped_share: float | None
+    can_tell: bool
+    reason: str
+    count_slates: int | None
+    count_readers: int | None
+    logged_reward: float | None
+    verdict: str
+    is_suppressed: bool
+
+
+@dataclass(frozen=True)
 class CurvePoint:
     run_id: int
     version: str | None
@@ -95,14 +179,6 @@ class CurvePoint:
     name: str
     step: int
     value: float
-
-
-@dataclass(frozen=True)
-class Promotion:
-    kind: str
-    version: str
-    promoted_at: datetime
-    reason: str
 
 
 @contextmanager
@@ -242,16 +318,6 @@ def note_build(
     )
 
 
-def freshness(conn: psycopg.Connection) -> Freshness | None:
-    """When the marts were built and what they hold; None before the first build."""
-    if not is_built(conn):
-        return None
-    with conn.cursor(row_factory=class_row(Freshness)) as cursor:
-        return cursor.execute(
-            "select built_at, count_acts, newest_act_at, count_slates, count_places from marts.mart_freshness"
-        ).fetchone()
-
-
 def count_mart_rows(conn: psycopg.Connection) -> int:
     """Rows of the facts and of the daily quality mart; 0 before the first build."""
     if not is_built(conn):
@@ -264,80 +330,92 @@ def count_mart_rows(conn: psycopg.Connection) -> int:
     return row[0]
 
 
-_RATES: LiteralString = """
-    case when not is_suppressed then count_places_shown end as count_places_shown,
-    case when not is_suppressed then count_readers_shown end as count_readers_shown,
-    case when not is_suppressed then click_rate end as click_rate,
-    case when not is_suppressed then click_rate_low end as click_rate_low,
-    case when not is_suppressed then click_rate_high end as click_rate_high,
-    case when not is_suppressed then read_rate end as read_rate,
-    case when not is_suppressed then read_rate_low end as read_rate_low,
-    case when not is_suppressed then read_rate_high end as read_rate_high,
-    case when not is_suppressed then fallback_share end as fallback_share"""
+_FIGURES: tuple[LiteralString, ...] = (
+    "count_readers", "count_places", "count_shown", "count_opened", "click_rate", "click_rate_low", "click_rate_high",
+    "read_rate", "read_rate_low", "read_rate_high", "decline_rate", "decline_rate_low", "decline_rate_high",
+    "fallback_share", "reward_per_place",
+)  # fmt: skip
+DIMENSIONS = ("arm", "surface", "position", "language", "subject")
 
 
-def recent_quality(conn: psycopg.Connection) -> list[Quality]:
-    """The last four weeks: all policies together (`policy_version` 'all') first, then each, the latest first."""
-    with conn.cursor(row_factory=class_row(Quality)) as cursor:
+def _held_back(columns: Sequence[LiteralString]) -> LiteralString:
+    """The columns, null where the row is not to be shown."""
+    held: LiteralString = ", ".join(f"case when not is_suppressed then {name} end as {name}" for name in columns)
+    return held
+
+
+_QUALITY: LiteralString = f"policy_version, value, {_held_back(_FIGURES)}"
+# A part of one version's places, or the versions themselves.
+_PARTS: LiteralString = """case when %(by)s = 'model' then dimension = 'all' and policy_version <> 'all'
+    else dimension = %(by)s and policy_version = %(version)s end"""
+
+
+def recent_quality(marts: Marts, weeks: int, by: str = "all", version: str = "all") -> list[Quality]:
+    """The last weeks up to the newest slate, parted by 'model' or one of DIMENSIONS, or whole; most places first.
+
+    `weeks`: one of dbt's var recent_weeks.
+    """
+    with marts.conn.cursor(row_factory=class_row(Quality)) as cursor:
         return cursor.execute(
-            f"""select policy_version, first_date, last_date, {_RATES} from marts.mart_quality_recent
-                order by policy_version = 'all' desc, last_date desc, first_date desc, policy_version"""
+            f"""select first_date, last_date, {_QUALITY} from marts.mart_quality_recent
+                where weeks = %(weeks)s and {_PARTS}
+                order by case when not is_suppressed then mart_quality_recent.count_shown end desc nulls last,
+                    last_date desc, policy_version, value""",
+            {"weeks": weeks, "by": by, "version": version},
         ).fetchall()
 
 
-def daily_quality(conn: psycopg.Connection, days: int) -> list[Quality]:
-    """Each policy version by day, over the last `days` days up to the newest slate, in order of time."""
-    with conn.cursor(row_factory=class_row(Quality)) as cursor:
+def daily_quality(marts: Marts, days: int, by: str = "all", version: str = "all") -> list[Quality]:
+    """The same day by day over the last `days` days up to the newest slate, in order of time."""
+    with marts.conn.cursor(row_factory=class_row(Quality)) as cursor:
         return cursor.execute(
-            f"""select policy_version, slate_date as first_date, slate_date as last_date, {_RATES}
-                from marts.mart_quality_policies_daily
-                where slate_date > (select max(slate_date) from marts.mart_quality_policies_daily) - %s
-                order by slate_date, policy_version""",
-            [days],
+            f"""select slate_date as first_date, slate_date as last_date, {_QUALITY} from marts.mart_quality_daily
+                where slate_date > (select max(slate_date) from marts.mart_quality_daily) - %(days)s and {_PARTS}
+                order by slate_date, policy_version, value""",
+            {"days": days, "by": by, "version": version},
         ).fetchall()
 
 
-def daily_outcomes(conn: psycopg.Connection, days: int) -> list[Outcomes]:
+def daily_outcomes(marts: Marts, days: int) -> list[Outcomes]:
     """What became of the places shown, by day, over the last `days` days up to the newest slate."""
-    with conn.cursor(row_factory=class_row(Outcomes)) as cursor:
+    with marts.conn.cursor(row_factory=class_row(Outcomes)) as cursor:
         return cursor.execute(
             """with named as (
-                   select slate_date, count_places, count_works, is_suppressed, is_day_suppressed,
+                   select slate_date, count_places, count_works, count_readers, is_suppressed,
                           case when is_suppressed then 'fewer than 5 readers' else outcome end as outcome
                    from marts.mart_actions_daily
                    where slate_date > (select max(slate_date) from marts.mart_actions_daily) - %s
                )
                select slate_date, outcome,
-                      case when not is_day_suppressed then sum(count_places)::int end as count_places,
+                      case when not is_suppressed or sum(count_readers) >= 5 then sum(count_places)::int end
+                          as count_places,
                       case when not is_suppressed then sum(count_works)::int end as count_works
                from named
-               group by slate_date, outcome, is_suppressed, is_day_suppressed
+               group by slate_date, outcome, is_suppressed
                order by slate_date, outcome""",
             [days],
         ).fetchall()
 
 
-_ACTS: LiteralString = """
-    select period_start_date, action,
-           case when not is_suppressed then count_acts end as count_acts,
-           case when not is_suppressed then count_readers end as count_readers,
-           case when not is_suppressed then count_works end as count_works,
-           case when not is_suppressed then acts_per_reader end as acts_per_reader"""
+_ACTS: LiteralString = (
+    f"period_start_date, action, {_held_back(('count_acts', 'count_readers', 'count_works', 'acts_per_reader'))}"
+)
 
 
-def monthly_acts(conn: psycopg.Connection) -> list[PeriodActs]:
+def monthly_acts(marts: Marts) -> list[PeriodActs]:
     """What readers did by month and action; what the library showed is not an act of theirs and left out."""
-    with conn.cursor(row_factory=class_row(PeriodActs)) as cursor:
+    with marts.conn.cursor(row_factory=class_row(PeriodActs)) as cursor:
         return cursor.execute(
-            f"{_ACTS} from marts.mart_readers_monthly where action <> 'show' order by period_start_date, action"
+            f"""select {_ACTS} from marts.mart_readers_monthly where action <> 'show'
+                order by period_start_date, action"""
         ).fetchall()
 
 
-def daily_acts(conn: psycopg.Connection, days: int) -> list[PeriodActs]:
+def daily_acts(marts: Marts, days: int) -> list[PeriodActs]:
     """What readers did by day and action, over the last `days` days up to the newest act."""
-    with conn.cursor(row_factory=class_row(PeriodActs)) as cursor:
+    with marts.conn.cursor(row_factory=class_row(PeriodActs)) as cursor:
         return cursor.execute(
-            f"""{_ACTS} from marts.mart_readers_daily
+            f"""select {_ACTS} from marts.mart_readers_daily
                 where action <> 'show'
                     and period_start_date > (select max(period_start_date) from marts.mart_readers_daily) - %s
                 order by period_start_date, action""",
@@ -345,9 +423,66 @@ def daily_acts(conn: psycopg.Connection, days: int) -> list[PeriodActs]:
         ).fetchall()
 
 
-def training_curves(conn: psycopg.Connection, kind: str, runs: int) -> list[CurvePoint]:
+def cohorts(marts: Marts) -> list[Cohort]:
+    columns: tuple[LiteralString, ...] = (
+        "count_readers", "count_returned", "return_rate", "return_rate_low", "return_rate_high",
+    )  # fmt: skip
+    with marts.conn.cursor(row_factory=class_row(Cohort)) as cursor:
+        return cursor.execute(
+            f"""select cohort_start_date, weeks_later, {_held_back(columns)} from marts.mart_cohorts_weekly
+                order by cohort_start_date, weeks_later"""
+        ).fetchall()
+
+
+def traffic(marts: Marts, days: int) -> list[Traffic]:
+    """Whose acts there were over the last `days` days up to the newest, most first."""
+    with marts.conn.cursor(row_factory=class_row(Traffic)) as cursor:
+        return cursor.execute(
+            """select traffic, sum(count_acts)::int as count_acts from marts.mart_traffic_daily
+               where occurred_date > (select max(occurred_date) from marts.mart_traffic_daily) - %s
+               group by traffic order by 2 desc""",
+            [days],
+        ).fetchall()
+
+
+_ARM_FIGURES: tuple[LiteralString, ...] = (
+    "count_readers", "expected_readers", "count_shown", "count_opened", "click_rate", "click_rate_low",
+    "click_rate_high", "read_rate", "skip_rate", "decline_rate", "fallback_share", "lift", "lift_low", "lift_high",
+    "smallest_findable_lift",
+)  # fmt: skip
+
+
+def experiment_arms(marts: Marts) -> list[ExperimentArm]:
+    """Every experiment, the newest first, each with its control first and then the other arms by name."""
+    with marts.conn.cursor(row_factory=class_row(ExperimentArm)) as cursor:
+        return cursor.execute(
+            f"""select experiment_name, note, started_at, stopped_at, stop_reason, arm, policy_version, is_control,
+                       planned_share, {_held_back(_ARM_FIGURES)}, sample_ratio_p, is_ratio_off, count_crossed::int,
+                       has_fallback_arm, does_harm, verdict, is_suppressed
+                from marts.mart_experiments order by experiment_id desc, is_control desc, arm"""
+        ).fetchall()
+
+
+_ESTIMATES: tuple[LiteralString, ...] = (
+    "value", "low", "high", "effective_size", "capped_share", "count_slates", "count_readers", "logged_reward",
+)  # fmt: skip
+
+
+def offpolicy(marts: Marts, reports: int = 1) -> list[OffPolicy]:
+    """The latest reports, the newest first."""
+    with marts.conn.cursor(row_factory=class_row(OffPolicy)) as cursor:
+        return cursor.execute(
+            f"""select reported_at, policy_version, estimator, {_held_back(_ESTIMATES)}, can_tell, reason, verdict,
+                       is_suppressed
+                from marts.mart_offpolicy where recency <= %s
+                order by reported_at desc, policy_version, estimator""",
+            [reports],
+        ).fetchall()
+
+
+def training_curves(marts: Marts, kind: str, runs: int) -> list[CurvePoint]:
     """The losses of the latest `runs` trainings of a kind ('policy' or 'adapter'), step by step."""
-    with conn.cursor(row_factory=class_row(CurvePoint)) as cursor:
+    with marts.conn.cursor(row_factory=class_row(CurvePoint)) as cursor:
         return cursor.execute(
             """select run_id, version, started_at, recency, name, step, value from marts.mart_training_curves
                where kind = %s and recency <= %s and name like 'loss%%'
@@ -356,8 +491,6 @@ def training_curves(conn: psycopg.Connection, kind: str, runs: int) -> list[Curv
         ).fetchall()
 
 
-def promotions(conn: psycopg.Connection) -> list[Promotion]:
-    with conn.cursor(row_factory=class_row(Promotion)) as cursor:
-        return cursor.execute(
-            "select kind, version, promoted_at, reason from marts.fct_promotions order by promoted_at"
-        ).fetchall()
+def was_noted(conn: psycopg.Connection) -> bool:
+    """Whether a whole build of this version's kind was ever written down: before, tables may be of an older shape."""
+    return conn.execute("select exists (select from learning.warehouse_builds where is_whole)").fetchone() == (True,)

@@ -1,158 +1,332 @@
 """Is it good? What readers answered to what they were recommended, from the marts."""
 
-from datetime import datetime
+from collections.abc import Sequence
 
-import psycopg
 import streamlit as st
 
-from dashboard import language, resources, state
-from dashboard.components import charts
-from dashboard.components.figure import fewer, figure
+from dashboard import language
+from dashboard.components import finding, graphs, staff
+from dashboard.components.graphs import Point, Rule
+from dashboard.components.staff import Column, Page
 from dashboard.language import _, plural
+from dashboard.measures import actions, definition, dimensions, outcomes, part, traffic
 from openshelf.database import analytics
-from openshelf.database.analytics import CurvePoint, Quality
-from openshelf.errors import DatabaseError
+from openshelf.database.analytics import Outcomes, Quality
 
-WEEKS, USUAL_WEEKS = (2, 4, 12), 4
-TRAININGS = 3
-
-
-def build_hint() -> str:
-    return _("Run `openshelf warehouse build`, or wait for the next scheduled build.")
+NO_ANSWER = "no answer"
+FEWER = "fewer than 5 readers"
+# From silence over wishes to reading, then what declines.
+OUTCOMES = (NO_ANSWER, FEWER, "open", "read", "finish", "want", "like", "rate", "skip", "hide", "dislike")
+LINES, PERIODS = 6, ("day", "month")
 
 
-def utc(moment: datetime) -> str:
-    return f"{language.day(moment)}, {moment:%H:%M} UTC"
-
-
-def span(low: float | None, high: float | None) -> str:
-    """An interval of a rate."""
-    return _("{low} to {high}").format(low=language.percent(low or 0), high=language.percent(high or 0))
-
-
-def section(title: str) -> None:
-    st.space("small")
-    st.subheader(title)
-
-
-def headline(recent: list[Quality]) -> None:
-    together = next((row for row in recent if row.policy_version == "all"), None)
-    if together is None:
-        st.caption(_("No slate has been made yet: there is nothing to judge."))
+def draw(page: Page) -> None:
+    weeks, by = staff.weeks(), staff.chosen("by", ["model", *analytics.DIMENSIONS], "model")
+    versions = [row.policy_version for row in analytics.recent_quality(page.marts, weeks, "model")]
+    version = staff.chosen("model", versions, "all") if by != "model" else "all"
+    whole = next(iter(analytics.recent_quality(page.marts, weeks, "all", version)), None)
+    before = analytics.recent_quality(page.marts, min(2 * weeks, 12)) if version == "all" else []
+    staff.head(page, answer(whole, weeks), fields(weeks, by, versions, version))
+    if whole is None:
         return
-    first, last = language.day(together.first_date), language.day(together.last_date)
-    section(_("The last four weeks, {first} to {last}").format(first=first, last=last))
-    if not together.count_places_shown:
-        few = together.count_places_shown is None
-        st.caption(
-            _("Readers: {few}. Rates are shown from 5 readers on.").format(few=fewer())
-            if few
-            else _("Nothing was on screen yet.")
-        )
-        return
-    click, read, fallback, readers = st.columns(4)
-    click.metric(_("Click rate"), language.percent(together.click_rate or 0))
-    click.caption(span(together.click_rate_low, together.click_rate_high))
-    read.metric(_("Read rate"), language.percent(together.read_rate or 0))
-    read.caption(span(together.read_rate_low, together.read_rate_high))
-    fallback.metric(_("Fallback share"), language.percent(together.fallback_share or 0))
-    fallback.caption(_("not filled by the policy"))
-    readers.metric(_("Places shown"), language.number(together.count_places_shown))
-    readers.caption(plural("to {count} reader", "to {count} readers", together.count_readers_shown or 0))
-    st.caption(
-        _(
-            "Click rate: of the places that were on screen, the share whose book was opened, read or finished within "
-            "an hour of the recommendation. Read rate: read or finished. The ranges are 95 % Wilson intervals, which "
-            "treat each place as independent of the others. Fallback share: of all places drawn, those filled by "
-            "popularity or chance because the policy could not answer. Figures with fewer than 5 readers behind them "
-            "are not shown."
-        )
+    tiles(whole)
+    rules = staff.rules(page, 7 * weeks)
+    rates(page, weeks, by, version, rules)
+    parts(page, weeks, by, version)
+    if by == "model" and before:
+        answers(page, weeks, rules)
+        acts(page, weeks, rules)
+        returns(page)
+        left_out(page, weeks)
+    meanings()
+
+
+def fields(weeks: int, by: str, versions: Sequence[str], version: str) -> list[dict]:
+    names = dimensions()
+    shown = [
+        staff.weeks_field(weeks),
+        finding.select("by", _("Look by"), names["model"], [(name, names[name]) for name in analytics.DIMENSIONS],
+                       "" if by == "model" else by),
+    ]  # fmt: skip
+    if by != "model":
+        shown.append(
+            finding.select("model", _("Model"), _("All models"), [(each, each) for each in versions],
+                           "" if version == "all" else version)
+        )  # fmt: skip
+    return shown
+
+
+def answer(whole: Quality | None, weeks: int) -> str:
+    if whole is None:
+        return _("No slate has been made yet: there is nothing to judge.")
+    if whole.click_rate is None:
+        return _("It cannot be said: fewer than {count} readers were shown anything.").format(count=staff.MIN_READERS)
+    period = plural("In the last {count} week", "In the last {count} weeks", weeks)
+    return _(
+        "{period} readers opened {rate} of the books they were shown, and declined {declined} of them. On {basis}."
+    ).format(
+        period=period,
+        rate=staff.with_interval(whole.click_rate, whole.click_rate_low, whole.click_rate_high),
+        declined=language.percent(whole.decline_rate or 0),
+        basis=staff.on_basis(whole.count_shown, whole.count_readers),
     )
 
 
-def training(title: str, key: str, points: list[CurvePoint]) -> None:
-    section(title)
+def tiles(whole: Quality) -> None:
+    if whole.click_rate is None:
+        return
+    shares = [
+        (_("Click rate"), whole.click_rate, whole.click_rate_low, whole.click_rate_high),
+        (_("Read rate"), whole.read_rate, whole.read_rate_low, whole.read_rate_high),
+        (_("Decline rate"), whole.decline_rate, whole.decline_rate_low, whole.decline_rate_high),
+    ]
+    staff.tiles(
+        [
+            *((name, language.percent(value or 0), staff.between(low, high)) for name, value, low, high in shares),
+            (_("Fallback share"), language.percent(whole.fallback_share or 0), _("not filled by the policy")),
+            (
+                _("Places shown"),
+                language.number(whole.count_shown or 0),
+                plural("to {count} reader", "to {count} readers", whole.count_readers or 0),
+            ),
+        ]
+    )
+
+
+def rates(page: Page, weeks: int, by: str, version: str, rules: Sequence[Rule]) -> None:
+    rows = analytics.daily_quality(page.marts, 7 * weeks, by, version)
+    # Of many parts the largest are drawn; the table has them all.
+    largest = [row for row in analytics.recent_quality(page.marts, weeks, by, version) if row.click_rate is not None]
+    drawn = [_name(by, row) for row in largest[:LINES]]
+    points = [
+        Point(row.first_date, _name(by, row), row.click_rate, row.click_rate_low, row.click_rate_high,
+              staff.on_basis(row.count_shown, row.count_readers))
+        for row in rows
+        if row.click_rate is not None and _name(by, row) in drawn
+    ]  # fmt: skip
+    staff.section(
+        _("Click rate by day"),
+        _("The band is the 95 % interval of the day. A dashed line marks a promotion, new books, or a note of staff."),
+    )
     if not points:
-        st.caption(_("No training has been recorded yet."))
-        return
-    names = sorted({point.name for point in points}, key=lambda name: (name not in {"loss", "loss/total"}, name))
-    name = names[0] if len(names) == 1 else st.selectbox(_("Measure"), names, key=f"quality.{key}")
-    chosen = [point for point in points if point.name == name]
-    figure(key, charts.losses(chosen), charts.losses_in_words(chosen), chosen)
-
-
-def answers(conn: psycopg.Connection, days: int) -> None:
-    section(_("Answers to recommended books"))
-    outcomes = analytics.daily_outcomes(conn, days)
-    if not outcomes:
-        st.caption(_("No recommended book has been on screen yet."))
-        return
-    figure("answers", charts.outcomes_by_day(outcomes), charts.outcomes_in_words(outcomes), outcomes)
-    st.caption(_("By UTC day of the recommendation. A place counts once, under the strongest answer it had."))
-    section(_("Click rate by policy"))
-    daily = analytics.daily_quality(conn, days)
-    rates = charts.click_rate_by_policy(daily, analytics.promotions(conn))
-    figure("click-rate", rates, charts.rates_in_words(daily), daily)
-    st.caption(_("The band is the 95 % Wilson interval of the day; a dashed line marks where a policy began to serve."))
-
-
-def acts(conn: psycopg.Connection, days: int) -> None:
-    section(_("What readers do"))
-    periods, measures = {"day": _("Day"), "month": _("Month")}, {"acts": _("Acts"), "each": _("Acts per reader")}
-    period = st.segmented_control(
-        _("Period"), list(periods), format_func=periods.__getitem__, default="day", key="quality.period"
-    )
-    measure = st.segmented_control(
-        _("Measure"), list(measures), format_func=measures.__getitem__, default="acts", key="quality.measure"
-    )
-    monthly = period == "month"
-    rows = analytics.monthly_acts(conn) if monthly else analytics.daily_acts(conn, days)
-    if not rows:
-        st.caption(_("No act has been recorded yet."))
-        return
-    chart = charts.acts_over_time(rows, monthly=monthly, per_reader=measure == "each")
-    figure("acts", chart, charts.acts_in_words(rows), rows)
-
-
-def page(conn: psycopg.Connection) -> None:
-    fresh = analytics.freshness(conn)
-    if fresh is None:
-        st.caption(_("The marts have not been built yet.") + " " + build_hint())
-        return
-    newest = utc(fresh.newest_act_at) if fresh.newest_act_at else "-"
-    st.caption(
-        _("Marts built {built}, with {count} acts, the newest from {newest}.").format(
-            built=utc(fresh.built_at), count=language.number(fresh.count_acts), newest=newest
+        staff.quiet(_("No day has enough readers to be shown."))
+    last = points[-1] if points else None
+    words = (
+        _("On {day}, the last day shown, {name} had a click rate of {rate}.").format(
+            day=language.day(rows[-1].last_date), name=last.series, rate=language.percent(last.value)
         )
+        if last
+        else ""
     )
-    headline(analytics.recent_quality(conn))
-    weeks = st.segmented_control(
-        _("Show"),
-        WEEKS,
-        format_func=lambda count: plural("{count} week", "{count} weeks", count),
-        default=USUAL_WEEKS,
-        key="quality.weeks",
-    )
-    days = 7 * (weeks or USUAL_WEEKS)
-    answers(conn, days)
-    acts(conn, days)
-    titles = {
-        "policy": _("Loss of the latest policy trainings"),
-        "adapter": _("Loss of the latest adapter trainings"),
-    }
-    for kind, title in titles.items():
-        training(title, f"{kind}-losses", analytics.training_curves(conn, kind, TRAININGS))
+    chart = graphs.lines(points, _("Click rate"), words, rules=rules, is_share=True, order=drawn) if points else None
+    staff.figure("click-rate-by-day", chart, words, rows, [Column("first_date", _("Day")), *_columns(by)])
 
 
-st.title(_("Is it good?"))
-try:
-    account = state.current_account()
-    if account is None or not account.is_staff:
-        st.error(_("This page is for library staff. Sign in with a staff account to see it."))
-        st.stop()
-    with resources.connection() as connection:
-        page(connection)
-except psycopg.errors.UndefinedTable:
-    st.error(_("The marts are of an older version of the program.") + " " + build_hint())
-except (psycopg.OperationalError, psycopg.InterfaceError, DatabaseError):
-    st.error(_("The warehouse does not answer at the moment. The storefront goes on; try this page again shortly."))
+def parts(page: Page, weeks: int, by: str, version: str) -> None:
+    rows = analytics.recent_quality(page.marts, weeks, by, version)
+    known = [row for row in rows if row.click_rate is not None]
+    staff.section(
+        _("Over the whole period"), plural("The last {count} week together.", "The last {count} weeks together.", weeks)
+    )
+    points = [
+        Point(0, _name(by, row), row.click_rate or 0, row.click_rate_low, row.click_rate_high,
+              staff.on_basis(row.count_shown, row.count_readers))
+        for row in known[:20]
+    ]  # fmt: skip
+    words = _("No part has enough readers to be shown.")
+    if known:
+        best = max(known, key=lambda row: row.click_rate_low or 0)
+        words = _("{name} is the surest to be opened: {rate}, on {basis}.").format(
+            name=_name(by, best),
+            rate=staff.with_interval(best.click_rate, best.click_rate_low, best.click_rate_high),
+            basis=staff.on_basis(best.count_shown, best.count_readers),
+        )
+    if len(known) < len(rows):
+        words += " " + plural(
+            "{count} part is not shown, so that nobody can be told from it.",
+            "{count} parts are not shown, so that nobody can be told from them.",
+            len(rows) - len(known),
+        )
+    chart = graphs.intervals(points, _("Click rate"), words, is_share=True) if points else None
+    staff.figure("click-rate-by-part", chart, words, rows, _columns(by))
+
+
+def answers(page: Page, weeks: int, rules: Sequence[Rule]) -> None:
+    rows = analytics.daily_outcomes(page.marts, 7 * weeks)
+    staff.section(
+        _("Answers to recommended books"),
+        _("By UTC day of the recommendation. A place counts once, under the strongest answer it had."),
+    )
+    known = [row for row in rows if row.count_places]
+    words = _outcomes_in_words(known)
+    names = outcomes()
+    points = [Point(row.slate_date, names[row.outcome], row.count_places or 0) for row in known]
+    chart = None
+    if points:
+        chart = graphs.stacks(points, _("Places shown"), words, rules=rules, order=[names[each] for each in OUTCOMES])
+    columns = [
+        Column("slate_date", _("Day")),
+        Column("outcome", _("Answer"), names.__getitem__),
+        Column("count_places", _("Places")),
+        Column("count_works", _("Works")),
+    ]
+    staff.figure("answers", chart, words, rows, columns)
+
+
+def _outcomes_in_words(rows: Sequence[Outcomes]) -> str:
+    shown = sum(row.count_places or 0 for row in rows)
+    if not shown:
+        return _("No day has enough readers to be shown.")
+    silent = sum(row.count_places or 0 for row in rows if row.outcome == NO_ANSWER)
+    return _("{books} on {days}; {share} had no answer.").format(
+        books=plural("{count} book was on screen", "{count} books were on screen", shown),
+        days=plural("{count} day", "{count} days", len({row.slate_date for row in rows})),
+        share=language.percent(silent / shown),
+    )
+
+
+def acts(page: Page, weeks: int, rules: Sequence[Rule]) -> None:
+    monthly = staff.chosen("acts", PERIODS, "day") == "month"
+    rows = analytics.monthly_acts(page.marts) if monthly else analytics.daily_acts(page.marts, 7 * weeks)
+    staff.section(_("What readers do"))
+    finding.choices(
+        "acts",
+        _("Period of the acts"),
+        [
+            (_("By day"), staff.here(page, acts=None), not monthly),
+            (_("By month"), staff.here(page, acts="month"), monthly),
+        ],
+    )
+    names = actions()
+    totals: dict[str, int] = {}
+    for row in rows:
+        totals[row.action] = totals.get(row.action, 0) + (row.count_acts or 0)
+    most = sorted((name for name in totals if totals[name]), key=lambda name: -totals[name])
+    words = _("No action has enough readers to be shown.")
+    if most:
+        words = _("Most frequent: {acts}.").format(
+            acts=", ".join(f"{names[name]} ({language.number(totals[name])})" for name in most[:3])
+        )
+    for each, title, key in _act_charts():
+        points = [
+            Point(row.period_start_date, names[row.action], value, n=_readers(row.count_readers))
+            for row in rows
+            if row.action in most[:LINES] and (value := each(row)) is not None
+        ]  # fmt: skip
+        chart = None
+        if points:
+            chart = graphs.lines(
+                points, title, words, rules=rules, by_month=monthly, order=[names[name] for name in most]
+            )
+        staff.figure(key, chart, words if key == "acts" else title, rows, _act_columns())
+
+
+def _act_charts() -> list:
+    return [
+        (lambda row: row.count_acts, _("Acts"), "acts"),
+        (lambda row: row.acts_per_reader, _("Acts per reader"), "acts-per-reader"),
+    ]
+
+
+def _act_columns() -> list[Column]:
+    return [
+        Column("period_start_date", _("From")),
+        Column("action", _("Action"), actions().__getitem__),
+        Column("count_acts", _("Acts")),
+        Column("count_readers", _("Readers")),
+        Column("count_works", _("Works")),
+        Column("acts_per_reader", _("Acts per reader")),
+    ]
+
+
+def returns(page: Page) -> None:
+    rows = analytics.cohorts(page.marts)
+    staff.section(
+        _("Do they come back?"),
+        _("Readers who keep a history, by the week in which they began. Who keeps none cannot be told from a new one."),
+    )
+    known = [row for row in rows if row.return_rate is not None]
+    cohorts = list(dict.fromkeys(row.cohort_start_date for row in known if row.weeks_later))[-LINES:]
+    points = [
+        Point(row.weeks_later, language.day(row.cohort_start_date), row.return_rate or 0,
+              n=_readers(row.count_readers))
+        for row in known
+        if row.cohort_start_date in cohorts
+    ]  # fmt: skip
+    words = _("No week has enough readers to be shown.")
+    after = [row for row in known if row.weeks_later == 1 and row.count_readers]
+    if after:
+        words = _("Of {readers} whose first week is known, {share} came back in the week after.").format(
+            readers=_readers(sum(row.count_readers or 0 for row in after)),
+            share=language.percent(
+                sum(row.count_returned or 0 for row in after) / sum(row.count_readers or 0 for row in after)
+            ),
+        )
+    chart = None
+    if points:
+        chart = graphs.lines(points, _("Came back"), words, is_share=True, x_title=_("Weeks after the first"))
+    columns = [
+        Column("cohort_start_date", _("First week")),
+        Column("weeks_later", _("Weeks after the first")),
+        Column("count_readers", _("Readers")),
+        Column("count_returned", _("Came back")),
+        Column("return_rate", _("Share"), language.percent),
+        Column("return_rate_low", _("From"), language.percent),
+        Column("return_rate_high", _("To"), language.percent),
+    ]
+    staff.figure("returns", chart, words, rows, columns)
+
+
+def left_out(page: Page, weeks: int) -> None:
+    """That staff, tests and programs move no chart, and how much of them there was."""
+    rows = analytics.traffic(page.marts, 7 * weeks)
+    away = [row for row in rows if row.traffic != "reader"]
+    names = traffic()
+    if away:
+        staff.quiet(
+            _("Not counted: {acts}.").format(
+                acts=", ".join(
+                    f"{names[row.traffic]} ({plural('{count} act', '{count} acts', row.count_acts)})" for row in away
+                )
+            )
+        )
+
+
+def meanings() -> None:
+    with st.expander(_("What the measures mean")):
+        for name, text in definition().values():
+            staff.quiet(f"{name}: {text}")
+        staff.quiet(
+            _(
+                "The ranges are 95 % Wilson intervals, which treat each place as independent of the others. Figures "
+                "with fewer than {count} readers behind them are not shown, nor are those that would give them away."
+            ).format(count=staff.MIN_READERS)
+        )
+
+
+def _columns(by: str) -> list[Column]:
+    name = "policy_version" if by == "model" else "value"
+    return [
+        Column(name, dimensions()[by], None if by == "model" else lambda value: part(by, value)),
+        Column("count_readers", _("Readers")),
+        Column("count_shown", _("Places shown")),
+        Column("count_opened", _("Opened")),
+        Column("click_rate", _("Click rate"), language.percent),
+        Column("click_rate_low", _("From"), language.percent),
+        Column("click_rate_high", _("To"), language.percent),
+        Column("read_rate", _("Read rate"), language.percent),
+        Column("decline_rate", _("Decline rate"), language.percent),
+        Column("fallback_share", _("Fallback share"), language.percent),
+        Column("reward_per_place", _("Reward of a place")),
+    ]
+
+
+def _readers(count: int | None) -> str:
+    return plural("{count} reader", "{count} readers", count or 0)
+
+
+def _name(by: str, row: Quality) -> str:
+    return row.policy_version if by == "model" else part(by, row.value)
+
+
+staff.page("quality", draw)

@@ -1,23 +1,91 @@
 {{ config(materialized='ephemeral') }}
+{%- set is_partial = is_partial('fct_slate_places') %}
+{%- set in_changed = 'where slate_id in (select changed.slate_id from changed)' if is_partial else '' %}
 
 -- Answers come from fct_interactions, so that both facts tell of the same acts although the stream goes on.
 with
 
+{% if is_partial %}
+    -- New ones, those with new acts, and those that were taken out to be made anew.
+    changed as materialized (
+
+        select slate_id from {{ ref('stg_stream__slates') }}
+        where stored_at >= {{ reread_from('marts.fct_slate_places') }}
+        union distinct
+        select slate_id from {{ ref('fct_interactions') }}
+        where
+            is_recommended
+            and source_stored_at >= {{ reread_from('marts.fct_slate_places') }}
+        union distinct
+        select slates.slate_id
+        from {{ ref('stg_stream__slates') }} as slates
+        where
+            cardinality(slates.book_ids) > 0
+            and not exists (
+                select 1 from marts.fct_slate_places as loaded where loaded.slate_id = slates.slate_id
+            )
+
+    ),
+{% endif %}
+
 slates as (
 
     select * from {{ ref('stg_stream__slates') }}
+    {{ in_changed }}
 
 ),
 
 slate_places as (
 
     select * from {{ ref('stg_stream__slate_places') }}
+    {{ in_changed }}
 
 ),
 
 interactions as (
 
     select * from {{ ref('fct_interactions') }}
+    {{ in_changed }}
+
+),
+
+assignments as (
+
+    select * from {{ ref('stg_stream__assignments') }}
+
+),
+
+experiments as (
+
+    select * from {{ ref('stg_learning__experiments') }}
+
+),
+
+experiment_arms as (
+
+    select * from {{ ref('stg_learning__experiment_arms') }}
+
+),
+
+-- A slate belongs to the experiment that dealt its reader and ran when it was stored.
+slates_of_experiments as (
+
+    select
+        slates.slate_id,
+        max(experiments.experiment_id) as experiment_id
+    from slates
+    inner join assignments
+        on slates.reader_key = assignments.reader_key
+    inner join experiments
+        on
+            assignments.experiment_id = experiments.experiment_id
+            and slates.stored_at >= experiments.started_at
+            and slates.stored_at <= coalesce(experiments.stopped_at, 'infinity')
+    inner join experiment_arms
+        on
+            experiments.experiment_id = experiment_arms.experiment_id
+            and slates.arm = experiment_arms.arm
+    group by slates.slate_id
 
 ),
 
@@ -81,6 +149,7 @@ places_with_outcome as (
         slates.policy_version,
         slates.arm,
         slates.surface,
+        slates_of_experiments.experiment_id,
         slate_places.propensity,
         slate_places.source,
         slate_places.reason,
@@ -107,6 +176,8 @@ places_with_outcome as (
     from slate_places
     inner join slates
         on slate_places.slate_id = slates.slate_id
+    left join slates_of_experiments
+        on slate_places.slate_id = slates_of_experiments.slate_id
     left join acts_by_place
         on
             slate_places.slate_id = acts_by_place.slate_id

@@ -3,15 +3,45 @@
         materialized='incremental',
         unique_key='event_id',
         on_schema_change='append_new_columns',
-        post_hook="{{ delete_erased(ref('stg_stream__interactions'), ['event_id']) }}",
+        indexes=[
+            {'columns': ['event_id'], 'unique': true},
+            {'columns': ['source_stored_at']},
+            {'columns': ['slate_id']},
+            {'columns': ['reader_key', 'occurred_date']},
+            {'columns': ['occurred_date']},
+        ],
+        pre_hook="{{ let_go(source('stream', 'interactions'), ['event_id']) }}",
+        post_hook="{{ count_gone_acts() }}",
     )
 }}
 
+-- depends_on: {{ ref('stg_stream__slates') }}
 with
+
+{% if is_incremental() %}
+    -- New acts, and those whose slate came after them.
+    changed as materialized (
+
+        select event_id from {{ ref('stg_stream__interactions') }}
+        where stored_at >= {{ reread_from(this) }}
+        union distinct
+        select interactions.event_id
+        from {{ ref('stg_stream__slates') }} as slates
+        inner join {{ ref('stg_stream__interactions') }} as interactions
+            on
+                slates.reader_key = interactions.reader_key
+                and slates.slate_id = interactions.slate_id
+        where slates.stored_at >= {{ reread_from(this) }}
+
+    ),
+{% endif %}
 
 interactions as (
 
     select * from {{ ref('stg_stream__interactions') }}
+    {% if is_incremental() %}
+        where event_id in (select changed.event_id from changed)
+    {% endif %}
 
 ),
 
@@ -44,6 +74,3 @@ select
 from interactions
 left join attributed
     on interactions.event_id = attributed.event_id
-{% if is_incremental() %}
-    where greatest(interactions.stored_at, attributed.source_stored_at) >= {{ reread_from() }}
-{% endif %}

@@ -1,13 +1,20 @@
 {{
     config(
         materialized='incremental',
-        unique_key=['slate_id', 'position'],
+        unique_key='slate_id',
         on_schema_change='append_new_columns',
-        post_hook="{{ delete_erased(ref('stg_stream__slate_places'), ['slate_id', 'position']) }}",
+        indexes=[
+            {'columns': ['slate_id', 'position'], 'unique': true},
+            {'columns': ['source_stored_at']},
+            {'columns': ['reader_key', 'slate_date']},
+            {'columns': ['slate_date']},
+        ],
+        pre_hook="{{ let_go(source('stream', 'slates'), ['slate_id']) }}",
+        post_hook="{{ count_gone_places() }}",
     )
 }}
 
--- depends_on: {{ ref('stg_stream__slate_places') }}
+-- depends_on: {{ ref('stg_stream__slates') }}, {{ ref('fct_interactions') }}
 with
 
 places as (
@@ -23,6 +30,7 @@ select
     book_id,
     reader_key,
     session_id,
+    experiment_id,
     ---------- how it was drawn
     policy_version,
     arm,
@@ -48,6 +56,3 @@ select
     first_answered_at,
     source_stored_at
 from places
-{% if is_incremental() %}
-    where source_stored_at >= {{ reread_from() }}
-{% endif %}

@@ -1,19 +1,31 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='append_new_columns',
+        pre_hook="{{ take_out(ref('int_places_of_readers'), 'counted.slate_date', 'slate_date', 'count_places',
+                              only='counted.is_shown') }}",
+    )
+}}
+
 with
 
 places as (
 
-    select * from {{ ref('fct_slate_places') }}
+    select * from {{ ref('int_places_of_readers') }}
+    where is_shown and {{ is_to_make('slate_date', 'slate_date') }}
 
 ),
 
-readers_by_day as (
+gone_readers as (
 
     select
-        slate_date,
-        count(distinct reader_key)::integer as count_readers_of_day
-    from places
-    where is_shown
-    group by slate_date
+        period_start_date as slate_date,
+        value as outcome,
+        sum(count_readers) as count_readers
+    from {{ ref('stg_stream__gone_readers') }}
+    where dimension = 'outcome' and policy_version = 'all'
+    group by period_start_date, value
 
 ),
 
@@ -22,24 +34,38 @@ by_outcome as (
     select
         slate_date,
         outcome,
-        count(*)::integer as count_places,
-        count(distinct reader_key)::integer as count_readers,
-        count(distinct book_id)::integer as count_works
+        sum(count_places)::bigint as count_places,
+        count(distinct book_id)::bigint as count_works,
+        count(distinct reader_key)::bigint as count_readers_present,
+        max(source_stored_at) as newest_stored_at
     from places
-    where is_shown
     group by slate_date, outcome
+
+),
+
+with_readers as (
+
+    select
+        by_outcome.slate_date,
+        by_outcome.outcome,
+        by_outcome.count_places,
+        by_outcome.count_works,
+        by_outcome.newest_stored_at,
+        (by_outcome.count_readers_present + coalesce(gone_readers.count_readers, 0))::bigint as count_readers
+    from by_outcome
+    left join gone_readers
+        on
+            by_outcome.slate_date = gone_readers.slate_date
+            and by_outcome.outcome = gone_readers.outcome
 
 )
 
 select
-    by_outcome.slate_date,
-    by_outcome.outcome,
-    by_outcome.count_places,
-    by_outcome.count_readers,
-    by_outcome.count_works,
-    readers_by_day.count_readers_of_day,
-    by_outcome.count_readers < {{ var('min_readers') }} as is_suppressed,
-    readers_by_day.count_readers_of_day < {{ var('min_readers') }} as is_day_suppressed
-from by_outcome
-inner join readers_by_day
-    on by_outcome.slate_date = readers_by_day.slate_date
+    slate_date,
+    outcome,
+    count_places,
+    count_works,
+    count_readers,
+    {{ is_held_back('count_readers', ['slate_date']) }} as is_suppressed,
+    newest_stored_at
+from with_readers

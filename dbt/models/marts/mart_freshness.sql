@@ -17,6 +17,67 @@ places as (
         count(*) as count_places
     from {{ ref('fct_slate_places') }}
 
+),
+
+hours as (
+
+    select * from {{ ref('mart_stream_hourly') }}
+
+),
+
+-- Day 0 is the last 24 whole hours, day 1 those before, and so on for four weeks.
+days as (
+
+    select
+        days_ago,
+        date_trunc('hour', now()) - interval '1 day' * (days_ago + 1) as begins_at,
+        date_trunc('hour', now()) - interval '1 day' * days_ago as ends_at
+    from generate_series(0, 28) as days_ago
+
+),
+
+acts_by_day as (
+
+    select
+        days.days_ago,
+        days.ends_at,
+        coalesce(sum(hours.count_acts), 0)::bigint as count_acts
+    from days
+    left join hours
+        on
+            days.begins_at <= hours.hour_start_at
+            and days.ends_at > hours.hour_start_at
+    group by days.days_ago, days.ends_at
+
+),
+
+first_hour as (
+
+    select min(hour_start_at) as first_hour_at from hours where count_acts > 0
+
+),
+
+-- What is usual is known once there are seven days to know it from.
+usual as (
+
+    select
+        percentile_cont(0.5) within group (order by acts_by_day.count_acts) as usual_acts_a_day,
+        count(*) as count_days
+    from acts_by_day
+    cross join first_hour
+    where acts_by_day.days_ago > 0 and acts_by_day.ends_at > first_hour.first_hour_at
+
+),
+
+arrivals as (
+
+    select
+        acts_by_day.count_acts as count_acts_last_day,
+        case when usual.count_days >= 7 then usual.usual_acts_a_day end as usual_acts_a_day
+    from acts_by_day
+    cross join usual
+    where acts_by_day.days_ago = 0
+
 )
 
 select
@@ -25,6 +86,18 @@ select
     interactions.newest_act_at,
     interactions.newest_stored_at,
     places.count_slates,
-    places.count_places
+    places.count_places,
+    arrivals.count_acts_last_day,
+    arrivals.usual_acts_a_day,
+    -- More than chance (four standard deviations of a Poisson count), and more than a quiet or a busy day.
+    coalesce(
+        abs(arrivals.count_acts_last_day - arrivals.usual_acts_a_day) > 4 * sqrt(arrivals.usual_acts_a_day)
+        and not (
+            arrivals.count_acts_last_day >= {{ var('arrivals_low') }} * arrivals.usual_acts_a_day
+            and arrivals.count_acts_last_day <= {{ var('arrivals_high') }} * arrivals.usual_acts_a_day
+        ),
+        false
+    ) as is_unusual
 from interactions
 cross join places
+cross join arrivals

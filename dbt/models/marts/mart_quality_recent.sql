@@ -1,57 +1,162 @@
 with
 
+days as (
+
+    select * from {{ ref('mart_quality_daily') }}
+
+),
+
 places as (
 
-    select * from {{ ref('fct_slate_places') }}
+    select * from {{ ref('int_places_of_readers') }}
+
+),
+
+works as (
+
+    select * from {{ ref('dim_works') }}
+
+),
+
+gone_readers as (
+
+    select * from {{ ref('stg_stream__gone_readers') }}
 
 ),
 
 newest as (
 
-    select max(slate_date) as newest_date from places
+    select max(slate_date) as newest_date from days
 
 ),
 
-recent_places as (
+periods as (
 
-    select places.*
-    from places
-    inner join newest
-        on places.slate_date > newest.newest_date - {{ var('recent_days') }}
-    where places.source != 'pinned'
+    select
+        weeks.weeks,
+        newest.newest_date - 7 * weeks.weeks as after_date
+    from newest
+    cross join lateral (values ({{ var('recent_weeks') | join('), (') }})) as weeks (weeks)
 
 ),
 
 counted as (
 
     select
-        case when grouping(policy_version) = 1 then 'all' else policy_version end as policy_version,
-        min(slate_date) as first_date,
-        max(slate_date) as last_date,
-        {{ quality_counts() }}
-    from recent_places
-    group by grouping sets ((policy_version), ())
-    having count(*) > 0
+        periods.weeks,
+        days.policy_version,
+        days.dimension,
+        days.value,
+        min(days.slate_date) as first_date,
+        max(days.slate_date) as last_date,
+        {{ quality_sums() }}
+    from days
+    inner join periods
+        on days.slate_date > periods.after_date
+    group by periods.weeks, days.policy_version, days.dimension, days.value
 
-)
+),
+
+-- When a reader was last in a group says in which periods the reader was.
+members as (
+
+    select
+        versions.policy_version,
+        dimensions.dimension,
+        dimensions.value,
+        places.reader_key,
+        max(places.slate_date) as last_date
+    from (
+        select distinct
+            slate_date,
+            reader_key,
+            policy_version,
+            arm,
+            surface,
+            position,
+            book_id
+        from places
+        where
+            is_shown
+            and reader_key is not null
+            and {{ is_drawn('source') }}
+            and slate_date > (select min(periods.after_date) from periods)
+    ) as places
+    left join works
+        on places.book_id = works.book_id
+    cross join lateral (values ('all'), (places.policy_version)) as versions (policy_version)
+    cross join lateral (
+        values {{ place_dimensions('places', 'works') }}
+    ) as dimensions (dimension, value)
+    group by versions.policy_version, dimensions.dimension, dimensions.value, places.reader_key
+
+),
+
+readers_present as (
+
+    select
+        periods.weeks,
+        members.policy_version,
+        members.dimension,
+        members.value,
+        count(*) as count_readers
+    from members
+    inner join periods
+        on members.last_date > periods.after_date
+    group by periods.weeks, members.policy_version, members.dimension, members.value
+
+),
+
+-- Visits add up. Of readers with a history who have gone, one day's number is all that is sure.
+readers_gone as (
+
+    select
+        periods.weeks,
+        gone_readers.policy_version,
+        gone_readers.dimension,
+        gone_readers.value,
+        coalesce(sum(gone_readers.count_readers) filter (where gone_readers.is_visit), 0)
+        + coalesce(max(gone_readers.count_readers) filter (where not gone_readers.is_visit), 0) as count_readers
+    from gone_readers
+    inner join periods
+        on gone_readers.period_start_date > periods.after_date
+    group by periods.weeks, gone_readers.policy_version, gone_readers.dimension, gone_readers.value
+
+),
+
+with_readers as (
+
+    select
+        counted.*,
+        (coalesce(readers_present.count_readers, 0) + coalesce(readers_gone.count_readers, 0))::bigint
+            as count_readers
+    from counted
+    left join readers_present
+        on
+            counted.weeks = readers_present.weeks
+            and counted.policy_version = readers_present.policy_version
+            and counted.dimension = readers_present.dimension
+            and counted.value = readers_present.value
+    left join readers_gone
+        on
+            counted.weeks = readers_gone.weeks
+            and counted.policy_version = readers_gone.policy_version
+            and counted.dimension = readers_gone.dimension
+            and counted.value = readers_gone.value
+
+),
+
+{{ held_back('with_readers', 'weeks') }}
 
 select
+    weeks,
     policy_version,
+    dimension,
+    value,
     first_date,
     last_date,
-    count_slates,
     count_readers,
-    count_readers_shown,
-    count_works,
-    count_places,
-    count_places_shown,
-    count_answered,
-    count_unanswered,
-    count_opened,
-    count_read,
-    count_liked,
-    count_skipped,
-    count_fallback,
-    reward,
-    {{ quality_rates() }}
-from counted
+    {{ quality_columns() | join(',\n    ') }},
+    {{ quality_rates() }},
+    is_suppressed
+from held_back

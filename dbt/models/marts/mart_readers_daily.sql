@@ -1,1 +1,11 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='append_new_columns',
+        pre_hook="{{ take_out(ref('int_acts_of_readers'), \"date_trunc('day', counted.occurred_date)::date\",
+                              'period_start_date', 'count_acts') }}",
+    )
+}}
+
 {{ acts_by_period('day') }}

@@ -18,6 +18,7 @@ renamed as (
         policy_version,
         arm,
         surface,
+        book_ids,
         ---------- timestamps
         created_at,
         event_received_at,

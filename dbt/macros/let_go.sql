@@ -1,0 +1,30 @@
+{# Before a fact is built: its rows whose source has gone go too, and triggers count them. Also before a full refresh,
+   which would otherwise throw them away uncounted. #}
+{% macro let_go(source_relation, key_columns) -%}
+    {%- if execute and load_relation(this) is not none -%}
+        delete from {{ this }} as loaded
+        where not exists (
+            select 1 from {{ source_relation }} as kept
+            where
+                (kept.{{ key_columns | join(', kept.') }})
+                = (loaded.{{ key_columns | join(', loaded.') }})
+        )
+    {%- else -%}
+        select 1
+    {%- endif -%}
+{%- endmacro %}
+
+{# Whether a fact holds rows already, which this build only adds to. For models that a fact is made of. #}
+{% macro is_partial(fact) -%}
+    {%- set relation = adapter.get_relation(target.database, 'marts', fact) if execute else none -%}
+    {{ return(relation is not none and not should_full_refresh()) }}
+{%- endmacro %}
+
+{# The moment from which a fact is read again. #}
+{% macro reread_from(fact) -%}
+    (
+        select coalesce(max(loaded.source_stored_at), '-infinity')
+            - interval '{{ var("lookback_hours") }} hours'
+        from {{ fact }} as loaded
+    )
+{%- endmacro %}

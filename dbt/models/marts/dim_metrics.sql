@@ -1,0 +1,8 @@
+select
+    metric,
+    label,
+    definition,
+    numerator,
+    denominator,
+    "interval"
+from {{ ref('metrics') }}

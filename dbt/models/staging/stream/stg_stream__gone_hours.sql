@@ -1,0 +1,19 @@
+with
+
+source as (
+
+    select * from {{ source('stream', 'gone_hours') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- how many
+        occurred_hour,
+        count_acts
+    from source
+
+)
+
+select * from renamed
