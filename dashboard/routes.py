@@ -10,7 +10,19 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from dashboard import asking, auth, covers, files, logins, metrics, my_books_file, suggest, talking, your_data
+from dashboard import (
+    asking,
+    auth,
+    covers,
+    files,
+    logins,
+    metrics,
+    my_books_file,
+    staff_acts,
+    suggest,
+    talking,
+    your_data,
+)
 from dashboard.api import app_routes, program_routes
 from dashboard.state import OFFLINE
 from openshelf.database import audiences, catalogue, pool
@@ -112,6 +124,7 @@ def routes() -> list[BaseRoute]:
         *your_data.routes(),
         *suggest.routes(),
         *asking.routes(),
+        *staff_acts.routes(),
         *talking.routes(),
         program_routes.mount(),
         *app_routes.routes(),

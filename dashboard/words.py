@@ -21,7 +21,15 @@ def staff_pages() -> list[tuple[str, str, str]]:
     """Every page for staff, in the order of the way through them: file under app_pages/staff, address, question."""
     return [
         ("quality", "quality", _("Is it good?")),
+        ("exposure", "exposure", _("What does it show and hide?")),
+        ("learning", "learning", _("What did it learn?")),
+        ("stream", "stream", _("Is the stream well?")),
+        ("catalogue", "catalogue", _("Is the catalogue well?")),
         ("requests", "requests", _("What readers ask for")),
+        ("hand", "hand", _("What do we choose ourselves?")),
+        ("notes", "notes", _("What happened when?")),
+        ("alerts", "alerts", _("Does anything need us?")),
+        ("report", "report", _("What did the library do?")),
     ]
 
 

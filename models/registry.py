@@ -23,7 +23,8 @@ from models.fingerprints import code_hash
 from models.policy import Policy, PolicyConfig
 from models.ranking_data import Ranker, ReaderBatch
 from models.states import TEXT_DIM
-from openshelf.database import learning
+from openshelf.database import accounts, audit, learning
+from openshelf.database.accounts import Account
 from openshelf.errors import ModelError, UsageError
 
 WEIGHT_PREFIX = "weight."
@@ -203,6 +204,23 @@ def rollback(conn: psycopg.Connection, kind: str, now: datetime) -> str:
         raise UsageError(f"{champion.version} is the first {kind}: there is nothing to roll back to")
     promote(conn, before[-1], f"rolled back from {champion.version}", now)
     return before[-1]
+
+
+def promote_by_staff(conn: psycopg.Connection, staff: Account | None, version: str, now: datetime) -> None:
+    """`promote`, noted with who did it. Raises NotAllowedError, and what `promote` does."""
+    account = accounts.must_be_staff(staff)
+    with conn.transaction():
+        promote(conn, version, "promoted by hand", now)
+        audit.note(conn, audit.actor_of(account.account_id), "promote model", version)
+
+
+def rollback_by_staff(conn: psycopg.Connection, staff: Account | None, kind: str, now: datetime) -> str:
+    """`rollback`, noted with who did it. Raises NotAllowedError, and what `rollback` does."""
+    account = accounts.must_be_staff(staff)
+    with conn.transaction():
+        version = rollback(conn, kind, now)
+        audit.note(conn, audit.actor_of(account.account_id), "roll back to model", version)
+    return version
 
 
 def settings_of(config: object) -> dict[str, Any]:

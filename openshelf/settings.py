@@ -124,6 +124,18 @@ class Settings(BaseSettings):
     retention_backup_days: int = Field(
         90, ge=1, description="Backups are kept no longer; until then erased readers are known by a mark of theirs."
     )
+    alert_webhook: SecretStr | None = Field(
+        None, description="Address that broken rules on freshness and quality are posted to as JSON; unset: none."
+    )
+    alert_email: str | None = Field(
+        None, description="Who gets them by mail; several are parted by commas. Unset: nobody."
+    )
+    alert_sender: str = Field("openshelf@localhost", description="Whom these mails come from.")
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="Mail server, smtp://HOST:PORT, smtp+tls:// for STARTTLS, smtps:// for TLS; a name and password "
+        "stand before the host. Unset: smtp://localhost:25.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe log line written."
     )
@@ -156,6 +168,20 @@ class Settings(BaseSettings):
     def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must start with postgresql://")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("smtp://", "smtp+tls://", "smtps://")):
+            raise ValueError("must start with smtp://, smtp+tls:// or smtps://")
+        return value
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _webhook(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("https://", "http://")):
+            raise ValueError("must start with https:// or http://")
         return value
 
     @field_validator("brokers")

@@ -8,7 +8,8 @@ from enum import StrEnum
 import psycopg
 
 from openshelf import topics
-from openshelf.database import events, workers
+from openshelf.database import accounts, events, workers
+from openshelf.database.accounts import Account
 from openshelf.database.events import Lag
 from openshelf.database.workers import Worker
 from openshelf.settings import Settings
@@ -67,6 +68,12 @@ def look(conn: psycopg.Connection, consumers: Sequence[str]) -> list[Dataflow]:
         judge(consumer, [worker for worker in known if worker.consumer == consumer], events.lag(conn, consumer))
         for consumer in consumers
     ]
+
+
+def for_staff(conn: psycopg.Connection, staff: Account | None, settings: Settings) -> list[Dataflow]:
+    """The dataflows that this installation needs. Raises NotAllowedError."""
+    accounts.must_be_staff(staff)
+    return look(conn, expected(settings))
 
 
 def look_at_host(conn: psycopg.Connection, consumer: str, host: str) -> Dataflow:

@@ -102,7 +102,7 @@ def readers(accounts: Sequence[Account], heading: str, line: str) -> None:
     )
 
 
-FieldType = Literal["text", "email", "password", "checkbox", "select"]
+FieldType = Literal["text", "textarea", "date", "email", "password", "checkbox", "select"]
 
 
 def field(

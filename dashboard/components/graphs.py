@@ -51,7 +51,7 @@ class Rule:
 
 def lines(
     points: Sequence[Point], title: str, words: str, *, rules: Sequence[Rule] = (), is_share: bool = False,
-    by_month: bool = False, from_zero: bool = True, order: Sequence[str] = (), x_title: str | None = None,
+    by_month: bool = False, by_hour: bool = False, from_zero: bool = True, order: Sequence[str] = (), x_title: str | None = None,
 ) -> alt.LayerChart:  # fmt: skip
     """A line for each series, in its band where points have intervals. `at` of all points is of one kind."""
     names = _order(points, order)
@@ -60,7 +60,7 @@ def lines(
     x = (
         alt.X("at:Q", title=x_title, axis=alt.Axis(tickMinStep=1, grid=False))
         if is_step
-        else _time_axis("%b %Y" if by_month else _DAY)
+        else _time_axis("%H:%M" if by_hour else "%b %Y" if by_month else _DAY)
     )
     value = ".1%" if is_share else ",.4~r"
     y_axis = alt.Axis(format="%") if is_share else alt.Axis(format=",~r")

@@ -54,6 +54,14 @@
         ('acts of a month', date_trunc('month', rows.occurred_date)::date)
     ) as periods (dimension, period_start_date)
     where not rows.is_inferred
+    union all
+    select
+        reach.period_start_date,
+        'all' as policy_version,
+        reach.dimension,
+        reach.value,
+        reach.reader_key
+    from ({{ reach_of_acts(rows, 'marts.dim_works') }}) as reach
 {%- endmacro %}
 
 {% macro count_gone_readers(rows, groups, date_column) -%}
@@ -172,6 +180,8 @@
             where not is_inferred
             group by date_trunc('hour', occurred_at, 'UTC')
             {{ add_up('kept', ['occurred_hour'], ['count_acts']) }};
+
+            {{ count_gone_uses(rows) }}
 
             {{ count_gone_readers(rows, groups_of_acts, 'occurred_date') }}
         end if;

@@ -10,7 +10,8 @@ import psycopg
 from psycopg.rows import class_row
 
 from openshelf.contracts import BadEvent, parse_interaction
-from openshelf.database import events
+from openshelf.database import accounts, events
+from openshelf.database.accounts import Account
 
 _RELEASE_NAMESPACE = UUID("3f6c2a0d-7f6e-4d6b-9a53-0c2f4b1d9e77")
 RELEASED_AT_ONCE = 1_000
@@ -95,6 +96,15 @@ def _release_some(conn: psycopg.Connection, now: datetime) -> int:
             "update stream.quarantine set released_at = %s where event_id = any(%s)", [now, [row[0] for row in rows]]
         )
     return len(rows)
+
+
+def waiting_for(conn: psycopg.Connection, staff: Account | None) -> list[tuple[int, int]]:
+    """book_id of a work that is not there, and how many acts wait for it; most first. Raises NotAllowedError."""
+    accounts.must_be_staff(staff)
+    return conn.execute(
+        """select book_id, count(*)::int from stream.quarantine where released_at is null
+           group by book_id order by count(*) desc, book_id limit 100"""
+    ).fetchall()
 
 
 def all_of(conn: psycopg.Connection, limit: int = 100, *, with_released: bool = False) -> list[QuarantinedAct]:

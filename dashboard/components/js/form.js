@@ -66,6 +66,10 @@ function labelled(field, id, words) {
     const options = field.options.map(([value, text]) => el("option", { value, text, selected: value === field.value }))
     return el("div", { class: "os-field" }, el("label", { for: id, text: field.label }), el("select", shared, options), hint)
   }
+  if (field.type === "textarea") {
+    const area = el("textarea", { ...shared, rows: 5, maxlength: 4000, spellcheck: "false", required: field.required, text: field.value })
+    return el("div", { class: "os-field" }, el("label", { for: id, text: field.label }), area, hint)
+  }
   const input = el("input", {
     ...shared, type: field.type, value: field.value, autocomplete: field.autocomplete, required: field.required,
     maxlength: 200, spellcheck: "false", autocapitalize: field.type === "text" && field.name !== "username" ? "words" : "none",

@@ -1,5 +1,5 @@
 // Numbers in a table that can be scrolled by keyboard where it is wider than the page, folded until asked for.
-import { el } from "./dom.js"
+import { el, link } from "./dom.js"
 
 export default function ({ parentElement, data }) {
   const signature = JSON.stringify(data)
@@ -9,7 +9,12 @@ export default function ({ parentElement, data }) {
   const table = el("table", {}, el("caption", { class: "os-unseen", text: data.caption }),
     el("thead", {}, el("tr", {}, data.columns.map(column => el("th", { scope: "col", class: column.is_number ? "os-number" : null, text: column.label })))),
     el("tbody", {}, data.rows.map(row => el("tr", {}, row.map((cell, n) =>
-      el(n ? "td" : "th", { scope: n ? null : "row", class: data.columns[n].is_number ? "os-number" : null, text: cell }))))))
+      el(n ? "td" : "th", { scope: n ? null : "row", class: data.columns[n].is_number ? "os-number" : null }, shown(cell)))))))
   const box = el("div", { class: "os-table-box", role: "region", tabindex: "0", "aria-label": data.caption }, table, data.more && el("p", { class: "os-quiet", text: data.more }))
   parentElement.append(el("div", { class: "os-table" }, data.fold ? el("details", {}, el("summary", { text: data.fold }), box) : box))
+}
+
+function shown(cell) {
+  if (typeof cell === "string") return [cell]
+  return [cell.href.startsWith("/") ? link(cell.href, {}, cell.text) : el("a", { href: cell.href, text: cell.text })]
 }

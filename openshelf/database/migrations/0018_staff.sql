@@ -71,8 +71,20 @@ create table learning.alert_incidents (
     value double precision not null, -- as it was measured last
     threshold double precision not null,
     words text not null,
-    sent_at timestamptz, -- null: nobody was told
+    sent_to text[] not null default '{}', -- 'webhook', 'mail'
     resolved_at timestamptz
 );
 create unique index alert_incidents_one_open on learning.alert_incidents (rule) where resolved_at is null;
 create index alert_incidents_opened on learning.alert_incidents (opened_at desc);
+
+-- How often works were used in acts that have gone since, counted as COUNTER does; of nobody, as stream.gone_acts is.
+-- Grain: one row per month and work.
+create table stream.gone_uses (
+    month_start_date date not null,
+    book_id int not null,
+    count_investigations bigint not null,
+    count_requests bigint not null,
+    count_unique_investigations bigint not null,
+    count_unique_requests bigint not null,
+    primary key (month_start_date, book_id)
+);

@@ -1,0 +1,64 @@
+-- What staff chose, beside what was drawn. A curated row is no slate: its own acts say what was shown and opened.
+with
+
+places as (
+
+    select * from {{ ref('int_places_of_readers') }}
+
+),
+
+acts as (
+
+    select * from {{ ref('int_acts_of_readers') }}
+
+),
+
+chosen as (
+
+    select
+        date_trunc('week', slate_date)::date as week_start_date,
+        case when {{ is_drawn('source') }} then 'policy' else source end as source,
+        slate_date as act_date,
+        reader_key,
+        count_places as count_shown,
+        count_opened
+    from places
+    where is_shown
+    union all
+    select
+        date_trunc('week', occurred_date)::date as week_start_date,
+        'curated' as source,
+        occurred_date as act_date,
+        reader_key,
+        case when action = 'show' then count_acts else 0 end as count_shown,
+        case when action = 'open' then count_acts else 0 end as count_opened
+    from acts
+    where surface = 'curated' and action in ('show', 'open')
+
+),
+
+counted as (
+
+    select
+        week_start_date,
+        source,
+        sum(count_shown)::bigint as count_shown,
+        -- A book may be opened twice from one place of a row.
+        least(sum(count_opened), sum(count_shown))::bigint as count_opened,
+        (
+            count(distinct reader_key) + count(distinct act_date) filter (where reader_key is null)
+        )::bigint as count_readers
+    from chosen
+    group by week_start_date, source
+
+)
+
+select
+    week_start_date,
+    source,
+    count_readers,
+    count_shown,
+    count_opened,
+    {{ rate('count_opened', 'count_shown', 'click_rate') }},
+    count_readers < {{ var('min_readers') }} as is_suppressed
+from counted
