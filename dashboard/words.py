@@ -26,6 +26,7 @@ def staff_pages() -> list[tuple[str, str, str]]:
         ("stream", "stream", _("Is the stream well?")),
         ("catalogue", "catalogue", _("Is the catalogue well?")),
         ("requests", "requests", _("What readers ask for")),
+        ("wishes", "wishes", _("What do readers look for and not find?")),
         ("hand", "hand", _("What do we choose ourselves?")),
         ("notes", "notes", _("What happened when?")),
         ("alerts", "alerts", _("Does anything need us?")),
