@@ -16,6 +16,8 @@ from openshelf.database import pool
 
 HERE = Path(__file__).parent
 LOOK_EVERY_S = 15
+# Pages without the word that the notice has changed: the one where that is decided, and the one that begins above it.
+_UNASKED = ("your_data", "librarian")
 
 
 def _pages() -> list[StreamlitPage]:
@@ -107,7 +109,7 @@ def main() -> None:
         _restarting()
         return
     talk(where(page.url_path))
-    if account and account.history_enabled and not account.keeps_history and page.url_path != "your_data":
+    if account and account.history_enabled and not account.keeps_history and page.url_path not in _UNASKED:
         furniture.ask_again()
     if account:
         _watch()

@@ -77,7 +77,7 @@ def draw_unanswered(found: Unanswered) -> None:
         found.groups,
         [
             Column("folded", _("Words"), lambda words: words or _("(no words were kept)"), link=searched),
-            Column("kind", _("Asked by"), lambda kind: kinds[kind]),
+            Column("kind", _("How"), lambda kind: kinds[kind]),
             Column("count_searches", _("Times")),
             Column("last_day", _("Last on")),
         ],
