@@ -1,4 +1,4 @@
-"""Calibre's fields into ours: plain text without mark-up, real dates, known languages. Pure but for `find_files`.
+"""Foreign fields into ours: plain text without mark-up, real dates, known languages. Pure but for `find_files`.
 
 Nothing is made up: what is absent stays None, and a record that cannot be used is rejected with its reason.
 """
@@ -18,12 +18,15 @@ import langcodes
 import nh3
 from langcodes.tag_parser import LanguageTagError
 from PIL import Image
+from stdnum import isbn as isbn_numbers
 
+from ingest import subjects as scheme
+from ingest.accessibility import Accessibility, of_epub
 from ingest.calibre import CalibreBook
 from openshelf.folding import fold_words
 
 # A change of the cleaning is a new recipe: every record is read and compared again.
-RECIPE = 1
+RECIPE = 2
 LONGEST_TEXT = 500  # characters of a title, name or subject
 LONGEST_SUMMARY = 20_000
 MOST_PIXELS = 40_000_000  # a cover of more is no cover but an attack on whoever shows it
@@ -56,7 +59,7 @@ class BookFile:
 
 @dataclass(frozen=True)
 class Edition:
-    """What Calibre says of one book, cleaned."""
+    """What a source says of one book, cleaned. `calibre_id`: its number there; `source_key`: its name there, if any."""
 
     calibre_id: int
     calibre_uuid: str | None
@@ -77,6 +80,10 @@ class Edition:
     identifiers: tuple[tuple[str, str], ...]
     added_at: datetime | None
     modified_at: datetime
+    original_title: str | None = None  # of what it was translated from
+    classifications: tuple[tuple[str, str], ...] = ()  # scheme and code: ('thema', 'FL')
+    accessibility: Accessibility | None = None
+    source_key: str | None = None
 
     @property
     def authors_text(self) -> str:
@@ -92,8 +99,9 @@ class Edition:
 
 @dataclass(frozen=True)
 class Rejected:
-    calibre_id: int
+    calibre_id: int  # 0: the record could not even be told from others
     reason: str
+    record: str = ""  # what its source calls it, where it is not a number
 
 
 @lru_cache(maxsize=8192)  # names and subjects come again and again
@@ -115,8 +123,9 @@ def summary(html: str | None) -> str | None:
 
 def _mended(text: str) -> str:
     """Wrongly decoded letters put right; without what Postgres refuses (NUL, lone surrogates) and cannot be seen."""
-    # ftfy needs the controls of \x80-\x9f to recognise what was decoded wrongly: they go afterwards.
-    fixed = ftfy.fix_text(_REFUSED.sub("", text), unescape_html=False, uncurl_quotes=False)
+    # ftfy needs the controls of \x80-\x9f to recognise what was decoded wrongly: they go afterwards. Where they went
+    # before, as question marks ('LÃ?Â¼bbe'), what is left still tells the letter.
+    fixed = ftfy.fix_text(_REFUSED.sub("", text).replace("Ã?Â", "Ã"), unescape_html=False, uncurl_quotes=False)
     return _UNSEEN.sub("", fixed)
 
 
@@ -142,6 +151,56 @@ def language(code: str) -> str | None:
     except (LanguageTagError, LookupError):
         return None
     return None if found in {"und", "mis", "mul", "zxx"} else found
+
+
+def isbn(value: str) -> str | None:
+    """The 13 digits of an ISBN of 10 or 13, however it is written; None when its check digit is wrong."""
+    compact = isbn_numbers.compact(value.upper().removeprefix("ISBN").strip(" :"))
+    if not isbn_numbers.is_valid(compact):
+        return None
+    return isbn_numbers.to_isbn13(compact)
+
+
+def identifiers(given: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Kind and value, each kind once. An ISBN that cannot be one is kept as 'unchecked-isbn'."""
+    found: dict[str, str] = {}
+    for raw_kind, raw_value in given:
+        kind, value = line(raw_kind).lower(), line(raw_value)
+        if kind in {"isbn", "isbn10", "isbn13", "isbn-10", "isbn-13"} and value:
+            checked = isbn(value)
+            kind, value = ("isbn", checked) if checked else ("unchecked-isbn", value)
+        if kind and value:
+            found.setdefault(kind, value)
+    return tuple(sorted(found.items()))
+
+
+_ARTICLES = {
+    "eng": "the a an",
+    "deu": "der die das ein eine",
+    "fra": "le la les un une",
+    "spa": "el la los las un una",
+    "ita": "il lo la gli le un una",
+    "por": "o a os as um uma",
+    "nld": "de het een",
+}
+_FAMILY_FIRST = frozenset({"vie", "zho", "jpn", "kor", "hun"})
+_SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "md"})
+
+
+def title_sort(title: str, language_code: str | None) -> str:
+    """What a title is filed under: 'The Truth' -> 'Truth, The'. Of a language that is not known: as it is."""
+    first, _, rest = title.partition(" ")
+    articles = _ARTICLES.get(language_code or "", "").split()
+    return f"{rest}, {first}" if rest and first.lower() in articles else title
+
+
+def author_sort(name: str, language_code: str | None) -> str:
+    """What a person is filed under: 'Ursula K. Le Guin' -> 'Guin, Ursula K. Le', family names that come first stay."""
+    words = name.split()
+    if "," in name or len(words) < 2 or language_code in _FAMILY_FIRST:
+        return name
+    last = -2 if len(words) > 2 and fold_words(words[-1]) in _SUFFIXES else -1
+    return f"{' '.join(words[last:])}, {' '.join(words[:last])}"
 
 
 def audience(subjects: Iterable[str]) -> str:
@@ -183,6 +242,7 @@ def clean(book: CalibreBook) -> Edition | Rejected:
     if modified is None:
         return Rejected(book.calibre_id, "its time of last change cannot be read")
     series = line(book.series) or None
+    subjects = tuple(dict.fromkeys(filter(None, map(line, book.subjects))))
     return Edition(
         calibre_id=book.calibre_id,
         calibre_uuid=book.uuid,
@@ -196,7 +256,7 @@ def clean(book: CalibreBook) -> Edition | Rejected:
         series_index=book.series_index if series else None,
         rating=min(book.rating, 10) / 2 if book.rating and book.rating > 0 else None,
         summary=summary(book.comments),
-        subjects=tuple(dict.fromkeys(filter(None, map(line, book.subjects)))),
+        subjects=subjects,
         folder=str(folder),
         cover_path=str(folder / "cover.jpg") if book.has_cover else None,
         files=tuple(
@@ -204,11 +264,10 @@ def clean(book: CalibreBook) -> Edition | Rejected:
             for file in book.files
             if inside(file.name) is not None
         ),
-        identifiers=tuple(
-            (line(kind).lower(), line(value)) for kind, value in book.identifiers if line(kind) and line(value)
-        ),
+        identifiers=identifiers(book.identifiers),
         added_at=instant(book.added_at),
         modified_at=modified,
+        classifications=scheme.codes(subjects),
     )
 
 
@@ -220,9 +279,12 @@ def find_files(edition: Edition, library: Path) -> Edition:
         target = (root / path).resolve()  # follows links: one that leads out of the library counts as absent
         return target.is_relative_to(root) and target.is_file()
 
+    files = tuple(file for file in edition.files if is_there(file.path))
+    epub = next((file.path for file in files if file.format == "EPUB"), None)
     return replace(
         edition,
-        files=tuple(file for file in edition.files if is_there(file.path)),
+        files=files,
+        accessibility=of_epub(root / epub) if epub else None,
         cover_path=edition.cover_path
         if edition.cover_path and is_there(edition.cover_path) and _is_picture(root / edition.cover_path)
         else None,

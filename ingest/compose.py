@@ -1,8 +1,9 @@
 """One work told from its editions. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ingest.clean import audience
+from ingest import subjects as scheme
+from ingest.clean import Author, audience
 from ingest.works import without_note
 from openshelf.database.ingestion import ActiveEdition, WorkRow
 from openshelf.folding import fold, fold_words
@@ -19,28 +20,35 @@ def primary(editions: Sequence[ActiveEdition]) -> ActiveEdition:
     )
 
 
-def subjects_of(editions: Sequence[ActiveEdition]) -> list[str]:
-    """Subjects of the work, those of its primary edition first, in Calibre's order."""
+Codes = Mapping[int, Sequence[tuple[str, str]]]  # edition_id -> scheme and code
+
+
+def subjects_of(editions: Sequence[ActiveEdition], codes: Codes) -> list[str]:
+    """Subjects of the work by our names, those of its primary edition first, in the order of the source."""
     first = primary(editions)
     ordered = [first, *(edition for edition in editions if edition is not first)]
-    return list(dict.fromkeys(subject for edition in ordered for subject in edition.subjects))
+    found = (scheme.subjects_of(edition.subjects, codes.get(edition.edition_id, ())) for edition in ordered)
+    return list(dict.fromkeys(subject for subjects in found for subject in subjects))
 
 
-def compose(editions: Sequence[ActiveEdition]) -> WorkRow:
+def compose(editions: Sequence[ActiveEdition], authors: Sequence[Author], codes: Codes) -> WorkRow:
     """The work as readers see it, from its active editions (at least one)."""
     first = primary(editions)
     title = without_note(first.title)
-    subjects = subjects_of(editions)
+    subjects = subjects_of(editions, codes)
+    authors_text = ", ".join(author.name for author in authors)
+    written = [first.authors_text] if first.authors_text != authors_text else []
     summary = first.summary or next((e.summary for e in editions if e.summary), None)
     covers = [e.edition_id for e in [first, *editions] if e.cover_path]
     ratings = [e.rating for e in editions if e.rating is not None]
     series = first if first.series_name else next((e for e in editions if e.series_name), first)
-    names = " ".join(filter(None, [first.authors_text, series.series_name]))
+    # Whoever knows the author by another name finds the work too.
+    names = " ".join(filter(None, [authors_text, *written, series.series_name]))
     return WorkRow(
         book_id=first.book_id,
         title=title,
         title_sort=without_note(first.title_sort),
-        authors_text=first.authors_text,
+        authors_text=authors_text,
         language=first.languages[0] if first.languages else None,
         year=min((e.published_on.year for e in editions if e.published_on), default=None),
         audience=audience(subjects),

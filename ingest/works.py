@@ -1,24 +1,39 @@
-"""Which editions are the same work. Pure.
+"""Which editions are the same work, and why. Pure.
 
-Editions share a work when author, title without its edition note, and language agree after folding. Near matches
-(a slip of the pen) are joined only within one author and never when a number or a word more tells them apart.
-Nothing is lost: every edition keeps its own record.
+Every pair that shares a word of its author and the beginning of a title is compared (`compare`): titles without notes
+of the edition, with and without subtitle, by Jaro-Winkler for slips of the pen; authors with initials and middle names
+left out. What agrees is joined from the surest pair down, and never where two members of a work would contradict each
+other (another volume, part, subtitle or language, an omnibus): a chain of likenesses alone merges nothing.
 """
 
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import combinations
+from typing import Literal
 
+import networkx as nx
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
 
 from openshelf.folding import fold_words
 
 SIMILAR = 0.94  # Jaro-Winkler of two folded titles
+_SIMILAR_NAMES = 0.88  # ... of two family names that one letter tells apart
 _SHORTEST = 8  # characters; among shorter titles one letter is a difference
+_FEWEST = 6  # characters of a single word that may stand for a whole title
+_BLOCK_LETTERS = 3  # of a title: slips of the pen there are not found
+_LARGEST_BLOCK = 400  # of more, neighbours in the alphabet are compared
+_NEIGHBOURS = 40
+
+Relation = Literal["same", "translation"]
+_LEFT_OUT = "one leaves the subtitle out"
 
 _EDITION_WORDS = (
-    r"edition|edn?\.?|paperback|hardcover|hardback|softcover|large[ -]print|reissue|reprint|illustrated|annotated|"
-    r"unabridged|revised|updated|anniversary|deluxe|collector'?s|movie tie[- ]in|\d{4} text|ebook|kindle|"
-    r"издани[ея]|изд\.?|иллюстрированн\w+|tái bản|ấn bản|bản in|"
+    r"edition|edn?\.?|paperback|hardcover|hardback|softcover|mass market|large[ -]print|reissue|reprint|illustrated|"
+    r"annotated|unabridged|abridged|revised|updated|anniversary|deluxe|collector'?s|movie tie[- ]in|\d{4} text|ebook|"
+    r"kindle|audio|cassette|isis|издани[ея]|изд\.?|иллюстрированн\w+|tái bản|ấn bản|bản in|"
     r"ausgabe|auflage|éditions?|edición|edizione|edição|wydanie"
 )
 # A note in brackets at the end that holds an edition word ...
@@ -29,11 +44,59 @@ _AFTER_DASH = re.compile(
     rf"{_EDITION_WORDS})\s*)+$",
     re.IGNORECASE,
 )
-_NUMBERS = (
-    "one two three four five six seven eight nine ten first second third fourth fifth "
-    "i ii iii iv v vi vii viii ix x xi xii mot hai ba bon nam sau bay tam chin muoi первыи второи третии"
+# Any note in brackets at the end, one level of brackets within; what it says is read before it goes.
+_NOTE = re.compile(r"\s*(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^\[\]]*)\]|\(([^()]*))\s*$")
+_SUBTITLE = re.compile(r"\s*(?::|;|\s[-–—]+|--|(?<=\w{4})\.(?=\s+\w{2})|,?\s+\bor,)\s+")
+_AFTER_SIGN = re.compile(r"(?<=\w)[\s,:]+#\s?0*(\d{1,3})\s*$")  # 'Castle Roogna #03'
+_TURNED_ARTICLE = re.compile(r"^(.*), (the|an?|les?|la|los|las|el|das|der|die|il)$", re.IGNORECASE)
+_ARTICLES = {
+    **dict.fromkeys(("the", "a", "an"), "eng"),
+    **dict.fromkeys(("le", "les", "une"), "fra"),
+    **dict.fromkeys(("el", "los", "las"), "spa"),
+    **dict.fromkeys(("der", "die", "das", "ein", "eine"), "deu"),
+    **dict.fromkeys(("la", "un", "una", "il"), ""),  # of more than one language
+}
+# A subtitle that tells the kind of book, not which book: 'A Novel', 'Ein Kay-Scarpetta-Roman', 'a mystery of ...'.
+_KIND = re.compile(
+    r"(?:an?|the|ein|eine|une?|una|[\w ]{0,24})? ?\b(?:novel|novella|roman|kriminalroman|krimi|mystery|mysteries|"
+    r"memoir|memoirs|thriller|stories|erzahlungen|essays|poems|romance|novela|romanzo|novels|novel of .{1,40}|"
+    r"true story|autobiography|biography|story|книга|truyen|tieu thuyet|роман|повесть|рассказы)|roman .{1,30}|"
+    r"(?:the )?(?:complete|authoritative|student|unabridged?|uncut)(?: (?:and )?(?:unabridged|uncut|text|edition))*|"
+    r"(?:an )?authoritative text .*|complete authoritative text .*",
 )
-_NUMBER_WORDS = frozenset(_NUMBERS.split())
+# Words that make a book of another one: whoever has the one does not have the other.
+_APART = re.compile(
+    r"\b(omnibus|complete (?:novels|works|stories|collection|saga|trilogy)|box(?:ed)? set|gift set|companion|workbook|"
+    r"study guide|cliffs ?notes|spark ?notes|monarch notes|screenplay|graphic novel|manga|coloring|sampler|"
+    r"excerpts?|making of|novels in one|books in one|собрание|tuyen tap|toan tap)\b"
+)
+# Of these in a note, 'Harper Hall Trilogy' is but the series; in the title they tell.
+_APART_IN_TITLES = re.compile(
+    r"\b(collection|trilogy|guide|teacher|script|calendar|journal|cookbook|activity|selected|selections|poems from|"
+    r"teil|tome|band|vols|volumes|books \d)\b"
+)
+_ORDINALS = {
+    word: str(n)
+    for n, words in enumerate(
+        [
+            "one first i mot nhat первая первыи primera premier erster", "two second ii hai второи вторая segunda",
+            "three third iii ba третии третья tercera", "four fourth iv bon четвертыи", "five fifth v nam пятыи",
+            "six sixth vi sau шестои", "seven seventh vii bay седьмои", "eight eighth viii tam восьмои",
+            "nine ninth ix chin девятыи", "ten tenth x muoi десятыи", "eleven eleventh xi", "twelve twelfth xii",
+        ],
+        1,
+    )
+    for word in words.split()
+}  # fmt: skip
+_VOLUME_WORD = re.compile(
+    r"\b(?:volume|vol|book|bk|part|pt|no|number|nr|episode|issue|tome|teil|band|bd|tap|quyen|том|книга|часть)\b"
+)
+_TITLES_OF_PEOPLE = frozenset(
+    {"jr", "sr", "dr", "phd", "md", "sir", "dame", "lord", "lady", "saint", "prof", "rev", "mrs", "mr"}
+)
+_NOBODY = frozenset(
+    {"various", "various authors", "anonymous", "anon", "not applicable", "na", "n a", "none", "author unknown"}
+)
 
 
 def without_note(title: str) -> str:
@@ -44,68 +107,388 @@ def without_note(title: str) -> str:
     return title
 
 
-def author_key(names: Iterable[str]) -> str:
-    """The first author, whichever way round the name is written: 'Le Guin, Ursula K.' = 'Ursula K. Le Guin'."""
-    return next((" ".join(sorted(fold_words(name).split())) for name in names), "")
+@dataclass(frozen=True)
+class Name:
+    """A person's name for comparing: folded words, the family name last as far as the writing tells."""
+
+    words: tuple[str, ...]
+
+    @property
+    def family(self) -> str:
+        return self.words[-1]
+
+    @cached_property
+    def key(self) -> str:
+        return " ".join(sorted(self.words))
+
+    def may_be(self, other: "Name") -> bool:
+        """Whether both may be one person: initials stand for names, middle names may be left out."""
+        if self.key == other.key:
+            return True
+        if len(self.words) < 2 or len(other.words) < 2:
+            return False
+        if self.family != other.family and not _is_slip(self.family, other.family, 6, _SIMILAR_NAMES):
+            return False
+        short, long = sorted((self.words[:-1], other.words[:-1]), key=len)
+        if not _stands_for(short[0], long[0]):
+            return False
+        rest = iter(long[1:])
+        return all(any(_stands_for(word, candidate) for candidate in rest) for word in short[1:])
 
 
-def work_key(title: str, authors: Iterable[str], languages: Iterable[str]) -> str:
-    """author|title|language, folded: the identity of a work."""
-    bare = fold_words(without_note(title)) or fold_words(title) or title.casefold().replace("|", " ")
-    return f"{author_key(authors)}|{bare}|{next(iter(languages), '')}"
+def _stands_for(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return short == long or (len(short) == 1 and long.startswith(short))
 
 
-def same_work(one: str, other: str) -> bool:
-    """Whether two work keys that differ still name one work."""
-    (author, title, language), (other_author, other_title, other_language) = one.split("|"), other.split("|")
-    if not author or author != other_author:
+@lru_cache(maxsize=65_536)
+def name_of(written: str) -> Name | None:
+    """'Le Guin, Ursula K.' and 'Ursula K. Le Guin' alike; 'JRR Tolkien' as initials; None for nobody in particular."""
+    family, comma, given = written.partition(",")
+    if comma and fold_words(given) not in _TITLES_OF_PEOPLE and fold_words(given):
+        written = f"{given} {family}"
+    words: list[str] = []
+    shouted = written.isupper()
+    for word in re.split(r"[\s.]+", written.strip()):
+        folded = fold_words(word)
+        initials = word.isupper() and not shouted and 1 < len(word) <= 3 and not set(folded) & set("aeiouy")
+        words += list(folded) if initials else folded.split()
+    plain = [word for word in words if word not in _TITLES_OF_PEOPLE] or words
+    return Name(tuple(plain)) if plain and " ".join(plain) not in _NOBODY else None
+
+
+@dataclass(frozen=True)
+class Title:
+    """A title taken apart, folded. `series_number`: told in a note, as in '(The Wheel of Time, Book 2)'."""
+
+    core: str  # without article, note and a subtitle that says nothing
+    main: str  # of the core: before the subtitle
+    subtitle: str  # '' when there is none
+    numbers: tuple[str, ...]  # of the core, in digits
+    series_number: str
+    apart: frozenset[str]  # words that make it another book: 'omnibus', 'companion'
+    article: str  # language of the article it begins with, '' where there is none or it tells nothing
+    after_colon: str  # the subtitle, if it stands after a colon or dash
+
+
+@lru_cache(maxsize=65_536)
+def title_of(written: str) -> Title:
+    """The parts of a title that comparing needs."""
+    title, notes = without_note(written).strip(), []
+    while (found := _NOTE.search(title)) and title[: found.start()].strip():
+        notes.append(fold_words(next(part for part in found.groups() if part is not None)))
+        title = title[: found.start()].strip()
+    bare_numbers = [note for note in notes if not _VOLUME_WORD.sub("", _digits(note)).strip(" 0123456789")]
+    series_number = next((n for note in notes if note not in bare_numbers for n in _volume_numbers(note)), "")
+    if number := _AFTER_SIGN.search(title):
+        series_number = series_number or number[1]
+        title = title[: number.start()]
+    title = _TURNED_ARTICLE.sub(r"\2 \1", title)
+    colon = re.search(r":|\s[-–—]+\s", title)
+    main, *rest = [folded for part in _SUBTITLE.split(title) if (folded := fold_words(part))] or [""]
+    article = _ARTICLES.get(main.partition(" ")[0], "")
+    main = _without_article(main)
+    told = [part for part in rest if not _KIND.fullmatch(part)]
+    subtitle = _without_article(" ".join(told))
+    core = " ".join([main, *filter(None, [subtitle]), *bare_numbers]) or title.casefold().strip() or written.casefold()
+    return Title(
+        core=core,
+        main=main,
+        subtitle=subtitle,
+        numbers=tuple(word for word in _digits(core).split() if word.isdigit()),
+        series_number=series_number,
+        apart=frozenset(_APART.findall(fold_words(written)) + _APART_IN_TITLES.findall(fold_words(title))),
+        article=article,
+        after_colon=subtitle if colon else "",
+    )
+
+
+def _digits(folded: str) -> str:
+    words = (_ORDINALS.get(word, word) for word in folded.split())
+    return " ".join(word.lstrip("0") or "0" if word.isdigit() else word for word in words)
+
+
+def _volume_numbers(note: str) -> list[str]:
+    """Numbers of a note, but years and those of an age: 'book 2', 'no 4', 'wheel of time 3'."""
+    return [word for word in _digits(note).split() if word.isdigit() and len(word) < 4]
+
+
+def _without_article(folded: str) -> str:
+    first, _, rest = folded.partition(" ")
+    return rest if first in _ARTICLES and rest else folded
+
+
+@dataclass(frozen=True)
+class Record:
+    """What of an edition decides which work it belongs to."""
+
+    title: str
+    authors: tuple[str, ...] = ()
+    language: str = ""  # ISO 639-3
+    original_title: str = ""  # of what it was translated from
+
+    @cached_property
+    def names(self) -> tuple[Name, ...]:
+        return tuple(filter(None, map(name_of, self.authors)))
+
+    @property
+    def parts(self) -> Title:
+        return title_of(self.title)
+
+    @cached_property
+    def key(self) -> str:
+        """author|title|language, folded: editions whose keys are equal are one work."""
+        bare = fold_words(without_note(self.title)) or fold_words(self.title)
+        bare = bare or self.title.casefold().replace("|", " ")
+        return f"{self.names[0].key if self.names else ''}|{bare}|{self.language}"
+
+    @cached_property
+    def blocks(self) -> frozenset[str]:
+        """Records that have none of these in common are never compared."""
+        parts = self.parts
+        starts = {text[:_BLOCK_LETTERS] for text in (parts.core, parts.subtitle) if text}
+        if self.original_title:
+            starts.add(title_of(self.original_title).core[:_BLOCK_LETTERS])
+        words = {word for name in self.names[:2] for word in name.words if len(word) > 1}
+        return frozenset(f"{word}|{start}" for word in words for start in starts)
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Why two records are one work, or a work and its translation. `score`: 1 is certain."""
+
+    relation: Relation
+    reason: str
+    score: float
+
+
+def compare(one: Record, other: Record) -> Likeness | None:
+    """Whether two records tell of one work; None when they do not."""
+    if one.key == other.key:
+        return Likeness("same", "same title, author and language", 1.0)
+    if not (one.names and other.names):
+        return None
+    if not _share_author(one, other):
+        return _by_family_name(one, other)
+    foreign = bool(one.language and other.language and one.language != other.language)
+    found = _compare_titles(one.parts, other.parts)
+    if not foreign:
+        return Likeness("same", *found) if found else None
+    if found is None:
+        found = _compare_originals(one, other)
+    return Likeness("translation", f"{found[0]}, in another language", found[1]) if found else None
+
+
+def _by_family_name(one: Record, other: Record) -> Likeness | None:
+    """The very same title by 'Robbins' and by 'Tom Robbins'."""
+    names = (one.names[0], other.names[0])
+    bare = len(names[0].words) == 1 or len(names[1].words) == 1
+    if not bare or names[0].family != names[1].family or one.language != other.language:
+        return None
+    if one.parts.core != other.parts.core or one.parts.apart != other.parts.apart or not _tells_enough(one.parts.core):
+        return None
+    return Likeness("same", "same title, one author by the family name alone", 0.94)
+
+
+def _share_author(one: Record, other: Record) -> bool:
+    return any(name.may_be(candidate) for name in one.names[:2] for candidate in other.names[:2])
+
+
+def _compare_originals(one: Record, other: Record) -> tuple[str, float] | None:
+    for original, record in ((one.original_title, other), (other.original_title, one)):
+        if original and title_of(original).core in {record.parts.core, title_of(record.original_title).core}:
+            return "the original title is told", 0.99
+    return None
+
+
+def _compare_titles(one: Title, other: Title) -> tuple[str, float] | None:
+    if one.apart != other.apart or _numbers_differ(one, other):
+        return None
+    if one.article and other.article and one.article != other.article:
+        return None
+    return _compare_cores(one, other) or _compare_subtitles(one, other)
+
+
+def _compare_cores(one: Title, other: Title) -> tuple[str, float] | None:
+    if one.core == other.core:
+        return "same title but for notes", 0.99
+    if one.numbers != other.numbers:
+        return None
+    squeezed, other_squeezed = one.core.replace(" ", ""), other.core.replace(" ", "")
+    if squeezed == other_squeezed and len(squeezed) >= _SHORTEST:
+        return "same title, words run together", 0.98
+    if _is_slip(one.core, other.core) or _is_slip(squeezed, other_squeezed):
+        return "a slip of the pen", JaroWinkler.similarity(one.core, other.core)
+    return None
+
+
+def _compare_subtitles(one: Title, other: Title) -> tuple[str, float] | None:
+    if one.main == other.main:
+        if bool(one.subtitle) != bool(other.subtitle) and _tells_enough(one.main) and one.numbers == other.numbers:
+            return _LEFT_OUT, 0.95  # a subtitle with a number is a volume's
+        if _begins(one.subtitle, other.subtitle) or _begins(other.subtitle, one.subtitle):
+            return "one cuts the subtitle short", 0.96
+    for whole, part in ((one, other), (other, one)):
+        if part.after_colon and not whole.subtitle and part.after_colon == whole.core and _tells_enough(whole.core):
+            return "one puts the series before the title", 0.95
+    return None
+
+
+def _numbers_differ(one: Title, other: Title) -> bool:
+    if one.series_number and other.series_number and one.series_number != other.series_number:
+        return True
+    return bool(one.numbers and other.numbers and one.numbers != other.numbers)
+
+
+def _tells_enough(text: str) -> bool:
+    return len(text) >= _FEWEST or " " in text
+
+
+def _begins(text: str, beginning: str) -> bool:
+    return len(beginning) >= _SHORTEST and text.startswith(beginning)
+
+
+def _is_slip(one: str, other: str, shortest: int = _SHORTEST, similar: float = SIMILAR) -> bool:
+    """Whether a few letters tell the two apart: one in 8 to 15, two in 16 to 47, then one more for every 16."""
+    length = min(len(one), len(other))
+    if length < shortest or one[0] != other[0]:
         return False
-    if language and other_language and language != other_language:
+    allowed = 1 if length < 2 * _SHORTEST else max(2, length // 16)
+    if DamerauLevenshtein.distance(one, other, score_cutoff=allowed) > allowed:
         return False
-    return title == other_title or _slip_of_the_pen(title, other_title)
+    return JaroWinkler.similarity(one, other) >= similar
 
 
-def _slip_of_the_pen(title: str, other: str) -> bool:
-    words, other_words = title.split(), other.split()
-    if min(len(title), len(other)) < _SHORTEST or len(words) != len(other_words):
-        return False
-    if _numbers(words) != _numbers(other_words):
-        return False
-    allowed = 1 if min(len(title), len(other)) < 16 else 2
-    if DamerauLevenshtein.distance(title, other, score_cutoff=allowed) > allowed:
-        return False
-    return JaroWinkler.similarity(title, other) >= SIMILAR
+def contradict(one: Record, other: Record) -> bool:
+    """Whether two records cannot be one work, whatever stands between them."""
+    if one.language and other.language and one.language != other.language:
+        return True
+    left, right = one.parts, other.parts
+    if left.apart != right.apart or _numbers_differ(left, right):
+        return True
+    return left.main == right.main and _unlike(left.subtitle, right.subtitle)
 
 
-def _numbers(words: list[str]) -> list[str]:
-    return [word for word in words if word in _NUMBER_WORDS or any(letter.isdigit() for letter in word)]
+def _unlike(one: str, other: str) -> bool:
+    """Two subtitles that tell of two books."""
+    return bool(one and other) and not (
+        one == other or _begins(one, other) or _begins(other, one) or _is_slip(one, other)
+    )
 
 
-def assign(keys: Iterable[str], known: dict[str, int]) -> tuple[dict[str, str], list[str]]:
-    """Find the work of each edition's key.
+Key = Hashable
+
+
+@dataclass(frozen=True)
+class Link:
+    one: str  # keys
+    other: str
+    likeness: Likeness
+
+
+def links(records: Mapping[str, Record]) -> list[Link]:
+    """Every pair of these records that is alike, the surest first. By key."""
+    blocks: defaultdict[str, list[str]] = defaultdict(list)
+    for key, record in records.items():
+        for block in record.blocks:
+            blocks[block].append(key)
+    compared: set[tuple[str, str]] = set()
+    found: list[Link] = []
+    for members in blocks.values():
+        if len(members) < 2:
+            continue
+        members.sort(key=lambda key: (records[key].parts.core, key))
+        serial = _serial_mains(records[key] for key in members)
+        for pair in _pairs(members):
+            if pair in compared:
+                continue
+            compared.add(pair)
+            likeness = compare(records[pair[0]], records[pair[1]])
+            if likeness and not (likeness.reason == _LEFT_OUT and records[pair[0]].parts.main in serial):
+                found.append(Link(*pair, likeness))
+    return sorted(found, key=lambda link: (-link.likeness.score, link.one, link.other))
+
+
+def _pairs(members: Sequence[str]) -> Iterable[tuple[str, str]]:
+    """Members in alphabetical order of their titles; of very many only neighbours."""
+    reach = len(members) if len(members) <= _LARGEST_BLOCK else _NEIGHBOURS
+    for at, one in enumerate(members):
+        for other in members[at + 1 : at + 1 + reach]:
+            yield (one, other) if one < other else (other, one)
+
+
+def _serial_mains(records: Iterable[Record]) -> set[str]:
+    """What stands before several unlike subtitles names a series: 'Star Wars'. It is no title of its own."""
+    subtitles: defaultdict[str, set[str]] = defaultdict(set)
+    for record in records:
+        if record.parts.subtitle:
+            subtitles[record.parts.main].add(record.parts.subtitle)
+    return {
+        main
+        for main, told in subtitles.items()
+        if any(_unlike(one, other) for one, other in combinations(sorted(told)[:20], 2))
+    }
+
+
+@dataclass
+class Group:
+    """Records that are one work. `book_id`: of the work that is there already."""
+
+    keys: list[str]
+    book_id: int | None
+
+
+def group(records: Mapping[str, Record], fixed: Mapping[str, int], found: Sequence[Link] | None = None) -> list[Group]:
+    """Records as works.
 
     Args:
-        keys: work keys of editions, in a fixed order.
-        known: keys of the works there are, with their book_id.
+        records: by key.
+        fixed: keys whose work is known and stays; two works that are known are never joined.
+        found: their `links`, if they are at hand.
 
     Returns:
-        edition's key -> key of its work, and the keys of works to make.
+        Groups in the order of their first key.
     """
-    by_author: dict[str, list[str]] = {}
-    for key in known:
-        by_author.setdefault(key.split("|")[0], []).append(key)
-    found: dict[str, str] = {}
-    new: list[str] = []
-    for key in keys:
-        if key in found:
+    graph: nx.Graph = nx.Graph()
+    graph.add_nodes_from(records)
+    same = [link for link in (links(records) if found is None else found) if link.likeness.relation == "same"]
+    graph.add_edges_from((link.one, link.other) for link in same)
+    by_book: defaultdict[int, list[str]] = defaultdict(list)
+    for key, book_id in fixed.items():
+        by_book[book_id].append(key)
+    graph.add_edges_from((keys[0], key) for keys in by_book.values() for key in keys[1:])
+    of_component: defaultdict[str, list[Link]] = defaultdict(list)
+    components: list[set[str]] = list(nx.connected_components(graph))
+    root = {key: min(part) for part in components for key in part}
+    for link in same:
+        of_component[root[link.one]].append(link)
+    groups = [made for part in components for made in _joined(part, of_component[min(part)], records, fixed)]
+    return sorted(groups, key=lambda made: made.keys[0])
+
+
+def _joined(
+    keys: set[str], surest_first: Sequence[Link], records: Mapping[str, Record], fixed: Mapping[str, int]
+) -> list[Group]:
+    """One connected part of the graph: joined pair by pair unless the joined would contradict each other."""
+    group_of: dict[str, Group] = {}
+    known: dict[int, Group] = {}
+    for key in sorted(keys):
+        book_id = fixed.get(key)
+        made = known.get(book_id) if book_id is not None else None
+        if made is None:
+            made = Group([], book_id)
+            if book_id is not None:
+                known[book_id] = made
+        made.keys.append(key)
+        group_of[key] = made
+    for link in surest_first:
+        one, other = group_of[link.one], group_of[link.other]
+        if one is other or (one.book_id is not None and other.book_id is not None):
             continue
-        if key in known:
-            found[key] = key
+        if any(contradict(records[left], records[right]) for left in one.keys for right in other.keys):
             continue
-        block = by_author.setdefault(key.split("|")[0], [])
-        match = next((other for other in sorted(block) if same_work(key, other)), None)
-        found[key] = match or key
-        if match is None:
-            block.append(key)
-            new.append(key)
-    return found, new
+        one.keys = sorted(one.keys + other.keys)
+        one.book_id = other.book_id if one.book_id is None else one.book_id
+        for key in other.keys:
+            group_of[key] = one
+    return list({id(made): made for made in group_of.values()}.values())

@@ -11,6 +11,7 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 _LOCK = 7_203_002  # one ingest at a time
 
@@ -23,6 +24,9 @@ class StoredEdition:
     calibre_modified_at: datetime
     content_hash: str
     active: bool
+    source_key: str | None
+    work_key: str | None
+    is_pinned: bool
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,13 @@ class EditionRow:
     calibre_added_at: datetime | None
     calibre_modified_at: datetime
     content_hash: str
+    author_names: list[str]
+    author_sorts: list[str]
+    original_title: str | None
+    source_key: str | None
+    work_key: str | None
+    work_reason: str
+    accessibility: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,8 @@ class ActiveEdition:
     cover_path: str | None
     calibre_added_at: datetime | None
     updated_at: datetime
+    author_names: list[str]
+    author_sorts: list[str]
 
 
 @dataclass(frozen=True)
@@ -111,12 +124,12 @@ def lock(conn: psycopg.Connection) -> None:
     conn.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
 
 
-def put_library(conn: psycopg.Connection, calibre_uuid: str, path: str) -> int:
-    """library_id of a Calibre library, made if it is new; a moved library keeps its id."""
+def put_library(conn: psycopg.Connection, calibre_uuid: str, path: str, kind: str = "calibre") -> int:
+    """library_id of a Calibre library or another source, made if it is new; one that moved keeps its id."""
     row = conn.execute(
-        """insert into library.libraries (calibre_uuid, path) values (%s, %s)
+        """insert into library.libraries (calibre_uuid, path, kind) values (%s, %s, %s)
            on conflict (calibre_uuid) do update set path = excluded.path returning library_id""",
-        [calibre_uuid, path],
+        [calibre_uuid, path, kind],
     ).fetchone()
     assert row
     return row[0]
@@ -126,7 +139,8 @@ def stored_editions(conn: psycopg.Connection, library_id: int) -> dict[int, Stor
     """Calibre's id -> what is stored of it, withdrawn editions too."""
     with conn.cursor(row_factory=class_row(StoredEdition)) as cursor:
         rows = cursor.execute(
-            """select edition_id, calibre_id, book_id, calibre_modified_at, content_hash, active
+            """select edition_id, calibre_id, book_id, calibre_modified_at, content_hash, active, source_key, work_key,
+                   is_pinned
                from library.editions where library_id = %s""",
             [library_id],
         )
@@ -139,36 +153,20 @@ def edition_fields(conn: psycopg.Connection, edition_ids: Sequence[int]) -> dict
         rows = cursor.execute(
             """select calibre_id, calibre_uuid, book_id, title, title_sort, authors_text, languages, published_on,
                    publisher, series_name, series_index, rating, summary, subjects, folder, cover_path,
-                   calibre_added_at, calibre_modified_at, content_hash
+                   calibre_added_at, calibre_modified_at, content_hash, author_names, author_sorts, original_title,
+                   source_key, work_key, work_reason, accessibility
                from library.editions where edition_id = any(%s)""",
             [list(edition_ids)],
         )
         return {row.calibre_id: row for row in rows}
 
 
-def work_keys(conn: psycopg.Connection, author_keys: Sequence[str]) -> dict[str, int]:
-    """Keys of the works of these authors -> book_id."""
+def count_editions(conn: psycopg.Connection, book_ids: Sequence[int]) -> dict[int, int]:
+    """book_id -> editions, withdrawn ones counted."""
     rows = conn.execute(
-        "select work_key, book_id from library.works where split_part(work_key, '|', 1) = any(%s)", [list(author_keys)]
+        "select book_id, count(*) from library.editions where book_id = any(%s) group by book_id", [list(book_ids)]
     )
     return dict(rows.fetchall())
-
-
-def sole_works(conn: psycopg.Connection, book_ids: Sequence[int]) -> set[int]:
-    """Those of these works that have just one edition, withdrawn ones counted."""
-    rows = conn.execute(
-        "select book_id from library.editions where book_id = any(%s) group by book_id having count(*) = 1",
-        [list(book_ids)],
-    )
-    return {book_id for (book_id,) in rows}
-
-
-def rename_works(conn: psycopg.Connection, keys: Mapping[int, str]) -> None:
-    """Give works another key: their only edition was renamed, and what readers did with them stays theirs."""
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            "update library.works set work_key = %s where book_id = %s", [(key, book) for book, key in keys.items()]
-        )
 
 
 def new_works(conn: psycopg.Connection, keys: Mapping[str, datetime]) -> dict[str, int]:
@@ -201,14 +199,16 @@ def store_editions(conn: psycopg.Connection, library_id: int, rows: Sequence[Edi
         """calibre_id int, calibre_uuid text, book_id int, title text, title_sort text, authors_text text,
            languages text[], published_on date, publisher text, series_name text, series_index real, rating real,
            summary text, subjects text[], folder text, cover_path text, calibre_added_at timestamptz,
-           calibre_modified_at timestamptz, content_hash text""",
-        (tuple(row.__dict__.values()) for row in rows),
+           calibre_modified_at timestamptz, content_hash text, author_names text[], author_sorts text[],
+           original_title text, source_key text, work_key text, work_reason text, accessibility jsonb""",
+        ((*list(row.__dict__.values())[:-1], row.accessibility and Jsonb(row.accessibility)) for row in rows),
     )
     found = conn.execute(
         """insert into library.editions as e (
                library_id, calibre_id, calibre_uuid, book_id, title, title_sort, authors_text, languages, published_on,
                publisher, series_name, series_index, rating, summary, subjects, folder, cover_path, calibre_added_at,
-               calibre_modified_at, content_hash)
+               calibre_modified_at, content_hash, author_names, author_sorts, original_title, source_key, work_key,
+               work_reason, accessibility)
            select %s, i.* from incoming_editions as i
            on conflict (library_id, calibre_id) do update set
                calibre_uuid = excluded.calibre_uuid, book_id = excluded.book_id, title = excluded.title,
@@ -217,7 +217,10 @@ def store_editions(conn: psycopg.Connection, library_id: int, rows: Sequence[Edi
                series_index = excluded.series_index, rating = excluded.rating, summary = excluded.summary,
                subjects = excluded.subjects, folder = excluded.folder, cover_path = excluded.cover_path,
                calibre_added_at = excluded.calibre_added_at, calibre_modified_at = excluded.calibre_modified_at,
-               content_hash = excluded.content_hash, active = true, withdrawn_at = null, updated_at = now()
+               content_hash = excluded.content_hash, author_names = excluded.author_names,
+               author_sorts = excluded.author_sorts, original_title = excluded.original_title,
+               source_key = excluded.source_key, work_key = excluded.work_key, work_reason = excluded.work_reason,
+               accessibility = excluded.accessibility, active = true, withdrawn_at = null, updated_at = now()
            returning calibre_id, edition_id""",
         [library_id],
     )
@@ -254,6 +257,26 @@ def store_identifiers(
             copy.write_row(row)
 
 
+def store_classifications(
+    conn: psycopg.Connection, edition_ids: Sequence[int], rows: Iterable[tuple[int, str, str]]
+) -> None:
+    """Replace the codes of these editions: edition_id, scheme, code."""
+    conn.execute("delete from library.classifications where edition_id = any(%s)", [list(edition_ids)])
+    with conn.cursor().copy("copy library.classifications (edition_id, scheme, code) from stdin") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def classifications(conn: psycopg.Connection, edition_ids: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
+    """edition_id -> its codes: scheme, code."""
+    rows = conn.execute(
+        """select edition_id, array_agg(scheme order by scheme, code), array_agg(code order by scheme, code)
+           from library.classifications where edition_id = any(%s) group by edition_id""",
+        [list(edition_ids)],
+    )
+    return {edition_id: list(zip(schemes, codes, strict=True)) for edition_id, schemes, codes in rows}
+
+
 def withdraw_editions(conn: psycopg.Connection, edition_ids: Sequence[int]) -> None:
     conn.execute(
         """update library.editions set active = false, withdrawn_at = now(), updated_at = now()
@@ -268,7 +291,7 @@ def active_editions(conn: psycopg.Connection, book_ids: Sequence[int]) -> list[A
         return cursor.execute(
             """select edition_id, library_id, calibre_id, book_id, title, title_sort, authors_text, languages,
                    published_on, publisher, series_name, series_index, rating, summary, subjects, cover_path,
-                   calibre_added_at, updated_at
+                   calibre_added_at, updated_at, author_names, author_sorts
                from library.editions where active and book_id = any(%s) order by book_id, edition_id""",
             [list(book_ids)],
         ).fetchall()

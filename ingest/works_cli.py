@@ -1,0 +1,94 @@
+"""`openshelf works`: why editions are one work; merge and split works; what authors are called."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from ingest import decisions
+from ingest.decisions import Explanation
+from openshelf.cli import command_app, report
+from openshelf.database import migrate, pool, works
+
+app = command_app("Why editions are one work; merge and split works; what authors are called.", group=True)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Note = Annotated[str, typer.Option(help="Why, in at most 200 characters.")]
+
+
+@app.command("why")
+def why_command(
+    book_id: Annotated[int, typer.Argument(help="Of the work, as in /book?id=7.")], as_json: JsonFlag = False
+) -> None:
+    """Say why the editions of a work are one, what staff decided, and which translations are linked."""
+    with pool.connect() as conn:
+        migrate.check(conn)
+        found = decisions.explain(conn, book_id)
+    report(asdict(found) if as_json else _lines(found), as_json=as_json)
+
+
+def _lines(found: Explanation) -> list[str]:
+    lines = [f"work {found.book_id}"]
+    for edition in found.editions:
+        marks = "".join([" [withdrawn]" * (not edition.active), " [staff decided]" * edition.is_pinned])
+        author = f" / {edition.authors_text}" if edition.authors_text else ""
+        lines.append(f"  edition {edition.edition_id}: {edition.title}{author}{marks}")
+        lines.append(f"    {edition.work_reason or 'it is the first one'}")
+    for other in found.translations:
+        lines.append(f"  translation {other.book_id} ({other.language or '?'}): {other.title}: {other.reason}")
+    lines += [f"  taken in: work {book_id}" for book_id in found.taken_in]
+    for made in found.decisions:
+        note = f": {made.note}" if made.note else ""
+        lines.append(f"  {made.decided_at:%Y-%m-%d} {made.decision} {made.other_id}, editions {made.edition_ids}{note}")
+    return lines
+
+
+@app.command("merge")
+def merge_command(
+    book_id: Annotated[int, typer.Argument(help="The work that stays.")],
+    others: Annotated[list[int], typer.Argument(help="Works that are the same.")],
+    note: Note = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Make works one; no ingest takes it back. What readers did with the others counts for the one that stays."""
+    with pool.connect() as conn:
+        migrate.check(conn)
+        report({"book_id": book_id, "editions_moved": decisions.merge(conn, book_id, others, note)}, as_json=as_json)
+
+
+@app.command("split")
+def split_command(
+    book_id: Annotated[int, typer.Argument(help="The work.")],
+    editions: Annotated[list[int], typer.Argument(help="Its editions that are another one: `works why` numbers them.")],
+    note: Note = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Make editions a work of their own; no ingest takes it back."""
+    with pool.connect() as conn:
+        migrate.check(conn)
+        report({"book_id": book_id, "other_id": decisions.split(conn, book_id, editions, note)}, as_json=as_json)
+
+
+@app.command("alias")
+def alias_command(
+    written: Annotated[str, typer.Argument(help="As books write it: 'Richard Bachman'.")],
+    name: Annotated[str | None, typer.Argument(help="What the author is called here: 'Stephen King'.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the alias back.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Call an author by another name than books do, on pages, in search and for telling works apart."""
+    if (name is None) != remove:
+        raise typer.BadParameter("name what the author is called, or take the alias back with --remove")
+    with pool.connect() as conn:
+        migrate.check(conn)
+        told = decisions.remove_alias(conn, written) if name is None else decisions.put_alias(conn, written, name)
+    report({"works": told}, as_json=as_json)
+
+
+@app.command("aliases")
+def aliases_command(as_json: JsonFlag = False) -> None:
+    """List the aliases of authors."""
+    with pool.connect() as conn:
+        migrate.check(conn)
+        found = works.aliases(conn)
+    report(found if as_json else [f"{alias.written} is {alias.name}" for alias in found], as_json=as_json)
