@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import psycopg
 import structlog
-from rapidfuzz import process
+from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from models import embedding
@@ -35,6 +35,9 @@ MEANING_FLOOR = 0.25
 WORDS_WEIGHT = 2.0
 # Words at least this long may differ by one letter; twice as long, by two.
 MIN_MENDED = 4
+# How alike, of 100, words of names must sound, and titles be spelt.
+MIN_NAME_RATIO = 84
+MIN_TITLE_RATIO = 80
 
 # What is suggested while a reader types, in this order, and how many of each.
 _SHARE = {"title": 5, "author": 2, "series": 1, "subject": 2}
@@ -188,11 +191,54 @@ def search_any_word(
     *,
     audiences: Sequence[str] | None = None,
 ) -> list[Hit]:
-    """For questions in sentences: works near in meaning to `text`, or holding a word that begins as one of `words`."""
-    folded = [word for part in words for word in fold_words(tidy(part)).split()]
+    """For questions in sentences: works near in meaning to `text`, or holding a word that begins as one of `words`.
+
+    Several words in one string must follow each other. An empty `text` is compared with nothing.
+    """
+    folded = [fold_words(tidy(part)).split() for part in words]
+    alternatives = [" <-> ".join(f"'{word}':*" for word in part) for part in folded if part]
     bounds = _Bounds(filters, audiences, limit)
-    query = _query(bounds, any_word=" | ".join(f"'{word}':*" for word in folded), words_weight=1.0)
-    return [_hit(row) for row in statements.find(conn, _with_meaning(query, tidy(text)))]
+    query = _query(bounds, any_word=" | ".join(f"({each})" for each in alternatives), words_weight=1.0)
+    meant = tidy(text)
+    return [_hit(row) for row in statements.find(conn, _with_meaning(query, meant) if meant else query)]
+
+
+def authors_named(conn: psycopg.Connection, words: Sequence[str]) -> list[str]:
+    """Authors whose names hold all these folded words, in any form and script, the one with most works first.
+
+    "Стругацких" is "Борис Стругацкий", "Кинга" is "Stephen King": Russian endings are cut off, Cyrillic letters are
+    written as Latin ones, and longer words may differ by a little.
+    """
+    asked = [_key(word) for word in words if word]
+    if not asked:
+        return []
+    people = _people(conn)
+    holders: set[int] | None = None
+    for key in asked:
+        found = {place for other in _near_keys(key, people.keys) for place in people.holders[other]}
+        holders = found if holders is None else holders & found
+    return [people.names[place] for place in sorted(holders or ())]
+
+
+def series_named(conn: psycopg.Connection, words: Sequence[str]) -> list[str]:
+    """Series whose names hold all these folded words, in any form."""
+    asked = [_key(word) for word in words if len(word) > 2]
+    if not asked or all(len(key) < MIN_MENDED for key in asked):
+        return []
+    return [
+        name.name
+        for name in _directory(conn)["series"].names
+        if all(any(_is_near(key, _key(own)) for own in name.folded.split()) for key in asked)
+    ]
+
+
+def titles_near(conn: psycopg.Connection, folded: str, limit: int = 5) -> list[tuple[int, str]]:
+    """(book_id, title) of the titles that are spelt nearly so, the nearest first."""
+    known = _titles(conn)
+    found = process.extract(folded, known.folded, scorer=fuzz.ratio, score_cutoff=MIN_TITLE_RATIO, limit=limit)
+    mains = process.extract(folded, known.mains, scorer=fuzz.ratio, score_cutoff=MIN_TITLE_RATIO, limit=limit)
+    nearest = sorted([*found, *mains], key=lambda each: -each[1])
+    return list(dict.fromkeys(known.works[place] for _text, _ratio, place in nearest))[:limit]
 
 
 def similar(
@@ -377,6 +423,83 @@ def _names_of_works(conn: psycopg.Connection) -> _Names:
     return _known_names[version]
 
 
+# Cyrillic as it is written in Latin letters, and Latin spellings of one sound as one; for comparing names only.
+_LATIN = str.maketrans(
+    dict(zip("абвгдезийклмнопрстуфыэ", "abvgdeziiklmnoprstufie", strict=True))
+    | {"ж": "zh", "х": "h", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "sh", "ъ": "", "ь": "", "ю": "iu", "я": "ia"}
+)
+_SOUNDS = (
+    ("ch", "h"), ("kh", "h"), ("ck", "k"), ("ph", "f"), ("th", "t"), ("w", "v"), ("y", "i"), ("x", "ks"), ("c", "k"),
+)  # fmt: skip
+_RUSSIAN_CASES = re.compile(
+    r"(?:ого|его|ому|ему|ыми|ими|ых|их|ым|им|ом|ем|ев|ои|еи|ою|ии|ыи|ая|яя|ую|а|я|у|ю|е|ы|и|о)$"
+)
+
+
+@lru_cache(maxsize=100_000)
+def _key(word: str) -> str:
+    """A folded word of a name by its sound, without Russian endings."""
+    if any("\u0400" <= c <= "\u04ff" for c in word):
+        bare = _RUSSIAN_CASES.sub("", word)
+        word = (bare if len(bare) >= 3 else word).translate(_LATIN)
+    elif len(word) > 4:
+        word = re.sub(r"(?<=[sk])(?:ii|iy|yi|ij|y|i)$", "", word)  # Dostoevsky as Достоевск-
+    for spelt, sound in _SOUNDS:
+        word = word.replace(spelt, sound)
+    return re.sub(r"(.)\1", r"\1", word)
+
+
+def _is_near(key: str, other: str) -> bool:
+    return key == other or (min(len(key), len(other)) >= MIN_MENDED and fuzz.ratio(key, other) >= MIN_NAME_RATIO)
+
+
+def _near_keys(key: str, keys: Sequence[str]) -> list[str]:
+    if len(key) < MIN_MENDED:
+        return [key] if key in keys else []
+    found = process.extract(key, keys, scorer=fuzz.ratio, score_cutoff=MIN_NAME_RATIO, limit=20)
+    return [other for other, _ratio, _place in found if len(other) >= MIN_MENDED]
+
+
+@dataclass(frozen=True)
+class _People:
+    names: list[str]  # of authors, what holds most works first
+    keys: tuple[str, ...]
+    holders: dict[str, list[int]]  # of each key: the authors that have it
+
+
+@dataclass(frozen=True)
+class _Titles:
+    works: list[tuple[int, str]]
+    folded: list[str]
+    mains: list[str]  # what stands before a colon
+
+
+def _people(conn: psycopg.Connection) -> _People:
+    version = (conn.info.dsn, statements.catalogue_version(conn))
+    if version not in _known_people:
+        names = [name.name for name in _directory(conn)["author"].names]
+        holders: dict[str, list[int]] = {}
+        for place, name in enumerate(names):
+            for key in {_key(word) for word in fold_words(name).split()}:
+                holders.setdefault(key, []).append(place)
+        _known_people.clear()
+        _known_people[version] = _People(names, tuple(holders), holders)
+    return _known_people[version]
+
+
+def _titles(conn: psycopg.Connection) -> _Titles:
+    version = (conn.info.dsn, statements.catalogue_version(conn))
+    if version not in _known_titles:
+        works = statements.titles(conn)
+        _known_titles.clear()
+        _known_titles[version] = _Titles(
+            works,
+            [fold_words(title) for _book_id, title in works],
+            [fold_words(title.split(":")[0]) for _book_id, title in works],
+        )
+    return _known_titles[version]
+
+
 @dataclass(frozen=True)
 class _Directory:
     """Names of one kind, what holds most works first, and where each of their words leads."""
@@ -407,3 +530,5 @@ def _directory(conn: psycopg.Connection) -> dict[str, _Directory]:
 # One entry each: the catalogue as it stands.
 _known_names: dict[tuple[str, int], _Names] = {}
 _known_directories: dict[tuple[str, int], dict[str, _Directory]] = {}
+_known_people: dict[tuple[str, int], _People] = {}
+_known_titles: dict[tuple[str, int], _Titles] = {}

@@ -1,47 +1,35 @@
-"""Retrieve, let a voice speak, check each line, and tell it in one structure whoever spoke.
+"""Parse, retrieve, rerank, let a voice speak, check each line, and tell it in one structure whoever spoke.
 
 The structure: an opening sentence, then for each work its title and authors as our record has them and one or
 two sentences. A voice never writes a title: it writes the number of a record, and we write the title.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import psycopg
 import structlog
 
-from dashboard.chat.grounding import grounded, plain, true_sentence
-from dashboard.chat.parse import Language, Wish, parse
-from dashboard.chat.retrieve import retrieve
-from dashboard.chat.voice import Voice, VoiceError
+from dashboard.chat import explain
+from dashboard.chat.check import grounded, plain
+from dashboard.chat.parse import Wish, merge, parse
+from dashboard.chat.rerank import Taste, rerank
+from dashboard.chat.retrieve import Bounds, resemble, retrieve
+from dashboard.chat.voice import Turn, Voice, VoiceError
+from openshelf.database import search as statements
 from openshelf.database.search import Record
 
 EXTRACTIVE = "catalogue"
+PASSAGES = 3
+# nothing: nothing fits; hidden: all that fits the reader hid; limited: all that fits is for older readers;
+# named: all that fits was named before; not-books: the question is no question for a librarian; unclear: no words;
+# greeting, thanks: what to say to these.
+REFUSALS = ("nothing", "hidden", "limited", "named", "not-books", "unclear", "greeting", "thanks")
 _BOOK_LINE = re.compile(r"^[\s>*\-–•\d.)#]*\[\s*(?:id\s*[:=]?\s*)?(\d{1,10})\s*\]\s*[:\-–—]?\s*(.*)$", re.IGNORECASE)
 
-_OPENINGS: dict[Language, str] = {
-    "en": "Here is what our shelves hold for that.",
-    "vi": "Đây là những cuốn trong thư viện hợp với câu hỏi của bạn.",
-    "ru": "Вот что есть об этом на наших полках.",
-}
-_NOTHING: dict[Language, str] = {
-    "en": "I found nothing in our catalogue that fits this. Try other words, a subject, an author or a title.",
-    "vi": "Tôi không tìm thấy cuốn nào trong thư viện hợp với câu hỏi này. Hãy thử từ khác, một chủ đề, tác giả "
-    "hoặc tên sách.",
-    "ru": "В нашем каталоге нет ничего подходящего. Попробуйте другие слова, тему, автора или название.",
-}
-_UNCLEAR: dict[Language, str] = {
-    "en": "Tell me what you would like to read: a subject, a mood, an author, or a book you enjoyed.",
-    "vi": "Hãy cho tôi biết bạn muốn đọc gì: một chủ đề, một tâm trạng, một tác giả hay một cuốn bạn thích.",
-    "ru": "Расскажите, что вам хотелось бы прочитать: тему, настроение, автора или книгу, которая понравилась.",
-}
-
-# nothing: nothing fits; hidden: all that fits the reader hid; limited: all that fits is for older readers;
-# named: all that fits was named before; not-books: the question is no question for a librarian; unclear: no words.
-REFUSALS = ("nothing", "hidden", "limited", "named", "not-books", "unclear")
-# Ids of works -> how near each is to what the reader liked, -1 to 1.
-Taste = Callable[[Sequence[int]], Mapping[int, float]]
+# Told what each step made, by its name: wish, candidates, passages, checks.
+Watch = Callable[[str, object], None]
 
 log = structlog.get_logger()
 
@@ -88,37 +76,6 @@ class Answer:
     refusal: str | None = None  # why no book is named: one of REFUSALS
 
 
-def stream(records: Sequence[Record], wish: Wish, voice: Voice | None) -> Iterator[Piece]:
-    """The answer piece by piece, as the voice speaks; a voice that fails is replaced in mid-answer."""
-    if not records:
-        yield Opening((_UNCLEAR if wish.is_empty else _NOTHING)[wish.language])
-        yield Done(EXTRACTIVE)
-        return
-    waiting = {record.book_id: record for record in records}
-    opened, spoken, excuse = False, False, None
-    try:
-        for piece in _spoken(voice, wish, records) if voice else ():
-            if isinstance(piece, Opening):
-                opened = True
-            elif waiting.pop(piece.book_id, None) is None:
-                continue
-            elif not opened:
-                yield Opening(_OPENINGS[wish.language])
-                opened = True
-            spoken = True
-            yield piece
-    except VoiceError as error:
-        log.warning("the model's voice failed", reason=str(error))
-        excuse = str(error)
-    if not opened:
-        yield Opening(_OPENINGS[wish.language])
-    for record in waiting.values():
-        yield _extract(record, wish)
-    if voice and not spoken and not excuse:
-        excuse = "the model said nothing usable"
-    yield Done(voice.name if voice and spoken else EXTRACTIVE, excuse)
-
-
 def ask(
     conn: psycopg.Connection,
     question: str,
@@ -128,10 +85,13 @@ def ask(
     audiences: Sequence[str] | None = None,
     hidden: Collection[int] = frozenset(),
     taste: Taste | None = None,
+    watch: Watch | None = None,
 ) -> Answer:
-    """One whole answer."""
-    wish, records = look_up(conn, question, before, audiences=audiences, hidden=hidden, taste=taste, voice=voice)
-    return collect(stream(records, wish, voice), wish, before)
+    """One whole answer; `watch` is told what each step made."""
+    wish, records = look_up(
+        conn, question, before, audiences=audiences, hidden=hidden, taste=taste, voice=voice, watch=watch
+    )
+    return collect(stream(records, wish, voice, watch), wish, before)
 
 
 def look_up(
@@ -143,14 +103,71 @@ def look_up(
     hidden: Collection[int] = frozenset(),
     taste: Taste | None = None,
     voice: Voice | None = None,
+    watch: Watch | None = None,
 ) -> tuple[Wish, list[Record]]:
     """What is wished for, and the records that answer it; a follow-up stands on the answer before it.
 
-    `audiences`: what the account that asks is limited to; `hidden`: works that its reader hid.
+    `audiences`: what the account that asks is limited to; `hidden`: works that its reader hid. Where no record
+    answers, the wish's `refusal` says why.
     """
+    turn = voice if isinstance(voice, Turn) else None
     wish = parse(question, before.wish if before else None)
-    passages = retrieve(conn, wish, seen=before.named if before else (), audiences=audiences)
-    return wish, [passage.record for passage in passages if passage.record.book_id not in hidden]
+    if turn is not None and (wish.words or wish.is_empty) and (understood := turn.understand(wish.text)):
+        wish = merge(wish, understood)
+    wish = _placed(wish, before)
+    if wish.asks == "why" and before is not None and before.books:
+        book = before.books[wish.refers or 0] if (wish.refers or 0) < len(before.books) else before.books[-1]
+        records = statements.records(conn, [book.book_id], audiences=audiences)
+        return wish, [record for record in records if record.book_id not in hidden]
+    wish = replace(wish, like=resemble(conn, wish, audiences))
+    named = before.named if before and (wish.is_more or wish.refers is not None) else ()
+    found = retrieve(conn, wish, Bounds(audiences, hidden, named))
+    wish = replace(wish, refusal=found.refusal)
+    order = (lambda records: turn.order(wish.text, records)) if turn is not None else None
+    ranked = rerank(found.answering, taste, order)
+    records = [candidate.record for candidate in ranked[:PASSAGES]]
+    if watch is not None:
+        watch("wish", wish)
+        watch("candidates", found.candidates)
+        watch("passages", records)
+    return wish, records
+
+
+def stream(
+    records: Sequence[Record], wish: Wish, voice: Voice | None, watch: Watch | None = None
+) -> Iterator[Piece]:
+    """The answer piece by piece, as the voice speaks; a voice that fails is replaced in mid-answer."""
+    if not records:
+        yield Opening(explain.refusal(wish))
+        yield Done(EXTRACTIVE)
+        return
+    waiting = {record.book_id: record for record in records}
+    opened, spoken, excuse = False, False, None
+    try:
+        for piece in _spoken(voice, wish, records, watch) if voice else ():
+            if isinstance(piece, Opening):
+                opened = True
+            elif waiting.pop(piece.book_id, None) is None:
+                continue
+            elif not opened:
+                yield Opening(explain.opening(records, wish))
+                opened = True
+            spoken = True
+            if isinstance(voice, Turn):
+                voice.heard()
+            yield piece
+            if not waiting:
+                break  # all is said; what a model adds is not heard
+    except VoiceError as error:
+        log.warning("the model's voice failed", reason=str(error))
+        excuse = str(error)
+    if not opened:
+        yield Opening(explain.opening(records, wish))
+    for record in waiting.values():
+        yield Told(record.book_id, record.title, record.authors_text, explain.why(record, wish), EXTRACTIVE)
+    if voice and not spoken and not excuse:
+        excuse = "the model said nothing usable"
+    yield Done(voice.name if voice and spoken else EXTRACTIVE, excuse)
 
 
 def collect(pieces: Iterable[Piece], wish: Wish, before: Answer | None = None) -> Answer:
@@ -163,36 +180,46 @@ def collect(pieces: Iterable[Piece], wish: Wish, before: Answer | None = None) -
             books.append(piece)
         else:
             done = piece
-    named = (before.named if before and wish.is_more else ()) + tuple(book.book_id for book in books)
-    refusal = None if books else "unclear" if wish.is_empty else "nothing"
-    return Answer(wish, opening, tuple(books), done.voice, done.excuse, named, refusal)
+    follows_on = before is not None and (wish.is_more or wish.refers is not None or wish.asks == "why")
+    named = (before.named if before and follows_on else ()) + tuple(book.book_id for book in books)
+    refusal = None if books else wish.refusal or "nothing"
+    return Answer(wish, opening, tuple(books), done.voice, done.excuse, tuple(dict.fromkeys(named)), refusal)
 
 
-def _spoken(voice: Voice, wish: Wish, records: Sequence[Record]) -> Iterator[Opening | Told]:
+def _placed(wish: Wish, before: Answer | None) -> Wish:
+    """A wish that refers to "the second one" with the work that stood there."""
+    if before is None or not before.books or wish.refers is None or wish.asks == "why":
+        return wish
+    book = before.books[wish.refers] if wish.refers < len(before.books) else before.books[-1]
+    if wish.is_same_author:
+        return replace(wish, author=" ".join(book.authors_text.split(", ")[:1]).casefold())
+    return replace(wish, like=(book.book_id,))
+
+
+def _spoken(voice: Voice, wish: Wish, records: Sequence[Record], watch: Watch | None) -> Iterator[Opening | Told]:
     """What the voice says, line by line, each checked against the record it is about."""
     by_id = {record.book_id: record for record in records}
     is_first = True
     for line in _lines(voice.speak(wish.text, wish.language, records)):
         match = _BOOK_LINE.match(line)
+        kept = ""
         if match:
             record = by_id.get(int(match[1]))
-            why = grounded(plain(match[2]), _own_words(record), wish.text) if record else ""
-            if record and why:
-                yield Told(record.book_id, record.title, record.authors_text, why, voice.name)
+            kept = grounded(plain(match[2]), _own_words(record), wish.text) if record else ""
+            if record and kept:
+                yield Told(record.book_id, record.title, record.authors_text, kept, voice.name)
         elif is_first:
-            opening = grounded(plain(line), "", wish.text, is_opening=True)
-            if opening:
-                yield Opening(opening)
+            kept = grounded(plain(line), "", wish.text, is_opening=True)
+            if kept:
+                yield Opening(kept)
+        if watch is not None:
+            watch("checks", {"said": line, "kept": kept})
         is_first = False
 
 
 def _own_words(record: Record) -> str:
     fields = (record.title, record.authors_text, record.subjects_text, record.series_name, record.summary, record.year)
     return " ".join(str(value) for value in fields if value)
-
-
-def _extract(record: Record, wish: Wish) -> Told:
-    return Told(record.book_id, record.title, record.authors_text, true_sentence(record, wish), EXTRACTIVE)
 
 
 def _lines(pieces: Iterable[str]) -> Iterator[str]:

@@ -1,171 +1,930 @@
-"""A question in words -> what is wished for. By rules and a word list; pure."""
+"""A question in words -> what is wished for. By rules, in English, Vietnamese and Russian; pure.
+
+Each rule reads words off the question (`Reading.take`), so that none is read twice: "no war" is not war, the year of
+"before 1970" is no title. What is left are the words that a record should hold. What a language model understood of
+the same question is merged in by `merge`; it never overrules a number or a negation that the rules saw.
+"""
 
 import re
-import tomllib
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import Literal
 
-from openshelf.contracts import clean_text
-from openshelf.folding import fold_words
+import msgspec
 
-Language = Literal["en", "vi", "ru"]
+from dashboard.chat.lexicon import (
+    CODES,
+    LANGUAGES,
+    Concept,
+    Language,
+    accented,
+    compiled,
+    gap,
+    is_cyrillic,
+    lexicon,
+    spaced,
+    stem,
+)
+from openshelf.contracts import clean_text
+from openshelf.database.audiences import AUDIENCES
+from openshelf.folding import fold
+
+# books: the usual; why: about a book just named; the others ask for no book.
+Asks = Literal["books", "why", "greeting", "thanks", "orders", "not-books", "nothing"]
+Length = Literal["short", "long"]
 
 MAX_QUESTION = 2_000
-_CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 # Letters that of these three languages only Vietnamese has; NFC.
 _VIETNAMESE = re.compile(r"[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]", re.IGNORECASE)
-_YEAR = re.compile(r"\b(1[0-9]{3}|20[0-9]{2})\b")
-_BEFORE = re.compile(r"\b(before|older than|until|truoc nam|truoc|до|раньше)\s+(?:года?\s+)?(1[0-9]{3}|20[0-9]{2})\b")
-_AFTER = re.compile(r"\b(after|since|newer than|sau nam|sau|tu nam|после|с)\s+(?:года?\s+)?(1[0-9]{3}|20[0-9]{2})\b")
+_SHORT_FOLLOW_UP = 4  # words
+_FORMATS = ("EPUB", "PDF", "MOBI", "AZW3", "DJVU", "CBZ", "MP3", "M4B")
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What a question asks for. All words are folded; `subjects` and `avoid` are names of our subjects.
+    """What a question asks for.
 
-    `titled` is what stands after "something like"; `is_more` asks for others than those just named.
+    `text` as asked, `language` of the question; `subjects`, `themes`, `moods` and `avoid` are names of `words.toml`, `less` those there should be little of; `wanted`: the text without what is not wanted; `spoken`: its words that say something;
+    `words` and `avoid_words` are folded words that records should hold, or not; `names` are those of the words that
+    were written as names. `titled`: what books should be like; `named`: a title, author or series that must be there;
+    `author`: who must have written it. `age` in years; `max_pages` as asked (our records do not count pages).
+    `refers`: the place, from 0, of a work of the answer before that this is about; -1 the last.
     """
 
     text: str
     language: Language
+    asks: Asks = "books"
     words: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
+    themes: tuple[str, ...] = ()
+    moods: tuple[str, ...] = ()
     avoid: tuple[str, ...] = ()
+    less: tuple[str, ...] = ()
+    spoken: tuple[str, ...] = ()
+    wanted: str = ""
+    avoid_words: tuple[str, ...] = ()
+    avoid_author: str = ""
     titled: str = ""
+    named: str = ""
+    author: str = ""
+    is_same_author: bool = False
+    is_translated: bool = False
+    is_story: bool = False
     written_in: str | None = None
     year_from: int | None = None
     year_to: int | None = None
+    audience: str | None = None
+    age: int | None = None
+    length: Length | None = None
+    max_pages: int | None = None
+    format: str | None = None
     is_more: bool = False
+    refers: int | None = None
+    like: tuple[int, ...] = ()  # set by `answer.look_up`: the works that books should be like
+    refusal: str | None = field(default=None, compare=False)  # set by `answer.look_up`: why no book is named
+
+    @property
+    def has_topic(self) -> bool:
+        return bool(
+            self.words or self.subjects or self.themes or self.titled or self.named or self.author
+            or self.is_same_author or self.like
+        )  # fmt: skip
+
+    @property
+    def narrows(self) -> bool:
+        return bool(
+            self.moods or self.written_in or self.year_from or self.year_to or self.audience or self.age is not None
+            or self.length or self.format or self.avoid or self.avoid_words or self.avoid_author or self.is_translated
+        )  # fmt: skip
 
     @property
     def is_empty(self) -> bool:
-        return not (self.words or self.subjects or self.titled or self.written_in or self.year_from or self.year_to)
+        return not (self.has_topic or self.narrows or self.refers is not None)
 
 
-@dataclass(frozen=True)
-class _Words:
-    silent: dict[str, frozenset[str]]
-    more: dict[str, tuple[str, ...]]
-    avoid: dict[str, tuple[str, ...]]
-    like: dict[str, tuple[str, ...]]
-    written_in: dict[str, tuple[str, ...]]
-    subjects: dict[str, tuple[str, ...]]
-
-
-def parse(question: str, before: Wish | None = None) -> Wish:
+def parse(question: str, before: Wish | None = None, today: date | None = None) -> Wish:
     """Read one question; `before` is the wish it follows on, for "more of those" and "something shorter"."""
     text = " ".join(clean_text(question).split())[:MAX_QUESTION]
-    folded = fold_words(text)
-    language = language_of(text)
-    known = _word_list()
-    written_in, folded_rest = _written_in(_BEFORE.sub(" ", _AFTER.sub(" ", folded)), known)
-    titled, rest = _titled(folded_rest, known.like[language])
-    subjects, avoided, covered = _subjects(rest, known, language)
-    earliest, latest = _years(folded)
-    words = tuple(
-        word
-        for word in dict.fromkeys(rest.split())
-        if word not in covered and word not in known.silent[language] and len(word) > 1 and not _YEAR.fullmatch(word)
-    )
-    is_more = any(_begins(word, known.more[language]) for word in folded.split())
-    wish = Wish(text, language, words, subjects, avoided, titled, written_in, earliest, latest, is_more)
-    return _follow(wish, before) if before else wish
+    language = language_of(text, before.language if before else None)
+    reading = Reading(text, language)
+    asks = _asks(reading, text)
+    if asks != "books":
+        return Wish(text, language, asks)
+    wish = _read(reading, Wish(text, language), before is not None, today or datetime.now(UTC).date())
+    return _follow(wish, before, reading) if before else wish
 
 
-def language_of(text: str) -> Language:
-    """The language of a question, roughly: by script, then letters, then words."""
-    if len(_CYRILLIC.findall(text)) * 2 > sum(c.isalpha() for c in text):
+def language_of(text: str, before: Language | None = None) -> Language:
+    """The language of a question, roughly: by script, then letters, then words; else that of the one before."""
+    letters = [c for c in text if c.isalpha()]
+    if sum(is_cyrillic(c) for c in letters) * 2 > len(letters):
         return "ru"
     if len(_VIETNAMESE.findall(text)) >= 2:
         return "vi"
-    words = fold_words(text).split()
-    silent = _word_list().silent
-    return "vi" if _count(words, silent["vi"]) > _count(words, silent["en"]) else "en"
+    words = spaced(text).split()
+    silent = lexicon().silent
+    english, vietnamese = (sum(word in silent[each] for word in words) for each in ("en", "vi"))
+    if english == vietnamese and (before == "vi" or _VIETNAMESE.search(text)):
+        return "vi"
+    return "vi" if vietnamese > english else "en"
 
 
-def _follow(wish: Wish, before: Wish) -> Wish:
-    """A question that says nothing by itself stands on the one before it."""
-    if wish.words or wish.subjects or wish.titled or not (wish.is_more or wish.avoid or not wish.is_empty):
+@dataclass(frozen=True)
+class Word:
+    raw: str
+    folded: str
+    accented: str
+    begins: bool  # a sentence, so that its capital says nothing
+
+
+class Reading:
+    """The words of a question. What one rule has read, the next does not see."""
+
+    def __init__(self, text: str, language: Language) -> None:
+        self.language = language
+        self.has_accents = language == "vi" and bool(_VIETNAMESE.search(text))
+        self.words: list[Word] = []
+        self._spans: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
+        self._text = {False: "", True: ""}
+        end = 0
+        # One mark in a word that is an apostrophe's would part "don't"; the patterns know it as "don t".
+        for match in re.finditer(r"\w+", text):
+            between = text[end : match.start()]
+            begins = not self.words or bool(re.search(r"[.!?…:\"“«„]\s*$", between.rstrip() or " "))
+            word = Word(match[0], fold(match[0]), accented(match[0]), begins)
+            for with_accents in (False, True):
+                written = word.accented if with_accents else word.folded
+                so_far = self._text[with_accents] + (gap(between) if self.words else "")
+                self._spans[with_accents].append((len(so_far), len(so_far) + len(written)))
+                self._text[with_accents] = so_far + written
+            self.words.append(word)
+            end = match.end()
+        self.original = self._text[False]
+        self._taken = [False] * len(self.words)
+        self.negated = [False] * len(self.words)
+
+    @property
+    def folded(self) -> str:
+        return self._text[False]
+
+    def find(self, pattern: str, *, with_accents: bool = False) -> re.Match[str] | None:
+        return compiled(pattern).search(self._text[with_accents])
+
+    def take(self, pattern: str, *, with_accents: bool = False) -> re.Match[str] | None:
+        """Find a pattern and read its words off."""
+        match = self.find(pattern, with_accents=with_accents)
+        if match:
+            for n in self._within(match, with_accents):
+                self._taken[n] = True
+                for each in (False, True):
+                    a, b = self._spans[each][n]
+                    self._text[each] = self._text[each][:a] + "\0" * (b - a) + self._text[each][b:]
+        return match
+
+    def negate(self, match: re.Match[str], *, with_accents: bool = False) -> None:
+        """Remember that what was read is not wanted."""
+        for n in self._within(match, with_accents):
+            self.negated[n] = True
+
+    def raw(self, start: int, end: int) -> list[Word]:
+        """The words within a span of the folded text."""
+        return [w for w, span in zip(self.words, self._spans[False], strict=True) if span[0] < end and start < span[1]]
+
+    def rest(self) -> list[Word]:
+        """What no rule has read."""
+        return [word for word, taken in zip(self.words, self._taken, strict=True) if not taken]
+
+    def is_title_case(self) -> bool:
+        """Whether most words begin with a capital, so that capitals tell no name."""
+        longer = [word for word in self.words if len(word.raw) > 3]
+        return len(longer) > 2 and sum(word.raw[0].isupper() for word in longer) > 0.7 * len(longer)
+
+    def is_silent(self, word: Word) -> bool:
+        """Whether a word says nothing about a book."""
+        if self.has_accents:
+            return word.accented in lexicon().silent_vietnamese
+        silent = lexicon().silent[self.language]
+        return word.folded in silent or (self.language == "ru" and stem(word.folded) in silent)
+
+    def spoken(self, among: Sequence[Word]) -> tuple[str, ...]:
+        """Those of the words that say something and are wanted."""
+        unwanted = {id(word) for word, negated in zip(self.words, self.negated, strict=True) if negated}
+        said = [word for word in among if id(word) not in unwanted and not self.is_silent(word)]
+        return tuple(dict.fromkeys(word.accented if self.has_accents else word.folded for word in said))
+
+    def wanted(self) -> str:
+        """The question without what is not wanted."""
+        return " ".join(word.raw for word, no in zip(self.words, self.negated, strict=True) if not no)
+
+    def _within(self, match: re.Match[str], with_accents: bool) -> list[int]:
+        start, end = match.span()
+        return [n for n, span in enumerate(self._spans[with_accents]) if span[0] < end and start < span[1]]
+
+
+# What a librarian does not answer by naming books. Of a folded question.
+_ORDERS = (
+    r"\b(?:ignore|disregard|forget|override|bypass)\b.{0,60}\b(?:instruction|rule|prompt|guideline|previous|above)"
+    r"|\bsystem prompt\b|\b(?:hidden|secret|initial|your) (?:instructions|prompt)\b|\byou are now\b|\bjailbreak"
+    r"|\b(?:act|behave) as (?:a|an|if|my)\b|\bpretend (?:to be|you)\b|\bdeveloper mode\b|\bdo anything now\b"
+    r"|\b(?:other|another|which) (?:readers?|users?|patrons?)\b.{0,40}\b(?:read|borrow|like|search|data|name|password)"
+    r"|\b(?:read|borrow|reading)\w*\b.{0,30}\bother (?:readers|users|patrons)\b|\bpasswords?\b"
+    r"|\b(?:drop|delete|truncate) (?:table|from|database)\b|\bselect\b.{0,40}\bfrom\b.{0,30}\bwhere\b|\bunion select\b"
+    r"|(?:проигнорируи|игнорируи|забудь|отмени)\w*.{0,50}(?:инструкц|правил|указан|промпт|предыдущ)"
+    r"|системн\w+ (?:промпт|инструкц)|\bты теперь\b|\bпритворись\b"
+    r"|друг\w+ (?:пользовател|читател)\w*|(?:читают|читал\w*|брал\w*).{0,30}(?:пользовател|читател)"
+    r"|\bbo qua\b.{0,40}\b(?:huong dan|chi dan|quy tac|lenh|quy dinh)\b|\bloi nhac he thong\b|\bban bay gio la\b"
+    r"|\bquen (?:het |moi )?(?:huong dan|quy tac|chi dan)\b|\bmat khau\b|\bnguoi (?:dung|doc) khac\b"
+    r"|\b(?:stupid|idiot|moron|shut up|fuck\w*|dumb|bitch|hate you|useless)\b"
+    r"|^do (?:ngu|ngoc)\b|\bcam mieng\b|\bngu the\b"
+    r"|\b(?:дур[ао]к?\w*|тупо[ийе]|тупая|заткнись|(?:ты|вы) идиот\w*)\b"
+)
+_NOT_BOOKS = (
+    r"\bweather\b(?! girl)|\b(?:what|which) time\b(?! travel)|\bopening (?:hours|times)\b|\b(?:do|are|when) you (?:open|close)"
+    r"|\bhow much (?:is|does|do|are)\b|\bexchange rate\b|\bwho (?:won|is winning|is the (?:president|prime minister|king|queen))\b"
+    r"|\bwhat is the (?:capital|population|time|date|weather|score)\b|\btell me a joke\b|\bhow (?:are you|old are you)\b"
+    r"|\b(?:write|compose|draft|code) (?:me |us )?(?:a |an |some |my )?(?:poem|essay|letter|e ?mail|email|code|program|script|song|story|function|cv)\b"
+    r"|^(?:please )?(?:translate|calculate|compute|solve|summari[sz]e this)\b|\bwhat is \d+\b|^\d+ ?[+*/x-]|\bare you (?:a |an )?(?:human|robot|real|ai|bot)\b"
+    r"|\bwho (?:are|made|built) you\b|\bwifi\b|\btoilets?\b|\bparking\b|\bbook (?:me )?a (?:table|flight|room|hotel|taxi)\b|\bprinter\b"
+    r"|\border (?:me )?(?:a )?pizza\b|\bplay (?:me )?(?:some )?music\b|\b(?:stock|share) price\b|\bmatch last night\b|\bopen on (?:sunday|saturday|monday)"
+    r"|(?:какая|какои) (?:сегодня |завтра )?(?:погода|курс)|\bпогод[ау] (?:на|в|сегодня|завтра)|\bкоторыи час\b|\bсколько (?:времени|стоит|будет)\b"
+    r"|\bво сколько (?:вы )?(?:закры|откры)|\bчасы работы\b|\bкурс (?:доллара|евро|валют)|\bкто (?:президент|выиграл|победил)\b|\bанекдот\b"
+    r"|\b(?:напиши|сочини|переведи|реши|посчитаи)(?:те)?\b|\bты (?:робот|человек|бот)\b|\bкто ты\b|\bтуалет\b|\bстолица\b"
+    r"|\bthoi tiet\b|\btroi (?:co )?(?:mua|nang)|\bmay gio\b|\bgio (?:mo|dong) cua\b|\bgia (?:vang|do la|dollar|bao nhieu)\b|\bty gia\b"
+    r"|\bai (?:la|thang)\b.{0,20}\b(?:tong thong|thu tuong|vo dich)\b|\bket qua (?:bong da|tran)|\bke (?:cho toi )?(?:mot )?chuyen cuoi\b|\bviet (?:cho toi |giup )?(?:mot )?(?:bai tho|doan code|email|bai van|doan van)\b"
+    r"|^dich (?:giup|sang|cau)\b|\bban la (?:ai|nguoi|robot)\b|\bwifi\b|\bnha ve sinh\b|\bthu do (?:cua|nuoc)\b"
+)
+
+
+def _asks(reading: Reading, text: str) -> Asks:
+    folded = " ".join(word.folded for word in reading.words)
+    if not any(c.isalnum() for c in text):
+        return "nothing"
+    known = lexicon()
+    if folded in known.thanks:
+        return "thanks"
+    rest = folded
+    for greeting in sorted(known.greetings, key=lambda each: -len(each)):
+        if rest == greeting or rest.startswith(greeting + " "):
+            rest = rest[len(greeting) :].strip()
+            break
+    if not rest:
+        return "greeting"
+    if re.search(_ORDERS, folded) or re.search(
+        r"<\s*/?\s*(?:script|img|iframe|catalogue)|\[/?inst\]", text, re.IGNORECASE
+    ):
+        return "orders"
+    return "not-books" if re.search(_NOT_BOOKS, folded) else "books"
+
+
+def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish:
+    """All the rules, those that read whole phrases first."""
+    reading.take(r"\b(?:i|we) (?:really |just )?(?:love|like|enjoy)(?= \w+ing\b)")
+    if is_follow_up:
+        wish = _references(reading, wish)
+    wish = _likeness(reading, wish)
+    wish = _creators(reading, wish)
+    wish = _quoted(reading, wish)
+    wish = _form(reading, wish)
+    wish = _dates(reading, wish, today)
+    wish = _readers(reading, wish)
+    wish = _sizes(reading, wish)
+    topic = reading.rest()
+    wish = _concepts(reading, wish)
+    return replace(_words(reading, wish), spoken=reading.spoken(topic), wanted=reading.wanted(), is_story=bool(re.search(_STORY, reading.original)))
+
+
+_STORY = r"\b(?:novels?|novella|story|stories|fiction|truyen|tieu thuyet|роман\w*|повест\w*|рассказ\w*)\b(?! (?:of my|tale))"
+
+
+_PLACES: tuple[tuple[int, str], ...] = (
+    (0, r"first|1st|number one|number 1|dau tien|thu nhat|thu 1|so mot|перв(?:ая|ую|ыи|ои|ое|ого)"),
+    (1, r"second|2nd|number two|number 2|thu hai|thu 2|so hai|втор(?:ая|ую|ои|ое|ого)"),
+    (2, r"third|3rd|number three|number 3|thu ba|thu 3|so ba|треть(?:я|ю|еи|е|его)|третии"),
+    (3, r"fourth|4th|number four|number 4|thu tu|thu 4|so bon|четверт(?:ая|ую|ыи|ои|ое|ого)"),
+    (-1, r"last|cuoi cung|cuoi|последн(?:яя|юю|ии|еи|ее|его)"),
+)
+_NOT_A_PLACE = r"(?! (?:world|war|centur|millenni|миров|love|любов|thang|the ki|the ky|year|ten|chien)| \d)"
+_WHY = (
+    r"^(?:so |but |and |ok )?why\b|\btell me more about\b|\bmore about (?:the|that|this|it)\b|\bwhat is (?:the|that|this) \w+ (?:one )?about\b"
+    r"|\bwhat s (?:the|that) \w+ (?:one )?about\b|^(?:а |и |но )?почему\b|\bрасскажи(?:те)? (?:подробнее |побольше |еще )?(?:о|об|про)\b|\bподробнее (?:о|об|про)\b"
+    r"|^(?:con )?(?:tai sao|vi sao)\b|\b(?:noi|ke) (?:them|ro hon) ve\b"
+)
+
+
+def _references(reading: Reading, wish: Wish) -> Wish:
+    """ "More like the second one", "why the third?", "another by the same author"."""
+    is_why = bool(reading.find(_WHY))  # before its words are read off
+    refers: int | None = None
+    for place, words in _PLACES:
+        if reading.take(
+            rf"\b(?:(?:the|number|no|cuon|quyen|truyen|про|на|как) )?(?:{words})\b{_NOT_A_PLACE}"
+            r"(?: (?:one|book|title|story|novel|suggestion|cuon|quyen|книг[ауеи]|роман\w*))?"
+        ):
+            refers = place
+            break
+    is_same_author = bool(
+        reading.take(
+            r"\b(?:by |from |of )?(?:the )?same (?:author|writer)\b|\bby (?:him|her|them|that author)\b|\b(?:cung|chinh) tac gia(?: nay| do)?\b"
+            r"|\b(?:тои|того|этого|эт[оу]и) же автор\w*|\b(?:этого|того же) автора\b|\bэтого (?:же )?писателя\b"
+        )
+    )
+    if refers is None and (
+        is_why
+        or is_same_author
+        or reading.take(
+            r"\b(?:more |something |anything |one |books? )?(?:like|similar to) (?:it|that|this|these|those|them)(?: one| book)?\b"
+            r"|\bgiong (?:cuon |quyen )?(?:nay|do|vay|the)\b|\bпохож\w+ на (?:нее|него|эту|этот|это|них|эти)\b|\bв том же духе\b"
+        )
+    ):
+        refers = 0
+    if is_why:
+        return replace(wish, asks="why", refers=refers or 0)
+    return replace(wish, refers=refers, is_same_author=is_same_author)
+
+
+_LIKE = (
+    r"\b(?:(?:something|anything|books?|novels?|stories|more|ones?|sth|similar|stuff|reads?|much|authors?|writers?|a lot) like"
+    r"|similar to|in the (?:style|spirit|vein|manner) of|reminiscent of|(?:re)?reminds me of|along the lines of|fans? of"
+    r"|(?<!would )(?<!d )(?:i|we|she|he|they|son|daughter|kid|wife|husband|mother|father|\w+) (?:just |really |absolutely |also |have |has |ve |both |had )*(?:liked|loved|enjoyed|adored)"
+    r"|i (?:like|love) (?=[|a-z])(?!to\b|a\b|an\b|books|novels|reading|stories|something|when|how|it\b)|(?:just |have |ve )?finished(?: reading)?|after reading"
+    r"|tuong tu(?: nhu| cuon)?|giong(?: nhu)?(?: voi)?(?: cuon| truyen| quyen| sach)?|kieu nhu|nhu kieu|theo phong cach|cung kieu|(?:minh|toi|em|con|be|chau) (?:rat |cung |da )*(?:thich|me|yeu)(?: cuon| truyen| quyen)?(?= (?!doc|sach|truyen))"
+    r"|похож\w* на|вроде|в духе|в стиле|наподобие|типа|как у|понравил(?:ась|ся|ись|ось)(?: книга| роман)?|люблю (?=[А-я]))"
+)
+# Where the name of a book ends: what follows is another wish.
+_ENDS = (
+    r"(?= (?:but|only|except|though|without|please|for (?:my|a|an|kids|children|adults|teens)|with (?:more|less|a)|in (?:english|russian|vietnamese|french|german|spanish)"
+    r"|what|which|any|can|could|do|written|published|and (?:want|would|need|i|now|am)|so much|very much"
+    r"|nhung|ma|cho|khong|thi|goi y|co|bang tieng|a$|nhe|но|только|для|без|на (?:русском|английском|вьетнамском)|посоветуи\w*|что|хочу|хочется|пожалуиста|есть)\b| \||$)"
+)
+
+
+def _likeness(reading: Reading, wish: Wish) -> Wish:
+    """What follows "something like", as far as it is one name: "X by Y" gives the author, too."""
+    match = reading.find(_LIKE + r"(?: \|)? (?P<title>[^\0]+?)" + _ENDS)
+    if not match or wish.refers is not None:
         return wish
-    return Wish(
-        text=before.text,
-        language=wish.language if wish.text else before.language,
-        words=before.words,
-        subjects=before.subjects,
-        avoid=before.avoid + wish.avoid,
-        titled=before.titled,
+    title = match["title"].strip(" |")
+    known = [concept.name for concept in lexicon().concepts if concept.any_phrase("en").fullmatch(title)]
+    said = reading.raw(match.start("title"), match.end("title"))
+    if not title or (known and not any(word.raw[0].isupper() for word in said)):
+        return wish  # "i loved poetry": a subject, not a book
+    if (
+        wish.language != "en"
+        or any(word.raw[0].isupper() for word in said)
+        or not match[0].startswith(("i like", "i love"))
+    ):
+        reading.take(re.escape(match[0]) + r"(?!\w)")
+        by = re.match(r"(?P<title>.+?) (?:by|cua|tac gia|автора?) (?P<author>.+)", title)
+        if by:
+            return replace(wish, titled=by["title"], author="", avoid_author="")
+        return replace(wish, titled=title)
+    return wish
+
+
+# Words that end a name, and words after "by" that begin none.
+_NAME_ENDS: dict[Language, str] = {
+    "en": "but|about|in|from|for|with|without|before|after|that|which|please|on|is|are|do|you|have|not",
+    "vi": "nhung|ve|bang|cho|co|khong|nao|viet|hay|la|nhe|a|thi|trong|duoc|da|do",
+    "ru": "но|о|об|про|на|для|без|до|после|есть|у|которые|или|пожалуиста",
+}
+_NO_NAMES: dict[Language, str] = {
+    "en": "the (?:sea|beach|fire|pool|way)|a|an|my|his|her|their|its|our|women|men|woman|man|local|modern|contemporary|new|young|black|"
+    "female|male|someone|any|all|many|american|russian|british|english|french|german|japanese|chinese|vietnamese|african|indian|"
+    "latin|italian|spanish|far|chance|heart|theme|subject|year|age|topic|different|other|various|same|i",
+    "vi": "nguoi|toi|minh|ban|em|ai|mot|cac|nhung|thu vien|nuoc|viet nam|nga|phap|anh|my|cuoc|nhieu|no|toi",
+    "ru": "женщин|какого|разных|этого|того|нашего|вашего|других|разные",
+}
+_WRITTEN_BY: dict[Language, str] = {
+    "en": r"(?:written by|authored by|by|from the author of|the author|author"
+    r"|(?:do|have|got|anything|something|what|books?|more|novels?|poems?|stories) (?:\w+ ){0,3}from|(?:works|novels|poems|stories|books) of)"
+    r" (?:the )?(?:author |writer |poet |neurologist |philosopher |novelist |historian )?",
+    "vi": r"(?:tac gia|nha van|nha tho|cua tac gia|cua nha van|cua nha tho|do|cua) ",
+    "ru": r"(?:автор[а-я]*|писател[а-я]*|за авторством|написал[а-я]*|пера|поэт[а-я]*) ",
+}
+_NOT_BY: dict[Language, str] = {
+    "en": r"(?:not|nothing|none|except|excluding|other than|no more|anything but)(?: anything| books?| ones?)?(?: written)? (?:by|from|of) ",
+    "vi": r"(?:khong phai|tru|khong phai la|ngoai tru)(?: sach| truyen)? (?:cua|do|tac gia) ",
+    "ru": r"(?:не|кроме|без|исключая) ",
+}
+_SURE_MARKS = r"(?:written by|by|author|tac gia|nha van|nha tho|автор)"
+
+
+def _name(language: Language) -> str:
+    """Up to five words that are a name."""
+    return rf"(?!(?:{_NO_NAMES[language]})\b)(?P<name>[^\W\d_]+(?: (?!(?:{_NAME_ENDS[language]})\b)[^\W\d_]+){{0,4}})"
+
+
+def _creators(reading: Reading, wish: Wish) -> Wish:
+    """Who must have written it, and who must not."""
+    name = _name(wish.language)
+    avoided = reading.find(rf"\b{_NOT_BY[wish.language]}{name}")
+    # In Russian nothing but its capital tells "не Акунина" from "без войны".
+    if avoided and (wish.language != "ru" or reading.raw(*avoided.span("name"))[0].raw[0].isupper()):
+        reading.negate(reading.take(re.escape(avoided[0])) or avoided)
+        wish = replace(wish, avoid_author=avoided["name"])
+    made = reading.find(rf"\b{_WRITTEN_BY[wish.language]}{name}")
+    if not made:
+        return wish
+    said = reading.raw(*made.span("name"))
+    # "by train", "cua toi": a name is written as one, or the marker says that it is one.
+    if any(word.raw[0].isupper() for word in said) or re.match(_SURE_MARKS, made[0]):
+        reading.take(re.escape(made[0]) + r"(?!\w)")
+        return replace(wish, author=made["name"])
+    return wish
+
+
+_HAVE = (
+    r"(?:\b(?:do you have|have you got|have you|got|is there(?: a copy of)?|looking for|searching for|find me|i want|i need|can i (?:borrow|get|read)|where is|copy of|the book|called|titled|series)"
+    r"|\b(?:co cuon|co quyen|co sach|tim cuon|tim quyen|cuon|quyen|bo truyen|bo sach|bo|loat truyen)|(?:есть ли(?: у вас)?|есть у вас|у вас есть|ищу(?: книгу| роман)?|книг[ауи]|роман|сери[яюи]|цикл[а-я]*))"
+)
+
+
+def _quoted(reading: Reading, wish: Wish) -> Wish:
+    """A title in quotation marks, or what is asked for as one thing: "do you have Emma?"."""
+    quoted = re.search(r"[\"“«„]([^\"“”«»„]{2,120})[\"”»“]", wish.text)
+    if quoted and not wish.titled:
+        title = spaced(quoted[1])
+        pattern = re.escape(title).replace(r"\ ", " ").replace(" \\| ", "(?: \\| | )")
+        if title and reading.take(pattern):
+            return replace(wish, named=title.replace(" | ", " "))
+    match = reading.find(
+        _HAVE
+        + r" (?P<title>[^\0|]+?)(?= (?:series|books?|trilogy|in (?:english|russian|vietnamese|french|german|spanish|japanese)|khong|nhi|a|nao|bang tieng|на (?:русском|английском|вьетнамском))\b| \||$)"
+    )
+    if not match or reading.is_title_case() or wish.titled or wish.author:
+        return wish
+    said = reading.raw(*match.span("title"))
+    # A title is written as one: all but its small words begin with a capital.
+    if said and said[0].raw[0].isupper() and not said[0].raw.isdigit():
+        last = max(n for n, word in enumerate(said) if word.raw[0].isupper() or word.raw.isdigit())
+        if wish.language == "en":  # in the others a title is written like a sentence
+            said = said[: last + 1]
+        named = " ".join(word.folded for word in said)
+        concepts = [c for c in lexicon().concepts if c.any_phrase(wish.language).fullmatch(named)]
+        if not concepts and named not in _NATIONS:
+            reading.take(re.escape(named) + r"(?!\w)")
+            return replace(wish, named=named)
+    return wish
+
+
+_NATIONS = frozenset(
+    "russian vietnamese english french german american japanese chinese spanish italian indian".split()
+)
+
+
+def _form(reading: Reading, wish: Wish) -> Wish:
+    """Format of the file, language of the book."""
+    for name in _FORMATS:
+        if reading.take(rf"\b(?:(?:in|as|an?|dang|в формате|формат) )?{name.lower()}s?\b(?: format| file| book)?"):
+            wish = replace(wish, format=name)
+            break
+    if reading.take(r"\b(?:audio ?books?|audio book|sach noi|аудиокниг\w*)\b"):
+        wish = replace(wish, format="MP3")
+    if reading.take(
+        r"\bnuoc ngoai\b|\bsach dich\b|\bтранслирован\w*\b|\bпереводн\w+\b|\bзарубежн\w+\b|\binostrann\w*\b|\bиностранн\w+ (?:литератур\w*|автор\w*)|\bin translation\b|\btranslated\b"
+    ):
+        wish = replace(wish, is_translated=True)
+    for code, phrases in lexicon().written_in.items():
+        for phrase in phrases:
+            pattern = phrase.pattern if not (phrase.bare and not reading.has_accents) else phrase.bare
+            uses_accents = bool(phrase.bare) and reading.has_accents
+            if reading.take(pattern + r"(?: (?:instead|language|please|thi sao|языке))?", with_accents=uses_accents):
+                return replace(wish, written_in=code)
+    return wish
+
+
+_NUMBERS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17,
+    "eighteen": 18, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100,
+    "mot": 1, "hai": 2, "ba": 3, "bon": 4, "nam": 5, "sau": 6, "bay": 7, "tam": 8, "chin": 9, "muoi": 10,
+    "muoi mot": 11, "muoi hai": 12, "muoi ba": 13, "muoi bon": 14, "muoi lam": 15,
+    "два": 2, "две": 2, "три": 3, "четыре": 4, "пять": 5, "шесть": 6, "семь": 7, "восемь": 8, "девять": 9, "десять": 10,
+    "одиннадцать": 11, "двенадцать": 12, "тринадцать": 13, "четырнадцать": 14, "пятнадцать": 15, "двадцать": 20,
+    "двух": 2, "трех": 3, "четырех": 4, "пяти": 5, "шести": 6, "семи": 7, "восьми": 8, "девяти": 9, "десяти": 10,
+    "двух летн": 2, "одиннадцати": 11, "двенадцати": 12, "тринадцати": 13, "четырнадцати": 14, "пятнадцати": 15,
+    "шестнадцати": 16,
+}  # fmt: skip
+_N = r"(?P<n>\d{1,2}|" + "|".join(sorted((w for w in _NUMBERS), key=lambda w: -len(w))) + ")"
+_DECADES = {
+    "twenties": 20, "thirties": 30, "forties": 40, "fifties": 50, "sixties": 60, "seventies": 70, "eighties": 80,
+    "nineties": 90, "двадцатые": 20, "двадцатых": 20, "тридцатые": 30, "тридцатых": 30, "сороковые": 40,
+    "сороковых": 40, "пятидесятые": 50, "пятидесятых": 50, "шестидесятые": 60, "шестидесятых": 60, "семидесятые": 70,
+    "семидесятых": 70, "восьмидесятые": 80, "восьмидесятых": 80, "девяностые": 90, "девяностых": 90,
+}  # fmt: skip
+_CENTURIES = {
+    "fifteenth": 15, "sixteenth": 16, "seventeenth": 17, "eighteenth": 18, "nineteenth": 19, "twentieth": 20,
+    "twenty first": 21, "xv": 15, "xvi": 16, "xvii": 17, "xviii": 18, "xix": 19, "xx": 20, "xxi": 21,
+    "восемнадцатого": 18, "девятнадцатого": 19, "двадцатого": 20, "двадцать первого": 21, "семнадцатого": 17,
+    "muoi tam": 18, "muoi chin": 19, "hai muoi": 20, "hai muoi mot": 21,
+}  # fmt: skip
+_YEAR = r"(?P<year>1[0-9]{3}|20[0-9]{2})"
+
+
+def _dates(reading: Reading, wish: Wish, today: date) -> Wish:
+    """When it was first published. "1984" by itself is a title."""
+    span = reading.take(
+        r"\b(?:between |from |с |от |tu (?:nam )?|giua (?:nam )?)?(?P<a>1[0-9]{3}|20[0-9]{2}) (?:and|to|until|till|и|по|до|den|va|toi)?(?: nam)? ?(?P<b>1[0-9]{3}|20[0-9]{2})\b(?: год\w*)?"
+    )
+    if span:
+        return replace(wish, year_from=int(span["a"]), year_to=int(span["b"]))
+    ago = reading.take(
+        rf"\b(?:last|past|recent|последн\w+|за последн\w+) (?:{_N} )?(?:years?|лет|года?)\b|\b(?P<vi>\d{{1,2}}) nam (?:gan day|tro lai|qua)\b"
+    )
+    if ago:
+        return replace(wish, year_from=today.year - _number(ago["n"] or ago["vi"] or "5"))
+    decade = reading.take(
+        r"\b(?:the |in the |from the |nhung |thap nien |thap ky |nam |в |из )*(?:(?P<long>1[89]\d0|20[012]0) ?(?:s|х|е|ые|ых)\b|(?P<short>[2-9]0) ?(?:s|х|е|ые|ых)\b|(?P<vi>(?<=thap nien )[2-9]0)"
+        rf"|(?P<word>{'|'.join(_DECADES)}))(?: год\w*| the ky 20| the ky truoc)?\b"
+    )
+    if decade:
+        begins = int(decade["long"] or 0) or 1900 + (
+            int(decade["short"] or decade["vi"] or 0) or _DECADES[decade["word"]]
+        )
+        return replace(wish, year_from=begins, year_to=begins + 9)
+    century = reading.take(
+        rf"\b(?:the ky (?:thu )?)?(?P<n>1[0-9]|2[01]|{'|'.join(sorted(_CENTURIES, key=lambda w: -len(w)))})(?: ?(?:th|st|го))?(?: centur(?:y|ies)| век\w*| столет\w*)"
+        rf"|\bthe ky (?:thu )?(?P<vi>1[0-9]|2[01]|{'|'.join(sorted(_CENTURIES, key=lambda w: -len(w)))})\b"
+    )
+    if century:
+        said = century["n"] or century["vi"]
+        number = int(said) if said.isdigit() else _CENTURIES[said]
+        return replace(wish, year_from=100 * (number - 1), year_to=100 * number - 1)
+    before = reading.take(
+        rf"\b(?:before|older than|until|up to|pre|earlier than|truoc(?: nam)?|до|раньше|старше)(?: the)?(?: year)? {_YEAR}\b(?: год\w*)?"
+    )
+    if before:
+        wish = replace(wish, year_to=int(before["year"]) - 1)
+    after = reading.take(
+        rf"\b(?:after|since|newer than|later than|from|post|sau(?: nam)?|tu(?: nam)?|после|с|начиная с) {_YEAR}\b(?: год\w*| tro (?:di|lai)| on(?:wards)?)?"
+    )
+    if after:
+        wish = replace(
+            wish,
+            year_from=int(after["year"]) + (after[0].startswith(("after", "sau", "после", "later", "newer", "post"))),
+        )
+    if wish.year_from or wish.year_to:
+        reading.take(r"\b(?:newer|older|recent|published|written|something newer)\b")
+        return wish
+    exact = reading.take(
+        rf"\b(?:published in|written in|came out in|released in|from the year|xuat ban (?:nam)?|nam|вышедш\w+ в|издан\w* в|написан\w* в) {_YEAR}\b|\b(?P<ru>1[0-9]{{3}}|20[0-9]{{2}}) год\w*"
+    )
+    if exact:
+        year = int(exact["year"] or exact["ru"])
+        return replace(wish, year_from=year, year_to=year)
+    if reading.take(
+        r"\b(?:newer|more recent|recently published|latest|newest|brand new|moi xuat ban|moi hon|gan day|поновее|новинк\w*|недавн\w*|новее)\b"
+    ):
+        return replace(wish, year_from=today.year - 15)
+    if reading.take(r"\b(?:contemporary|hien dai|duong dai|современн\w*|modern day)\b"):
+        return replace(wish, year_from=1980)
+    if reading.take(r"\b(?:old fashioned|older|старинн\w*|постарше|xua)\b"):
+        return replace(wish, year_to=1960)
+    return wish
+
+
+_CHILD = r"son|daughter|kid|kids|child|children|girl|boy|niece|nephew|grandson|granddaughter|grandchild|grandchildren|grandkids|toddler|baby|pupil|pupils|students?|brother|sister|little one|boys|girls"
+_CHILD_RU = r"дочк[еиу]|дочер[иь]|дочь|сын[ауо]?к?[ауе]?|ребен[кок]+[ауе]?|дет[ея][ми]*|детеи|малыш\w*|внук[ауе]?|внучк[еиу]|племянниц[еы]|племянник[ау]|мальчик[ау]|девочк[еи]|школьник\w*"
+_TEEN = r"teen|teens|teenager|teenagers|teenage|young adults?|ya|adolescents?|high schooler|подрост\w*|tuoi teen|tuoi moi lon|thanh thieu nien|thieu nien|hoc sinh cap (?:hai|ba|2|3)"
+
+
+def _readers(reading: Reading, wish: Wish) -> Wish:
+    """Whom it is for: an age, or children, teenagers, adults."""
+    age = _age(reading)
+    if age is not None:
+        reading.take(
+            rf"\b(?:for |для |cho )?(?:my |a |an |our |мо\w+ )?(?:{_CHILD}|{_CHILD_RU}|be|chau|con)(?: (?:trai|gai))?(?: toi| minh| em)?\b"
+        )
+        audience = "children" if age <= 11 else "young adult" if age <= 17 else None
+        return replace(wish, age=age, audience=audience)
+    if reading.take(
+        rf"\b(?:for |для |cho )?(?:my |a |our )?(?:{_TEEN})s?\b(?: (?:books?|fiction|novels?|son|daughter|boy|girl|readers?))?"
+    ):
+        return replace(wish, audience="young adult")
+    if reading.take(
+        rf"\b(?:for|to read (?:to|with)|to) (?:my |a |an |our |the |some |small |young |little |younger )*(?:{_CHILD})\b|\b(?:children|kid|kids|child) s? ?(?:books?|stories|story|literature|classics?|fiction|novels?|poems|poetry)\b"
+        rf"|\b(?:children|kids) s\b|\b(?:for|the) (?:kids|children)\b|\bmy (?:{_CHILD})\b|\bkindergarten\b|\bpreschool\w*"
+        rf"|\b(?:для|с|почитать|читать) (?:мо\w+ |маленьк\w+ )?(?:{_CHILD_RU})\b|\bдетск\w+ (?:книг\w*|литератур\w*|стих\w*|сказк\w*|рассказ\w*|книжк\w*)|\b(?:мо\w+|наш\w+) (?:{_CHILD_RU})\b|\bдетям\b|\bдетск(?:ое|ие|ую)\b"
+        r"|\bthieu nhi\b|\btre em\b|\bcho (?:be|con|chau|tre)(?: (?:trai|gai|nho|toi|minh|em|trai toi|gai toi))*\b|\bcon (?:trai|gai) (?:toi|minh|em)\b|\bnhi dong\b|\bmau giao\b"
+    ):
+        return replace(wish, audience="children")
+    if reading.take(r"\b(?:for (?:adults|grown ups|grownups)|для взрослых|cho nguoi lon)\b"):
+        return replace(wish, audience="adult")
+    return wish
+
+
+def _age(reading: Reading) -> int | None:
+    match = (
+        reading.take(rf"\b(?:aged?|ages) {_N}(?: (?:to|and|or)? ?(?P<m>\d{{1,2}}))?\b")
+        or reading.take(rf"\b{_N} (?P<m>\d{{1,2}}) year olds?\b")
+        or reading.take(
+            rf"\b{_N}(?: (?:to|or|and) \w+)? (?:(?:year|yr)s? )?old\w*\b|\b(?P<m>\d{{1,2}}) ?(?:yo|y o|yrs?|years old)\b"
+        )
+        or reading.take(
+            rf"\b(?:{_CHILD})(?: (?:who is|is|turning|turns|of|aged))*(?: \|)? {_N}\b(?! (?:books|novels|titles))"
+        )
+        or reading.take(rf"\b(?:he|she|who) (?:s|is|turns|just turned) {_N}\b")
+        or reading.take(rf"\b(?:от |с )?{_N} ?(?:лет|года?|годик\w*|летн\w+)\b")
+        or reading.take(
+            r"\b(?P<n>двух|трех|четырех|пяти|шести|семи|восьми|девяти|десяти|одиннадцати|двенадцати|тринадцати|четырнадцати|пятнадцати|шестнадцати)летн\w+\b"
+        )
+        or reading.take(rf"\b{_N}(?: (?P<m>\d{{1,2}}))? tuoi\b(?! tho)")
+    )
+    if not match:
+        small = reading.take(r"\b(?:toddlers?|babies|baby|for a baby|младенц\w*|em be)\b")
+        return 2 if small else None
+    groups = match.groupdict()
+    first, second = groups.get("n"), groups.get("m")
+    years = [_number(each) for each in (first, second) if each]
+    return min(sum(years) // len(years), 99)
+
+
+def _number(said: str) -> int:
+    return int(said) if said.isdigit() else _NUMBERS[said]
+
+
+def _sizes(reading: Reading, wish: Wish) -> Wish:
+    """How long it may be."""
+    under = reading.take(
+        r"\b(?:not more than|no more than|less than|fewer than|under|below|max(?:imum)?|up to|at most|shorter than|до|не больше|меньше|не более|менее|duoi|khong qua|it hon|toi da) (?:of )?(?P<n>\d{2,4}) ?(?:pages?|pp|p|стр\w*|trang)\b"
+    )
+    if under:
+        return replace(wish, length="short", max_pages=int(under["n"]))
+    over = reading.take(
+        r"\b(?:over|more than|at least|above|от|больше|более|свыше|tren|hon|it nhat) (?P<n>\d{2,4}) ?(?:pages?|pp|стр\w*|trang)\b"
+    )
+    if over:
+        return replace(wish, length="long")
+    if reading.take(
+        r"\b(?:shorter|short|quick|brief|slim|thin|novella|novellas|not (?:too|very|so) (?:long|thick|big)|in one (?:sitting|evening|go|day|afternoon)|(?:on|for) (?:one|a) (?:train|bus|plane|short) ?(?:ride|journey|flight)?)\b(?! (?:stor|history|introduction|while|time|term))"
+        r"|\b(?:ngan hon|ngan gon|ngan thoi|ngan ngan|mong|khong (?:qua )?(?:dai|day)|doc (?:mot |trong mot )?(?:buoi|loang|nhanh|toi)|mot buoi(?: la xong)?)\b|(?<!truyen )\bngan\b"
+        r"|\b(?:коротк\w*|короче|покороче|недлинн\w*|небольш\w+|тонк(?:ая|ую|ие)|за (?:один )?вечер|на (?:один )?вечер|не (?:очень |слишком )?длинн\w*|потоньше|повест[ьи]|за один присест)\b"
+    ):
+        while reading.take(
+            r"\b(?:in one (?:sitting|evening|go|day|afternoon)|(?:on|for) (?:one|a) (?:train|bus|plane|flight)(?: ride| journey)?|finish|на один вечер|за вечер|mot buoi|la xong|короткая|повесть)\b"
+        ):
+            pass
+        return replace(wish, length="short")
+    if reading.take(
+        r"\b(?:longer|long|thick|huge|fat|big|doorstopper|lengthy|epic|sprawling|massive|enormous|immense|chunky)\b(?! (?:ago|time|distance|run|as|before|term|idea|ideas|bang|history|city|fan|walk|short))(?: (?:book|novel|read|saga))?"
+        r"|\b(?:to disappear into|get lost in|all winter|all summer)\b|\b(?:dai ky|dai hon|day hon|truong thien|rat day|that day)\b"
+        r"|\b(?:длинн\w*|подлиннее|потолще|толст(?:ая|ую|ыи|ые)|объемн\w*|эпопе\w*|надолго|больш(?:ои|ого) (?:роман|книг)\w*)\b"
+    ):
+        reading.take(r"\b(?:to disappear into|get lost in)(?: all (?:winter|summer))?\b|\ball (?:winter|summer)\b")
+        return replace(wish, length="long")
+    return wish
+
+
+_NOT: dict[Language, str] = {
+    "en": r"no|not|less|without|nothing|except|avoid|avoiding|minus|free of|hates?|dislikes?|never|neither|nor|anything but|don t (?:want|like|need)|doesn t (?:want|like)|rather than|instead of|not into",
+    "vi": r"khong|tru|dung|chang|ghet|tranh|khong phai|ngoai tru|khong thich|khong muon|khong co|bot|do",
+    "ru": r"без|кроме|не|ни|никак\w+|исключая|только не|не люблю|не хочу|ненавижу|но не",
+}
+_NOT_WITH_ACCENTS = (
+    "không|trừ|đừng|chẳng|ghét|tránh|không phải|ngoại trừ|không thích|không muốn|không có|đỡ|bớt|không quá"
+)
+# "Not too sad" leaves room for a little.
+_RATHER_LESS = r"\b(?:less|too|much|very|слишком|очень|менее|поменьше|quá|qua|bớt|bot|đỡ|nhiều|nhieu)\b"
+_BETWEEN = r"(?:(?:too|much|any|a|an|the|so|very|about|with|of|has|have|is|are|and|really|set in|on|in|по|про|о|об|qua|nhieu|ve|co|nao|слишком|очень|много|hay|sad) )*"
+
+
+def _concepts(reading: Reading, wish: Wish) -> Wish:
+    """Subjects, themes and moods that the words name, and those to avoid. Longer phrases first."""
+    found: list[tuple[int, Concept]] = []
+    avoided: list[str] = []
+    less: list[str] = []
+    for phrase, bare, concept in _phrases(reading):
+        while match := _take_phrase(reading, phrase, bare):
+            if not match["no"]:
+                found.append((match.start(), concept))
+                continue
+            reading.negate(match, with_accents=not bare and reading.language == "vi")
+            (less if re.search(_RATHER_LESS, match["no"]) else avoided).append(concept.name)
+            while more := reading.take(rf"(?<=\0)(?: \|)? (?:or|nor|and|или|и|ни|hay|hoac|va) (?:{_alternatives(reading)})"):
+                reading.negate(more)
+                avoided += [c.name for c in lexicon().concepts if c.any_phrase(reading.language).search(more[0])][:1]
+    for word in _avoided_words(reading):
+        wish = replace(wish, avoid_words=(*wish.avoid_words, word))
+    found.sort(key=lambda pair: pair[0])
+    # To be read at night is not to be read to sleep; and for a child, anything may be.
+    if wish.audience == "children" or any(concept.name == "horror" for _place, concept in found):
+        found = [each for each in found if each[1].name != "bedtime"]
+    names: dict[str, list[str]] = {"subject": [], "theme": [], "mood": []}
+    for _place, concept in found:
+        if concept.name not in names[concept.kind] and concept.name not in avoided:
+            names[concept.kind].append(concept.name)
+    return replace(
+        wish,
+        subjects=tuple(names["subject"]), themes=tuple(names["theme"]), moods=tuple(names["mood"]),
+        avoid=tuple(dict.fromkeys(avoided)), less=tuple(dict.fromkeys(less)),
+    )  # fmt: skip
+
+
+def _take_phrase(reading: Reading, phrase: str, bare: bool) -> re.Match[str] | None:
+    """A phrase, with the "no" before it if there is one."""
+    no, between = _NOT[reading.language], _BETWEEN
+    if not bare and reading.language == "vi":
+        no, between = _NOT_WITH_ACCENTS, "(?:(?:quá|nhiều|về|có|nào|hay) )*"
+    return reading.take(rf"(?P<no>\b(?:{no}) {between})?(?:{phrase})", with_accents=not bare and reading.language == "vi")
+
+
+def _phrases(reading: Reading) -> Iterator[tuple[str, bool, Concept]]:
+    """(pattern, whether it is for the text without accents, concept), the longest first, of concepts that are there."""
+    bare = reading.language == "vi" and not reading.has_accents
+    with_accents = reading.language == "vi" and reading.has_accents
+    languages: tuple[Language, ...] = (reading.language,) if reading.language == "en" else (reading.language, "en")
+    there: list[tuple[int, str, bool, Concept]] = []
+    for concept in lexicon().concepts:
+        for language in languages:
+            accents = with_accents and language == "vi"
+            any_phrase = concept.any_phrase(language, bare=bare and language == "vi")
+            if not any_phrase.search(reading._text[accents]):  # noqa: SLF001
+                continue
+            for phrase in concept.phrases[language]:
+                pattern = phrase.bare if bare and language == "vi" else phrase.pattern
+                # English in a Vietnamese sentence: only words that are no syllable of it.
+                if pattern and (language != "en" or reading.language != "vi" or phrase.length >= 5):
+                    there.append((phrase.length, pattern, not accents, concept))
+    # Of two concepts of one name the subject comes first: it is the surer.
+    there.sort(key=lambda each: (-each[0], ("subject", "theme", "mood").index(each[3].kind)))
+    for _length, pattern, is_bare, concept in there:
+        yield pattern, is_bare, concept
+
+
+def _alternatives(reading: Reading) -> str:
+    return "|".join(concept.any_phrase(reading.language).pattern for concept in lexicon().concepts)
+
+
+def _avoided_words(reading: Reading) -> Iterator[str]:
+    """ "No superheroes": words of no concept that must not stand in a record."""
+    marks = {"en": r"no|without|avoid|except", "vi": r"khong co|tru|dung co", "ru": r"без|кроме"}[reading.language]
+    while match := reading.take(rf"\b(?:{marks}) (?:any |the |a )?(?P<words>[^\W\d_]{{3,}}(?: [^\W\d_]{{3,}})?)\b"):
+        reading.negate(match)
+        said = [word for word in match["words"].split() if word not in lexicon().silent[reading.language]]
+        yield from said
+
+
+def _words(reading: Reading, wish: Wish) -> Wish:
+    """What is left: the words that a record should hold; and whether more of the same is asked for."""
+    more = {
+        "en": r"\b(?:more|another|else|others|other ones|different|next)\b",
+        "vi": r"\b(?:them|nua|khac)\b",
+        "ru": r"\b(?:еще|друг(?:ое|ие|ую|ои|их))\b",
+    }[reading.language]
+    is_more = bool(re.search(more, " ".join(word.folded for word in reading.words)))
+    capitals_say_nothing = reading.is_title_case()
+    rest = reading.rest()
+    runs: list[list[Word]] = [[]]  # of words that follow each other
+    names: list[str] = []
+    for n, word in enumerate(rest):
+        is_first = word is reading.words[0] or word.begins
+        next_is_name = n + 1 < len(rest) and rest[n + 1].raw[0].isupper()
+        is_name = (
+            word.raw[0].isupper()
+            and not capitals_say_nothing
+            and len(word.raw) > 1
+            and (not is_first or len(reading.words) <= 3 or (reading.language == "vi" and next_is_name))
+        )
+        if (reading.is_silent(word) and not is_name) or (len(word.folded) < 2 and not is_name):
+            runs.append([])
+            continue
+        follows = runs[-1] and reading.words.index(runs[-1][-1]) + 1 == reading.words.index(word)
+        runs[-1 if follows else len(runs) :] = [[*runs[-1], word]] if follows else [[word]]
+        if is_name:
+            names.append(word.folded)
+    if reading.language == "vi":
+        # Its words are of several syllables: what stands together is looked for together.
+        words = [" ".join(word.accented if reading.has_accents else word.folded for word in run) for run in runs if run]
+    else:
+        words = [word.folded for run in runs for word in run]
+    return replace(wish, words=tuple(dict.fromkeys(words)), names=tuple(dict.fromkeys(names)), is_more=is_more)
+
+
+_CONTINUES = r"^(?:and|but|what about|how about|also|а|и|но|con|the con|va|nhung|the|more|less|ok|okay|hmm|yes|no|nope|какие|something|anything|only|just|in|for|for my|cho|для|на|bang|чуть|поновее|funnier|sadder|shorter|longer|lighter|darker|newer|older|\w+er)\b"
+
+
+def _follow(wish: Wish, before: Wish, reading: Reading) -> Wish:
+    """A question that says nothing by itself, or only narrows, stands on the one before it."""
+    if wish.asks == "why":
+        return replace(before, text=wish.text, language=wish.language, asks="why", refers=wish.refers, refusal=None)
+    kept = replace(
+        wish,
         written_in=wish.written_in or before.written_in,
-        year_from=wish.year_from or before.year_from,
-        year_to=wish.year_to or before.year_to,
-        is_more=wish.is_more,
+        audience=wish.audience or (before.audience if wish.age is None else None),
+        age=before.age if wish.age is None and not wish.audience else wish.age,
+        avoid=tuple(dict.fromkeys((*before.avoid, *wish.avoid))),
+        avoid_words=tuple(dict.fromkeys((*before.avoid_words, *wish.avoid_words))),
+        avoid_author=wish.avoid_author or before.avoid_author,
+        format=wish.format or before.format,
+    )
+    if wish.refers is not None:
+        return kept  # like that one, within what was asked for
+    narrows_only = wish.narrows and not wish.has_topic
+    # "funnier, and no sad ending": a subject that is also a mood narrows, where the question begins as a follow-up.
+    comparative = bool(re.match(_CONTINUES, reading.original)) and set(wish.subjects) <= {"humour", "horror", "romance"}
+    only_mood = comparative and not (wish.words or wish.themes or wish.titled or wish.named or wish.author)
+    if narrows_only and not re.match(_CONTINUES, reading.original) and len(reading.words) > _SHORT_FOLLOW_UP + 4:
+        return wish  # a whole sentence of its own, without a topic
+    if not wish.has_topic or (only_mood and (wish.subjects or wish.moods)):
+        if not (wish.is_more or wish.narrows or wish.subjects or wish.moods):
+            return wish  # nothing was said
+        return replace(
+            kept,
+            words=before.words,
+            names=before.names,
+            spoken=tuple(dict.fromkeys((*before.spoken, *wish.spoken))),
+            wanted=f"{before.wanted} {wish.wanted}",
+            subjects=tuple(dict.fromkeys((*before.subjects, *wish.subjects))),
+            themes=before.themes,
+            moods=wish.moods or before.moods,
+            titled=before.titled,
+            named=before.named,
+            author=before.author,
+            is_translated=wish.is_translated or before.is_translated,
+            year_from=wish.year_from if wish.year_from or wish.year_to else before.year_from,
+            year_to=wish.year_to if wish.year_from or wish.year_to else before.year_to,
+            length=wish.length or before.length,
+            max_pages=wish.max_pages if wish.length else before.max_pages,
+            like=before.like,
+        )
+    if re.match(r"^(?:and|what about|how about|а|и|con|the con|va)\b", reading.original):
+        return kept  # "and about dinosaurs?": for the same child
+    return wish
+
+
+class Understood(msgspec.Struct, forbid_unknown_fields=False):
+    """What a language model is asked to make of a question; its JSON schema goes with the request."""
+
+    subjects: list[str] = []
+    avoid: list[str] = []
+    moods: list[str] = []
+    similar_title: str = ""
+    author: str = ""
+    year_from: int | None = None
+    year_to: int | None = None
+    audience: str = ""
+    length: str = ""
+
+
+def merge(wish: Wish, understood: Understood) -> Wish:
+    """The wish of the rules with what a model understood besides. The rules win where they saw anything.
+
+    Names that we have no word for, and titles and authors that the question does not hold, are left out.
+    """
+    if wish.asks != "books":
+        return wish
+    kinds = {concept.name: concept.kind for concept in lexicon().concepts}
+    said = f" {' '.join(spaced(wish.text).replace('|', ' ').split())} "
+
+    def known(names: Sequence[str], *wanted: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for name in names[:4] if kinds.get(name) in wanted))
+
+    def quoted(text: str) -> str:
+        folded = " ".join(spaced(text[:120]).replace("|", " ").split())
+        return folded if folded and f" {folded} " in said else ""
+
+    avoid = wish.avoid or tuple(
+        n for n in known(understood.avoid, "subject", "theme", "mood") if n not in wish.subjects
+    )
+    subjects = wish.subjects or tuple(n for n in known(understood.subjects, "subject") if n not in avoid)
+    has_years = wish.year_from or wish.year_to
+    return replace(
+        wish,
+        subjects=subjects,
+        moods=wish.moods or tuple(n for n in known(understood.moods, "mood") if n not in avoid),
+        avoid=avoid,
+        titled=wish.titled or ("" if wish.named or wish.author else quoted(understood.similar_title)),
+        author=wish.author or ("" if wish.titled or wish.named else quoted(understood.author)),
+        year_from=wish.year_from if has_years else _year_of(understood.year_from, said),
+        year_to=wish.year_to if has_years else _year_of(understood.year_to, said),
+        audience=wish.audience
+        or (understood.audience if understood.audience in AUDIENCES[:2] and _is_for_someone(said) else None),
+        length=wish.length
+        or (understood.length if understood.length in ("short", "long") and not wish.max_pages else None),  # pyright: ignore[reportArgumentType]
     )
 
 
-def _written_in(folded: str, known: _Words) -> tuple[str | None, str]:
-    for code, phrases in known.written_in.items():
-        for phrase in phrases:
-            if _has(folded, phrase):
-                return code, " ".join(folded.replace(phrase, " ").split())
-    return None, " ".join(folded.split())
+def _year_of(year: int | None, said: str) -> int | None:
+    """A year only where the question holds a number: a model likes to make one up."""
+    return year if year and 0 < year < 2_200 and re.search(r"\d", said) else None
 
 
-def _titled(folded: str, phrases: tuple[str, ...]) -> tuple[str, str]:
-    """What follows "something like", and what stands before it."""
-    for phrase in phrases:
-        head, found, tail = f" {folded} ".partition(f" {phrase} ")
-        if found and tail.strip():
-            return tail.strip(), head.strip()
-    return "", folded
+def _is_for_someone(said: str) -> bool:
+    return bool(re.search(r" (?:for|cho|для|my|мо\w+) ", said))
 
 
-def _subjects(folded: str, known: _Words, language: Language) -> tuple[tuple[str, ...], tuple[str, ...], set[str]]:
-    """Subjects asked for, subjects to avoid, and the words that named them. Longest phrases first."""
-    wanted: dict[str, int] = {}
-    avoided: list[str] = []
-    covered: set[str] = set()
-    rest = f" {folded} "
-    phrases = sorted(((p, s) for s, ps in known.subjects.items() for p in ps), key=lambda pair: -len(pair[0]))
-    for phrase, subject in phrases:
-        # Of a Russian word the list has the stem.
-        ending = r"\w*" if _CYRILLIC.search(phrase) else ""
-        match = re.search(rf" ((?:{'|'.join(known.avoid[language])}) )?{re.escape(phrase)}{ending}(?= )", rest)
-        if not match:
-            continue
-        if match[1]:
-            avoided.append(subject)
-        else:
-            wanted[subject] = match.start()
-        covered |= set(match[0].split())
-        rest = rest.replace(match[0], " " * len(match[0]), 1)
-    ordered = sorted(wanted, key=lambda subject: wanted[subject])
-    return tuple(s for s in ordered if s not in avoided), tuple(avoided), covered
-
-
-def _years(folded: str) -> tuple[int | None, int | None]:
-    after, before = _AFTER.search(folded), _BEFORE.search(folded)
-    return (int(after[2]) if after else None), (int(before[2]) - 1 if before else None)
-
-
-def _has(folded: str, phrase: str) -> bool:
-    return f" {phrase} " in f" {folded} "
-
-
-def _begins(word: str, starts: tuple[str, ...]) -> bool:
-    return any(word == start or (_CYRILLIC.match(start) and word.startswith(start)) for start in starts)
-
-
-def _count(words: list[str], among: frozenset[str]) -> int:
-    return sum(word in among for word in words)
-
-
-@cache
-def _word_list() -> _Words:
-    raw = tomllib.loads((resources.files("dashboard.chat") / "words.toml").read_text("utf-8"))
-    silent = {language: frozenset(fold_words(words).split()) for language, words in raw["silent"].items()}
-    lists = {
-        name: {key: tuple(fold_words(phrase) for phrase in phrases) for key, phrases in raw[name].items()}
-        for name in ("more", "avoid", "like", "written_in", "subjects")
-    }
-    return _Words(silent=silent, **lists)
+__all__ = [
+    "CODES",
+    "LANGUAGES",
+    "MAX_QUESTION",
+    "Asks",
+    "Language",
+    "Reading",
+    "Understood",
+    "Wish",
+    "language_of",
+    "merge",
+    "parse",
+]

@@ -1,140 +1,702 @@
-"""A wish -> the few works that really answer it, or none. Asks the database; decides by evidence."""
+"""A wish -> the works that really answer it, best first, or none and why. Asks the database; decides by evidence.
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+A work answers when it fulfils all that a wish demands (language, years, author, age, nothing to be avoided) and holds
+enough of what it speaks of. What the question says falls into units: a subject, a theme, a mood, a word. A unit weighs
+more the rarer its word is in the catalogue, so that one unknown name outweighs a common subject: that is the floor
+under which the librarian would rather name nothing.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from math import log
 
 import psycopg
 
+from dashboard.chat.lexicon import (
+    CODES,
+    Concept,
+    Language,
+    Spaced,
+    compiled,
+    form_pattern,
+    lexicon,
+    spaced,
+)
 from dashboard.chat.parse import Wish
-from models.search import Hit, search, search_any_word, similar
-from openshelf.database import hand
+from models import search
+from models.search import Hit
+from openshelf.database import catalogue
 from openshelf.database import search as statements
 from openshelf.database.filters import Filters
-from openshelf.database.search import Record
+from openshelf.database.search import ANY_WORK, Record
 from openshelf.folding import fold_words
 
-PASSAGES = 4
-_CANDIDATES = 60
-# MiniLM reads English only: between other texts its cosine says nothing, and words must speak.
-COSINE_FLOOR = 0.38
-# Share of the question's own words that a record must hold when nothing else speaks for it.
-COVERAGE_FLOOR = 0.6
-# Words are inflected: of a longer word the beginning must agree.
-_STEM = 5
+MAX_CANDIDATES = 50
+_POOL = 60
+# Share of what is asked for that a record must hold. Tuned on the questions marked "dev".
+COVERAGE_FLOOR = 0.5
+# MiniLM reads English only; above this nearness a record may answer though it holds none of the words.
+COSINE_FLOOR = 0.42
+_CONCEPTS_FLOOR, _CONCEPTS_NEARNESS = 0.4, 0.31
+_SUBJECT_WEIGHT, _THEME_WEIGHT, _MOOD_WEIGHT = 1.6, 1.6, 0.8
+# Where a unit stands: in title, author, series or subjects; in the blurb.
+_IN_NAMES, _IN_BLURB = 1.0, 0.7
+# Who asks in a language reads it; what there is in it comes before what fits a little better in another.
+_OWN_LANGUAGE = 1.2
+_FOR_CHILDREN = 0.5
+_NO_STORIES = frozenset(
+    """poetry drama essays history biography memoir politics society philosophy religion psychology economics business
+    education language science mathematics physics astronomy biology nature environment medicine health technology
+    computing engineering art architecture design music film photography cooking gardening crafts parenting sport
+    travel""".split()
+)
+_LANGUAGE_OF = {code: language for language, code in CODES.items()}
+# A country is also meant by its language.
+_COUNTRIES = {
+    "Russia": "rus", "Vietnam": "vie", "Paris": "fra", "Germany": "deu", "Italy": "ita", "Japan": "jpn",
+    "China": "zho",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Passage:
-    """One work that answers, and how strongly the evidence speaks for it."""
+class Candidate:
+    """One work that was looked at: how strongly the evidence speaks for it, and whether it answers at all.
+
+    `holds`: names of the subjects, themes, moods and words of the wish that its record holds; `lacks`: the others.
+    """
 
     record: Record
     evidence: float
-    named_subjects: tuple[str, ...] = ()
+    answers: bool
+    coverage: float
+    cosine: float
+    holds: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
 
-def retrieve(
-    conn: psycopg.Connection,
-    wish: Wish,
-    seen: Collection[int] = (),
-    limit: int = PASSAGES,
-    *,
-    audiences: Sequence[str] | None = None,
-) -> list[Passage]:
-    """Works that answer the wish, best first; empty where nothing fits. `seen` are left out when more is asked.
+@dataclass(frozen=True)
+class Found:
+    """What was looked at, best first, and why nothing of it may be named (one of `answer.REFUSALS`), if so."""
 
-    `audiences`: what the account that asks is limited to.
-    """
-    if wish.is_empty:
+    candidates: tuple[Candidate, ...]
+    refusal: str | None = None
+
+    @property
+    def answering(self) -> list[Candidate]:
+        return [candidate for candidate in self.candidates if candidate.answers][:MAX_CANDIDATES]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What the reader may see and wants to see: `audiences` of a limited account, works hidden, works named before."""
+
+    audiences: Sequence[str] | None = None
+    hidden: Collection[int] = frozenset()
+    named: Collection[int] = frozenset()
+
+
+def retrieve(conn: psycopg.Connection, wish: Wish, bounds: Bounds) -> Found:
+    """Works that answer the wish; none where nothing fits, with the reason."""
+    if wish.asks in ("greeting", "thanks"):
+        return Found((), wish.asks)
+    if wish.asks in ("orders", "not-books"):
+        return Found((), "not-books")
+    if wish.asks == "nothing" or wish.is_empty:
+        return Found((), "unclear")
+    candidates = _look(conn, wish, bounds.audiences)
+    kept = [c for c in candidates if not c.answers or _may_be_named(c, bounds)]
+    if any(c.answers for c in kept):
+        return Found(tuple(kept))
+    answering = [c for c in candidates if c.answers]
+    if answering:
+        is_hidden = any(c.record.book_id in bounds.hidden for c in answering)
+        return Found(tuple(kept), "hidden" if is_hidden else "named")
+    if bounds.audiences is not None and any(c.answers for c in _look(conn, wish, None)):
+        return Found(tuple(kept), "limited")
+    return Found(tuple(kept), "nothing")
+
+
+def _may_be_named(candidate: Candidate, bounds: Bounds) -> bool:
+    return candidate.record.book_id not in bounds.hidden and candidate.record.book_id not in bounds.named
+
+
+def resemble(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> tuple[int, ...]:
+    """The works of "something like X", if they are ours: X a title, two titles, or an author."""
+    if wish.like or not wish.titled:
+        return wish.like
+    whole = _titled(conn, wish.titled, audiences)
+    if whole:
+        return (whole,)
+    parts = [part for part in re.split(r" (?:and|or|и|или|va|hoac) | \| ", wish.titled) if part.strip()]
+    found = tuple(book_id for part in parts if len(parts) > 1 and (book_id := _titled(conn, part, audiences)))
+    if found:
+        return found
+    authors = search.authors_named(conn, _name_words(wish.titled))
+    works = [w for name in authors[:1] for w in _browse(conn, Filters(author=name), audiences, 3)]
+    return tuple(works)
+
+
+def _titled(conn: psycopg.Connection, title: str, audiences: Sequence[str] | None) -> int | None:
+    """The work whose title this is, or begins with this, in whatever form of the words."""
+    wanted = " ".join(title.replace("|", " ").split())
+    hits = search.search(conn, wanted, "title", limit=5, audiences=audiences)
+    records = statements.records(conn, [hit.book_id for hit in hits], audiences=audiences)
+    for record in records:
+        if _is_title(wanted, record.title):
+            return record.book_id
+    for book_id, known in search.titles_near(conn, wanted):
+        if _is_title(wanted, known, exactly=True):
+            found = statements.records(conn, [book_id], audiences=audiences)
+            return book_id if found else None
+    return None
+
+
+def _is_title(asked: str, title: str, *, exactly: bool = False) -> bool:
+    """Whether all the words stand in the title, and not only a small part of it."""
+    own = fold_words(title).split()
+    main = fold_words(re.split(r"[:.(]", title)[0]).split() or own
+    words = asked.split()
+    held = sum(any(compiled(form_pattern(word)).fullmatch(other) for other in own) for word in words)
+    is_whole = len(words) >= 0.6 * len(main)
+    return held >= (len(words) if not exactly else 0.7 * len(words)) and is_whole
+
+
+def _browse(conn: psycopg.Connection, filters: Filters, audiences: Sequence[str] | None, limit: int) -> list[int]:
+    cards = catalogue.browse(conn, filters, "rating", limit=limit, offset=0, audiences=audiences)
+    return [card.book_id for card in cards]
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """A wish, resolved against the catalogue."""
+
+    wish: Wish
+    units: tuple["_Unit", ...]
+    authors: tuple[str, ...]  # one of them must have written it
+    likely_authors: frozenset[str]  # named in passing
+    avoided_authors: frozenset[str]
+    series: frozenset[str]
+    titled: int | None  # the very work that was asked for
+    like: tuple[Record, ...]
+    meaning: str  # English, for nearness; empty where there is none
+    has_unknown_name: bool
+    heard: dict[str, float]  # each word that says something: how rare it is, 0 to 1
+    subject_weights: dict[str, float]  # how rare each subject is, where likeness is asked for
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """One thing that the question speaks of."""
+
+    name: str
+    weight: float
+    concept: Concept | None = None
+    word: str = ""
+    language: Language = "en"
+
+
+@dataclass(frozen=True)
+class _View:
+    """A record as it is searched."""
+
+    record: Record
+    names: Spaced
+    blurb: Spaced
+    subjects: tuple[str, ...]
+
+    @classmethod
+    @lru_cache(maxsize=4_000)  # of the catalogue alone
+    def of(cls, record: Record) -> "_View":
+        names = f"{record.title} . {record.authors_text} . {record.series_name or ''}"
+        subjects = tuple(s.strip().casefold() for s in record.subjects_text.split(", ") if s.strip())
+        return cls(record, Spaced.of(names), Spaced.of(record.summary or ""), subjects)
+
+
+def _look(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> list[Candidate]:
+    """All that was looked at, best first; what a filter shuts out is not among it."""
+    ask = _resolve(conn, wish, audiences)
+    if ask is None:
         return []
-    filters = Filters(language=wish.written_in, year_from=wish.year_from, year_to=wish.year_to)
-    model = _model_work(conn, wish, audiences)
-    if model:
-        hits = similar(conn, model, _CANDIDATES, audiences=audiences)
-    else:
-        hits = _candidates(conn, wish, filters, audiences)
-    left_out = (set(seen) if wish.is_more else set()) | hand.excluded(conn)
-    records = statements.records(
-        conn, [hit.book_id for hit in hits if hit.book_id not in left_out], audiences=audiences
-    )
-    by_id = {hit.book_id: hit for hit in hits}
-    passages = [
-        passage
-        for place, record in enumerate(records)
-        if _allowed(record, wish) and (passage := _weigh(record, by_id[record.book_id], wish, place, bool(model)))
+    hits = _pool(conn, ask, audiences)
+    records = statements.records(conn, list(hits), audiences=audiences)
+    liked = {record.book_id for record in ask.like}
+    weighed = [
+        _weigh(ask, view, hits[record.book_id])
+        for record in records
+        if record.book_id not in liked and (view := _View.of(record)) and _fulfils(ask, view)
     ]
-    return sorted(passages, key=lambda passage: -passage.evidence)[:limit]
+    return sorted(weighed, key=lambda c: (not c.answers, -c.evidence, c.record.book_id))
 
 
-def _model_work(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> int | None:
-    """The work of "something like X", if X is ours."""
-    hits = search(conn, wish.titled, "title", limit=1, audiences=audiences) if wish.titled else []
-    return hits[0].book_id if hits else None
+def _resolve(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> _Ask | None:
+    """None where what must be there is not in the catalogue: an author, a title, a book to be like."""
+    authors: tuple[str, ...] = ()
+    like = tuple(statements.records(conn, list(wish.like), audiences=audiences))
+    if wish.titled and not like:
+        return None
+    if wish.author:
+        authors = _authors(conn, wish.author)
+        if not authors:
+            return None
+    named_title, series = None, frozenset[str]()
+    if wish.named:
+        named_title = _titled(conn, wish.named, audiences)
+        series = frozenset(search.series_named(conn, wish.named.split()))
+        if not named_title and not series:
+            authors = authors or _authors(conn, wish.named)
+        if not (named_title or series or authors):
+            # A hero or a place: its name must stand in the record.
+            wish = replace(wish, words=(*wish.words, *wish.named.split()), names=(*wish.names, *wish.named.split()))
+    said = tuple(dict.fromkeys(word for part in wish.words for word in fold_words(part).split()))
+    spoken = tuple(dict.fromkeys(fold_words(word) for word in wish.spoken[:30]))
+    if said and not (wish.author or named_title or like):
+        whole = " ".join(w.folded for w in _content(wish))
+        named_title = named_title or _whole_title(conn, whole, wish, audiences)
+    likely = _likely_authors(conn, wish)
+    series = series or frozenset(search.series_named(conn, said) if said and len(said) <= 4 else ())
+    counts = statements.counts_beginning(conn, [_prefix(word) for word in (*said, *spoken)]) if spoken or said else {}
+    total = max(catalogue.count_works(conn, ANY_WORK), 1)
+    units = _units(wish, counts, total)
+    heard = {word: _rarity(counts.get(_prefix(fold_words(word)), 0), total) for word in wish.spoken[:30]}
+    subject_weights = (
+        {c.name.casefold(): _rarity(c.count_works, total) for c in catalogue.subject_counts(conn)} if like else {}
+    )
+    unknown = [w for w in said if w in wish.names and not counts.get(_prefix(w))]
+    return _Ask(
+        wish, units, authors, likely, frozenset(_authors(conn, wish.avoid_author)) if wish.avoid_author else frozenset(),
+        series, named_title, like, _meaning(wish), bool(unknown), heard, subject_weights,
+    )  # fmt: skip
 
 
-def _candidates(conn: psycopg.Connection, wish: Wish, filters: Filters, audiences: Sequence[str] | None) -> list[Hit]:
-    words = [word[:_STEM] if len(word) > _STEM else word for word in (*wish.words, *wish.titled.split())]
-    # Subjects in our own words: the bridge from a Vietnamese or Russian question to the English names of subjects.
-    found = search_any_word(conn, wish.text, words, filters, _CANDIDATES, audiences=audiences)
-    hits = {hit.book_id: hit for hit in found}
-    for subject in wish.subjects:
-        on_subject = Filters(**{**vars(filters), "subject": subject})
-        found = search_any_word(conn, f"{wish.text} {subject}", [], on_subject, _CANDIDATES, audiences=audiences)
-        for hit in found:
-            hits.setdefault(hit.book_id, hit)
-    return list(hits.values())
+@dataclass(frozen=True)
+class _Said:
+    folded: str
 
 
-def _allowed(record: Record, wish: Wish) -> bool:
-    subjects = record.subjects_text.split(", ")
-    if set(wish.avoid) & set(subjects):
-        return False
+def _content(wish: Wish) -> list[_Said]:
+    return [_Said(word) for word in spaced(wish.text).replace("|", " ").split()]
+
+
+def _whole_title(conn: psycopg.Connection, folded: str, wish: Wish, audiences: Sequence[str] | None) -> int | None:
+    """The work whose whole title the question is: "Number the Stars", "мертвые души"."""
+    for book_id, title in search.titles_near(conn, folded):
+        if _is_title(folded, title, exactly=True) and abs(len(fold_words(title)) - len(folded)) <= 0.4 * len(folded):
+            return book_id if statements.records(conn, [book_id], audiences=audiences) else None
+    return None
+
+
+def _authors(conn: psycopg.Connection, name: str) -> tuple[str, ...]:
+    """Authors of that name; of several names parted by "or", of each."""
+    found: list[str] = []
+    for part in re.split(r"\b(?:or|and|и|или|hoac|va)\b|\|", name):
+        words = _name_words(part)
+        found += search.authors_named(conn, words) if words else []
+    return tuple(dict.fromkeys(found))
+
+
+def _name_words(name: str) -> list[str]:
+    return [word for word in fold_words(name).split() if word not in ("s", "the", "братьев", "брат")]
+
+
+def _likely_authors(conn: psycopg.Connection, wish: Wish) -> frozenset[str]:
+    """Authors whose names the question holds without a "by"."""
+    names = [word for word in wish.names if len(word) > 1]
+    if not names:
+        return frozenset()
+    if wish.language == "vi":
+        for run in wish.words:
+            words = fold_words(run).split()
+            if len(words) > 1 and (found := search.authors_named(conn, words)):
+                return frozenset(found)
+        return frozenset()
+    found = search.authors_named(conn, names)
+    if not found and len(names) > 1:
+        found = [author for name in names if len(name) > 3 for author in search.authors_named(conn, [name])]
+    return frozenset(found)
+
+
+def _prefix(word: str) -> str:
+    """What the index is asked for, of a folded word: its beginning, as long as endings allow."""
+    root = form_pattern(word)
+    literal = re.match(r"(?:\(\?:)?(\w+)", root)
+    return literal[1] if literal else word
+
+
+def _units(wish: Wish, counts: dict[str, int], total: int) -> tuple[_Unit, ...]:
+    known = lexicon()
+    units = [_Unit(name, _SUBJECT_WEIGHT, known.of(name)) for name in wish.subjects]
+    units += [_Unit(name, _THEME_WEIGHT, known.of(name)) for name in wish.themes]
+    units += [_Unit(name, _MOOD_WEIGHT, known.of(name)) for name in wish.moods]
+    for run in wish.words:
+        folded = fold_words(run)
+        parts = folded.split()
+        if not parts:
+            continue
+        rarest = min(counts.get(_prefix(part), 0) for part in parts)
+        if rarest == 0 and folded.isdigit():
+            continue  # "100 years": a number that stands nowhere
+        weight = 0.5 + 1.8 * _rarity(rarest, total)
+        if any(part in wish.names for part in parts):
+            weight *= 1.5
+        units.append(_Unit(run, weight, None, run, wish.language))
+    return tuple(units)
+
+
+def _rarity(held_by: int, total: int) -> float:
+    """1 for what no work holds, near 0 for what all hold."""
+    return log(1 + total / (1 + held_by)) / log(1 + total)
+
+
+def _meaning(wish: Wish) -> str:
+    """What nearness is asked with: the question itself where it is English, else our English words for it."""
+    if wish.language == "en":
+        return wish.wanted
+    return " ".join((*wish.moods, *wish.subjects, *wish.themes))
+
+
+def _pool(conn: psycopg.Connection, ask: _Ask, audiences: Sequence[str] | None) -> dict[int, Hit]:
+    """Works worth a look, by several roads: words, meaning, subjects, names, likeness; in the reader's language first."""
+    wish = ask.wish
+    base = Filters(language=wish.written_in, year_from=wish.year_from, year_to=wish.year_to, format=wish.format)
+    pool: dict[int, Hit] = {}
+
+    def add(hits: Iterable[Hit]) -> None:
+        for hit in hits:
+            known = pool.get(hit.book_id)
+            if known is None or (hit.cosine or 0) > (known.cosine or 0):
+                pool[hit.book_id] = hit
+
+    def browse(filters: Filters) -> None:
+        add(Hit(book_id, 0.0, "popular") for book_id in _browse(conn, filters, audiences, _POOL))
+
+    for author in (*ask.authors, *sorted(ask.likely_authors)[:5]):
+        browse(replace(base, author=author))
+    for name in ask.series:
+        browse(replace(base, series=name))
+    if ask.titled is not None:
+        add([Hit(ask.titled, 1.0, "words")])
+    for record in ask.like:
+        add(search.similar(conn, record.book_id, _POOL, audiences=audiences))
+        for subject in record.subjects_text.split(", ")[:2]:
+            browse(replace(base, subject=subject, language=wish.written_in or record.language))
+    if ask.authors or (ask.like and not ask.units):
+        return pool
+    own = CODES[wish.language]
+    narrower = [base] if base.language or not ask.units else [base, replace(base, language=own)]
+    if wish.audience in ("children", "young adult"):
+        narrower.append(replace(base, audience=wish.audience))
+    if not ask.units and not ask.like:
+        for filters in narrower:
+            browse(filters)
+            browse(replace(filters, language=filters.language or own))
+    if wish.length:
+        said = _SAYS_SHORT if wish.length == "short" else _SAYS_LONG
+        for filters in (base, replace(base, language=base.language or own)):
+            add(search.search_any_word(conn, "", said, filters, 2 * _POOL, audiences=audiences))
+    phrases = _phrases(ask)
+    for filters in narrower if ask.units else ():
+        add(search.search_any_word(conn, ask.meaning, phrases, filters, _POOL, audiences=audiences))
+    known = lexicon()
+    implied = [known.of(theme).subject for theme in wish.themes if known.of(theme).subject]
+    if wish.audience:
+        browse(replace(base, audience=wish.audience, language=base.language or own))
+        browse(replace(base, audience=wish.audience))
+    for subject in dict.fromkeys((*wish.subjects, *implied)):
+        for filters in narrower[:2]:
+            on_subject = replace(filters, subject=subject)
+            add(search.search_any_word(conn, ask.meaning or subject, phrases, on_subject, _POOL, audiences=audiences))
+    return pool
+
+
+def _phrases(ask: _Ask) -> list[str]:
+    """What full text is asked for: words of the question, and in the languages we know what else names its themes."""
+    found = [" ".join(_prefix(part) for part in fold_words(word).split()) for word in ask.wish.words]
+    for unit in ask.units:
+        if unit.concept is not None:
+            found += unit.concept.index_words(("en", ask.wish.language))[:16]
+    return list(dict.fromkeys(phrase for phrase in found if phrase))[:60]
+
+
+def _fulfils(ask: _Ask, view: _View) -> bool:
+    """Whether nothing that the wish demands is missing, and nothing it avoids is there."""
+    wish, record = ask.wish, view.record
+    if record.book_id == ask.titled and not wish.written_in:
+        return True
+    language = _LANGUAGE_OF.get(record.language or "")
     if wish.written_in and record.language != wish.written_in:
         return False
-    if wish.year_from and (record.year or 0) < wish.year_from:
+    if wish.year_from and (record.year is None or record.year < wish.year_from):
         return False
-    return not (wish.year_to and (record.year or 9_999) > wish.year_to)
+    if wish.year_to and (record.year is None or record.year > wish.year_to):
+        return False
+    if not _for_reader(wish, record):
+        return False
+    authors = set(record.authors_text.split(", "))
+    if ask.avoided_authors & authors or (ask.authors and not set(ask.authors) & authors):
+        return False
+    for name in wish.avoid:
+        concept = lexicon().of(name)
+        if name in view.subjects or (concept.kind != "mood" and concept.stands_in(view.names, language or "en")):
+            return False
+        if concept.kind != "subject" and concept.stands_in(view.blurb, language or "en"):
+            return False
+    avoided = [compiled(rf"\b{form_pattern(fold_words(word))}\b") for word in wish.avoid_words]
+    return not any(p.search(view.names.folded) or p.search(view.blurb.folded) for p in avoided)
 
 
-def _weigh(record: Record, hit: Hit, wish: Wish, place: int, is_like: bool) -> Passage | None:
-    """The evidence that this record answers, or None when there is not enough."""
+def _for_reader(wish: Wish, record: Record) -> bool:
+    if wish.audience == "adult":
+        return record.audience == "adult"
+    if wish.age is not None and wish.age < 18:
+        span = ages(record.summary or "")
+        if span and not span[0] - 1 <= wish.age <= span[1] + 1:
+            return False
+        if wish.age <= 9:
+            return record.audience == "children"
+        if wish.age <= 13:
+            return record.audience in ("children", "young adult")
+        return record.audience == "young adult" or (record.audience == "children" and bool(span))
+    return wish.audience is None or record.audience == wish.audience
+
+
+_AGE_WORDS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
+    "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "hai": 2, "ba": 3, "bon": 4, "nam": 5,
+    "sau": 6, "bay": 7, "tam": 8, "chin": 9, "muoi": 10, "muoi hai": 12, "двух": 2, "трех": 3, "четырех": 4,
+    "пяти": 5, "шести": 6, "семи": 7, "восьми": 8, "девяти": 9, "десяти": 10, "одиннадцати": 11, "двенадцати": 12,
+    "четырнадцати": 14,
+}  # fmt: skip
+_AGE = r"(?:\d{1,2}|" + "|".join(sorted(_AGE_WORDS, key=lambda word: -len(word))) + ")"
+_AGES = re.compile(
+    rf"\b(?P<a>{_AGE})(?: years?)? (?:to|and|or) (?:about )?(?P<b>{_AGE})(?: years?)?(?: olds?)?\b"
+    rf"|\bfrom (?P<c>{_AGE}) years? up to (?:\w+ ){{0,4}}(?P<d>{_AGE})\b"
+    rf"|\b(?:from|ages?|aged|of|at|for|over|until)(?: about| around| the age of| age)? (?P<from>{_AGE})\b(?! (?:years (?:ago|of)|different|generations|lives|short|long|women|men|sisters|brothers))"
+    rf"|\b(?P<olds>{_AGE}) years? olds\b|\bunder (?P<under>{_AGE})\b|\bup to (?:about )?(?P<upto>{_AGE})\b"
+    rf"|\bот (?P<ra>{_AGE}) до (?P<rb>{_AGE})(?: лет)?\b|\b(?:с|от|лет с|для) (?P<rfrom>{_AGE})(?: лет)?\b(?! до)"
+    rf"|\btu (?P<va>{_AGE}) (?:den|toi) (?P<vb>{_AGE}) tuoi|\b(?:tu|tren|khoang) (?P<vfrom>{_AGE}) tuoi"
+    r"|\b(?P<small>дошкольник\w*|малыш\w*|toddlers|babies)\b"
+)
+_OF_READERS = re.compile(
+    r"\b(?:ages?|aged|read|reads|reader|readers|reading|suits?|children|aloud|listeners|for|tuoi|лет|детям|читател|чтени|читать)\b"
+)
+
+
+def ages(summary: str) -> tuple[int, int] | None:
+    """The ages of readers that a blurb names, in years; None where it names none."""
+    for sentence in re.split(r"(?<=[.!?;])\s", summary):
+        folded = spaced(sentence).replace("|", " ")
+        folded = " ".join(folded.split())
+        match = _AGES.search(folded)
+        if not match or not _OF_READERS.search(folded):
+            continue
+        if match["small"]:
+            return 2, 6
+        found = {name: int(v) if v.isdigit() else _AGE_WORDS[v] for name, v in match.groupdict().items() if v}
+        low = next((found[k] for k in ("a", "c", "from", "olds", "ra", "rfrom", "va", "vfrom") if k in found), 0)
+        high = next((found[k] for k in ("b", "d", "under", "upto", "rb", "vb") if k in found), low + 5)
+        if 0 <= low <= 18 and low <= high <= 24:
+            return low, high
+    return None
+
+
+# How records speak of length: for the index, and to be sure.
+_SAYS_SHORT = (
+    "short",
+    "slim",
+    "slender",
+    "brief",
+    "novella",
+    "compact",
+    "mong",
+    "ngan",
+    "co dong",
+    "повест",
+    "небольш",
+    "коротк",
+    "кратк",
+)
+_SAYS_LONG = (
+    "long",
+    "vast",
+    "sprawling",
+    "epic",
+    "panoram",
+    "saga",
+    "generations",
+    "huge",
+    "do so",
+    "dai",
+    "su thi",
+    "эпопе",
+    "эпич",
+    "поколени",
+    "сага",
+)
+_SHORT = re.compile(
+    r"(?:^|\| )(?:short|brief|slim|compact|concise)\b|\b(?:very |and )(?:short|brief|slim|compact)\b"
+    r"|\b(?:short|brief|slim|slender|compact|small|little|tiny|thin) (?:\w+ )?(?:novels?|books?|read|text|essay|story|volume|memoir|study|tale|account|play|lectures?|fable|classic|masterpiece)\b"
+    r"|\bnovella\b|\bin (?:one|a single) (?:sitting|evening|afternoon|breath)\b|\b(?:few|hundred) pages\b"
+    r"|\b(?:tap|cuon|sach|van|truyen|ky|chuyen) (?:\w+ )?(?:mong|ngan|nho)\b|\b(?:ngan gon|co dong|doc gon|gon)\b"
+    r"|\b(?:повест\w*|небольш\w*|коротк\w*|невелик\w*|притч\w*|тоненьк\w*|кратк\w*)\b"
+)
+_LONG = re.compile(
+    r"\b(?:(?:very |a |this )long (?:novel|book|read|story|tale|poem)|long novel|longest|huge|vast|sprawling|epic|panoramic|immense|enormous|massive|saga|generations|monumental|doorstopper|thick|leisurely|capacious|hundreds of pages|pages long|many voiced|teeming|grand"
+    r"|do so|dai hoi|truong thien|bo tieu thuyet|nhieu tap|hang nghin trang|tieu thuyet dai|day dan|su thi"
+    r"|эпопе\w*|многотомн\w*|длинн\w*|объемн\w*|панорам\w*|сага|саги|толст\w+ роман|эпическ\w*|поколени\w*)\b"
+)
+
+
+def length_of(record: Record) -> str | None:
+    """What a record says of its length: short, long, or nothing. There are no counts of pages in our catalogue."""
+    blurb = spaced(record.summary or "")
     subjects = record.subjects_text.split(", ")
-    named = tuple(subject for subject in wish.subjects if subject in subjects)
-    words = wish.words if is_like else wish.words + tuple(wish.titled.split())
-    coverage = _coverage(record, words, len(named), len(wish.subjects))
-    cosine = hit.cosine or 0.0 if wish.language == "en" or is_like else 0.0
-    if not (is_like or named or coverage >= COVERAGE_FLOOR or (cosine >= COSINE_FLOOR and _speaks(wish, coverage))):
-        return None
-    evidence = cosine + 1.2 * coverage + 0.2 * (subjects[0] in named) + 0.5 * _title_named(record, words)
-    if not wish.written_in and record.language == {"en": "eng", "vi": "vie", "ru": "rus"}[wish.language]:
-        evidence += 0.3
-    return Passage(record, evidence - place / 1_000, named)
+    is_short = bool(_SHORT.search(blurb)) or bool({"picture books", "short stories"} & set(subjects))
+    is_long = bool(_LONG.search(blurb))
+    return None if is_short == is_long else "short" if is_short else "long"
 
 
-def _speaks(wish: Wish, coverage: float) -> bool:
-    """Nearness alone is not enough for a question about one proper thing that no record mentions."""
-    return coverage > 0 or len(wish.words) != 1 or bool(wish.subjects)
+def _weigh(ask: _Ask, view: _View, hit: Hit) -> Candidate:
+    """The evidence that this record answers, and whether it is enough."""
+    wish, record = ask.wish, view.record
+    language = _LANGUAGE_OF.get(record.language or "")
+    shares = {unit.name: _share(unit, view, language) for unit in ask.units}
+    total = sum(unit.weight for unit in ask.units)
+    coverage = sum(unit.weight * shares[unit.name] for unit in ask.units) / total if total else 0.0
+    cosine = hit.cosine or 0.0
+    if not ask.like and wish.language != "en" and language in ("vi", "ru"):
+        cosine = 0.0  # the encoder reads no Vietnamese or Russian
+    by_likely = bool(ask.likely_authors & set(record.authors_text.split(", ")))
+    in_series = record.series_name in ask.series if record.series_name else False
+    is_titled = record.book_id == ask.titled
+    is_named = bool(wish.named) and all(
+        compiled(rf"\b{form_pattern(word)}\b").search(view.names.folded) for word in fold_words(wish.named).split()
+    )
+    in_series = in_series or is_named
+    alike = _likeness(ask, view, cosine) if ask.like else 0.0
+    evidence = (
+        cosine + 1.4 * coverage + 0.8 * _heard(ask, view) + alike + 1.5 * by_likely + 1.2 * in_series + 3.0 * is_titled
+    )
+    principal = view.subjects[0] if view.subjects else ""
+    evidence += 0.25 * (principal in wish.subjects) + 0.02 * (record.rating or 0)
+    if not wish.written_in and record.language == CODES[wish.language]:
+        evidence += _OWN_LANGUAGE
+    evidence += _of_length(wish, record) + _of_age(wish, record)
+    if wish.audience is None and wish.age is None and record.audience == "children" and not ask.like and not is_titled:
+        evidence -= _FOR_CHILDREN  # who asks for no child, asks for a grown-up
+    if wish.is_story and principal in _NO_STORIES and principal not in wish.subjects:
+        evidence -= 0.5
+    evidence -= 0.4 * sum(
+        name in view.subjects or lexicon().of(name).stands_in(view.blurb, language or "en") for name in wish.less
+    )
+    answers = (
+        is_titled
+        or by_likely
+        or in_series
+        or (bool(ask.authors) and (not ask.units or coverage > 0))
+        or (bool(ask.like) and alike >= 0.3)
+        or (not ask.units and not ask.like and not wish.named and _says_so(wish, record))
+        or (bool(ask.units) and _is_enough(ask, coverage, cosine))
+    )
+    if ask.titled is not None and not is_titled and not in_series and wish.named:
+        answers = False  # "do you have Emma?" is not answered by books like it
+    return Candidate(
+        record, round(evidence, 4), answers, round(coverage, 3), round(cosine, 3),
+        tuple(name for name, share in shares.items() if share), tuple(n for n, share in shares.items() if not share),
+    )  # fmt: skip
 
 
-def _coverage(record: Record, words: tuple[str, ...], named: int, asked: int) -> float:
-    """Share of the words and subjects asked for that the record holds; a word of the blurb counts 0.7."""
-    if not words and not asked:
+def _is_enough(ask: _Ask, coverage: float, cosine: float) -> bool:
+    """Whether a record holds, or is near to, enough of what was asked."""
+    if ask.has_unknown_name:
+        return coverage >= COVERAGE_FLOOR
+    if not any(unit.word for unit in ask.units):  # only what we have names for: that is on our shelves
+        return coverage >= _CONCEPTS_FLOOR or cosine >= _CONCEPTS_NEARNESS
+    return coverage >= COVERAGE_FLOOR or coverage + max(0.0, cosine - 0.2) >= COVERAGE_FLOOR + 0.05 or (cosine >= COSINE_FLOOR and coverage >= 0.2)
+
+
+def _share(unit: _Unit, view: _View, language: Language | None) -> float:
+    """How much of one unit a record holds, 0 to 1."""
+    if unit.concept is not None:
+        read = language or "en"
+        if unit.name in view.subjects:
+            return 1.0
+        if unit.concept.subject in view.subjects:
+            return 0.95 if unit.concept.stands_in(view.blurb, read) else 0.6
+        if unit.concept.stands_in(view.names, read):
+            return _IN_NAMES
+        if _COUNTRIES.get(unit.name) == view.record.language and view.record.language:
+            return 0.8
+        in_blurb = unit.concept.stands_in(view.blurb, read)
+        return (0.5 if unit.concept.kind == "subject" else 0.9) if in_blurb else 0.0
+    if unit.language == "vi":
+        return _share_of_run(unit.word, view)
+    pattern = compiled(rf"\b{form_pattern(fold_words(unit.word))}\b")
+    if pattern.search(view.names.folded) or any(pattern.search(subject) for subject in view.subjects):
+        return _IN_NAMES
+    return _IN_BLURB if pattern.search(view.blurb.folded) else 0.0
+
+
+def _share_of_run(run: str, view: _View) -> float:
+    """Of Vietnamese syllables that stand together, the share of pairs that stand together in the record."""
+    is_accented = run != fold_words(run)
+    syllables = run.split()
+    pairs = [" ".join(pair) for pair in zip(syllables, syllables[1:], strict=False)] or syllables
+    names, blurb = (text.accented if is_accented else text.folded for text in (view.names, view.blurb))
+    found = [
+        _IN_NAMES if f" {pair} " in f" {names} " else _IN_BLURB if f" {pair} " in f" {blurb} " else 0.0
+        for pair in pairs
+    ]
+    return sum(found) / len(found)
+
+
+def _heard(ask: _Ask, view: _View) -> float:
+    """Of the words said, the share that the record holds itself; rare words weigh more."""
+    total = sum(ask.heard.values())
+    if not total:
         return 0.0
-    names = fold_words(
-        f"{record.title} {record.authors_text} {record.series_name or ''} {record.subjects_text}"
-    ).split()
-    blurb = fold_words(record.summary or "").split()
-    found = sum(1.0 if _stands_in(word, names) else 0.7 if _stands_in(word, blurb) else 0.0 for word in words)
-    return (found + named) / (len(words) + asked)
+    if ask.wish.language == "vi":
+        return _share_of_run(" ".join(ask.heard), view)
+    found = 0.0
+    for word, rarity in ask.heard.items():
+        pattern = compiled(rf"\b{form_pattern(fold_words(word))}\b")
+        if pattern.search(view.names.folded):
+            found += rarity
+        elif pattern.search(view.blurb.folded):
+            found += _IN_BLURB * rarity
+    return found / total
 
 
-def _title_named(record: Record, words: tuple[str, ...]) -> float:
-    """Share of the title's words that were asked for: who says "Dune" means Dune before its sequels."""
-    title = fold_words(record.title).split()
-    return sum(word in words for word in title) / len(title) if title else 0.0
+def _likeness(ask: _Ask, view: _View, cosine: float) -> float:
+    """How like a record is to works that were named: by meaning, and by what it shares with them, rare subjects first."""
+    best = 0.0
+    for record in ask.like:
+        own = {s.strip().casefold() for s in record.subjects_text.split(", ")}
+        weights = {name: ask.subject_weights.get(name, 1.0) ** 2 for name in own | set(view.subjects)}
+        shared = sum(weights[name] for name in own & set(view.subjects)) / max(sum(weights.values()), 0.01)
+        first = record.subjects_text.split(", ")[0].casefold()
+        same_kind = weights.get(first, 0.0) if first in view.subjects[:1] else 0.0
+        same_language = record.language == view.record.language
+        same_audience = record.audience == view.record.audience
+        best = max(best, 0.9 * shared + 0.25 * same_kind + 0.4 * same_language + 0.15 * same_audience)
+    return best if cosine >= 0.25 or best >= 0.8 else best * 0.4
 
 
-def _stands_in(word: str, text: list[str]) -> bool:
-    if len(word) <= _STEM:
-        return word in text
-    stem = word[: max(_STEM, len(word) - 3)]
-    return any(other.startswith(stem) for other in text)
+def _says_so(wish: Wish, record: Record) -> bool:
+    """Whether a wish of a length alone is met by the record's own words."""
+    return wish.length is None or length_of(record) == wish.length
+
+
+def _of_length(wish: Wish, record: Record) -> float:
+    if wish.length is None:
+        return 0.0
+    said = length_of(record)
+    return 0.4 if said == wish.length else -0.4 if said else 0.0
+
+
+def _of_age(wish: Wish, record: Record) -> float:
+    span = ages(record.summary or "") if wish.age is not None else None
+    if not span or wish.age is None or not span[0] <= wish.age <= span[1]:
+        return 0.0
+    return 0.5 - 0.06 * abs(wish.age - min((span[0] + span[1]) / 2, span[0] + 2))

@@ -142,6 +142,26 @@ def known_words(conn: psycopg.Connection, words: list[str]) -> set[str]:
     return {word for (word,) in rows.fetchall()}
 
 
+def counts_beginning(conn: psycopg.Connection, beginnings: Sequence[str]) -> dict[str, int]:
+    """How many active works hold a word that begins so, of each of these folded beginnings; at most `MAX_RANKED`."""
+    rows = conn.execute(
+        """select beginning, (
+               select count(*) from (
+                   select 1 from library.works
+                   where works.active and works.search @@ to_tsquery('simple', quote_literal(beginning) || ':*')
+                   limit %(most)s
+               ) as held
+           ) from unnest(%(beginnings)s::text[]) as asked (beginning)""",
+        {"beginnings": list(dict.fromkeys(beginnings)), "most": MAX_RANKED},
+    )
+    return dict(rows.fetchall())
+
+
+def titles(conn: psycopg.Connection) -> list[tuple[int, str]]:
+    """(book_id, title) of each active work."""
+    return conn.execute("select book_id, title from library.works where active order by book_id").fetchall()
+
+
 def neighbours(
     conn: psycopg.Connection, book_id: int, limit: int, *, audiences: Sequence[str] | None = None
 ) -> list[Neighbour]:
@@ -192,6 +212,8 @@ class Record:
     subjects_text: str
     series_name: str | None
     summary: str | None
+    series_index: float | None = None
+    rating: float | None = None  # stars, 0 to 5
 
 
 def records(conn: psycopg.Connection, book_ids: list[int], *, audiences: Sequence[str] | None = None) -> list[Record]:
@@ -199,7 +221,7 @@ def records(conn: psycopg.Connection, book_ids: list[int], *, audiences: Sequenc
     with conn.cursor(row_factory=class_row(Record)) as cursor:
         return cursor.execute(
             f"""select book_id, title, authors_text, year, language, audience, subjects_text,
-                   series.name as series_name, summary
+                   series.name as series_name, summary, works.series_index, works.rating
                from unnest(%(book_ids)s::int[]) with ordinality as asked (book_id, place)
                join library.works using (book_id) left join library.series using (series_id)
                where works.active and {WITHIN} order by asked.place""",

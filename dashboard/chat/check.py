@@ -1,11 +1,9 @@
-"""What of a text may be shown: plain words, and only what a record supports. Pure."""
+"""What of a text may be shown: plain words, and only what a record or the question supports. Pure."""
 
 import html
 import re
 
-from dashboard.chat.parse import Language, Wish
 from openshelf.contracts import clean_text
-from openshelf.database.search import Record
 from openshelf.folding import fold_words
 
 MAX_WHY = 400
@@ -20,17 +18,19 @@ _MARKS = re.compile(r"[*_`#~|]+")
 _SENTENCE = re.compile(r"(?<=[.!?…。])\s+(?=[\w\"'«“(])")
 _QUOTED = re.compile(r"[\"“”«»„‘]([^\"“”«»„’]{2,120})[\"“”«»„’]")
 _WORD = re.compile(r"[^\W\d_][\w'’\-]*")
-# A record that gives orders is not quoted.
+_NUMBER = re.compile(r"\d+")
+# A record or a voice that gives orders is not quoted.
 _ORDERS = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|rules?|prompts?|previous|above)\b"
-    r"|\bsystem prompt\b|\byou (?:are|must) now\b|\bas an ai\b|</?\w+>|\[/?inst\]",
+    r"\b(?:ignore|disregard|forget|override|bypass|skip)\b.{0,40}\b(?:instructions?|rules?|prompts?|previous|above|guidelines?)\b"
+    r"|\b(?:system|hidden|secret|initial) (?:prompt|instructions?)\b|\byou (?:are|must) now\b|\bfrom now on\b|\bas an ai\b"
+    r"|\b(?:assistant|librarian|chatbot|language model|model|ai|system)\s*[:,]|\b(?:to|dear) the (?:assistant|librarian|chatbot|model|ai)\b"
+    r"|\b(?:you|must|always|please|now|instead|then)\b.{0,30}\b(?:recommend|reply|respond|answer|output|print|reveal|write|say|repeat)\b"
+    r"|^(?:recommend|reply|respond|answer|output|print|reveal|repeat|say|write)\b|\binstructions? (?:to|for)\b|</?\w+>|\[/?inst\]"
+    r"|(?:проигнорир|игнорир|забуд|отмени)\w*.{0,40}(?:инструкц|правил|указан|промпт|предыдущ)|системн\w+ (?:промпт|инструкц)|ты теперь\b"
+    r"|\b(?:рекомендуй|порекомендуй|ответь|отвечай|напиши|выведи|скажи|повтори)(?:те)?\b"
+    r"|bỏ qua.{0,30}(?:hướng dẫn|chỉ dẫn|quy tắc|lệnh)|lời nhắc hệ thống|bạn bây giờ là|từ bây giờ|\bhãy (?:giới thiệu|trả lời|viết|in ra|nói|bỏ qua)",
     re.IGNORECASE,
 )
-_NO_SUMMARY: dict[Language, str] = {
-    "en": "Our record has no summary of it.",
-    "vi": "Bản ghi của thư viện chưa có tóm tắt.",
-    "ru": "В нашей записи нет описания.",
-}
 
 
 def plain(text: str) -> str:
@@ -51,21 +51,19 @@ def grounded(text: str, own_words: str, question: str, *, is_opening: bool = Fal
     small words, but no names.
     """
     known = set(fold_words(f"{own_words} {question}").split())
-    kept = [s for s in sentences(text) if _is_supported(s, known, is_opening=is_opening) and not _ORDERS.search(s)]
-    return _cut(" ".join(kept[:1] if is_opening else kept[:3]))
+    kept = [s for s in sentences(text) if _is_supported(s, known, is_opening=is_opening) and not is_order(s)]
+    return cut(" ".join(kept[:1] if is_opening else kept[:3]))
 
 
-def true_sentence(record: Record, wish: Wish) -> str:
-    """The sentence of the record that says most of what was asked, else its first; never an order."""
-    usable = [s for s in sentences(plain(record.summary or "")) if not _ORDERS.search(s) and len(s) > 15]
-    if not usable:
-        return _NO_SUMMARY[wish.language]
-    stems = {word[:5] for word in wish.words}
-    return _cut(max(usable, key=lambda s: len(stems & {word[:5] for word in fold_words(s).split()})))
+def is_order(sentence: str) -> bool:
+    """Whether a sentence tells its reader or a model what to do."""
+    return bool(_ORDERS.search(sentence))
 
 
 def _is_supported(sentence: str, known: set[str], *, is_opening: bool) -> bool:
     if any(not _known(quote, known) for quote in _QUOTED.findall(sentence)):
+        return False
+    if any(number not in known for number in _NUMBER.findall(sentence)):
         return False
     words = list(_WORD.finditer(sentence))
     names = [m[0] for m in words[1:] if m[0][0].isupper() and m[0] not in {"I", "I'm", "I've", "I'd"}]
@@ -85,5 +83,6 @@ def _known(words: str, known: set[str]) -> bool:
     )
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """At most `MAX_WHY` characters, whole words."""
     return text if len(text) <= MAX_WHY else text[:MAX_WHY].rsplit(" ", 1)[0] + "…"

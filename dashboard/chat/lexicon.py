@@ -1,0 +1,216 @@
+"""What words mean to the librarian: forms of a word, and the subjects, themes and moods that words name. Pure.
+
+The words are data: `words.toml`. All matching is on text in one form, see `spaced`.
+"""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Literal
+
+from openshelf.folding import fold
+
+Language = Literal["en", "vi", "ru"]
+Kind = Literal["subject", "theme", "mood"]
+
+LANGUAGES: tuple[Language, ...] = ("en", "vi", "ru")
+CODES: dict[Language, str] = {"en": "eng", "vi": "vie", "ru": "rus"}
+_WORD = re.compile(r"(?:\w[\u0300-\u036f]*)+")
+_CYRILLIC = re.compile(r"[\u0400-\u04ff]")
+# Endings of Russian nouns, adjectives and verbs, folded (й is и); the longest are tried first.
+_RUSSIAN_ENDINGS = tuple(
+    sorted(
+        """иями ями ами ием иях ях ах ого его ому ему ыми ими ете ать ять ить еть ует уют ыи ии ои еи ая яя ое ее ую юю
+        ою ею ых их ым им ом ем ев ов ия ие ью ья ье ам ям ет ут ют ат ят ил ла ли а я о е у ю ы и ь""".split(),
+        key=lambda ending: -len(ending),
+    )
+)
+
+
+def is_cyrillic(text: str) -> bool:
+    return bool(_CYRILLIC.search(text))
+
+
+def accented(text: str) -> str:
+    """Lower case with accents, in the one form that Vietnamese is compared in."""
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def spaced(text: str, *, with_accents: bool = False) -> str:
+    """Words with single spaces and a bar where punctuation parts them: what patterns are searched in."""
+    form = accented if with_accents else fold
+    parts: list[str] = []
+    end = 0
+    text = unicodedata.normalize("NFC", text)
+    for match in _WORD.finditer(text):
+        if parts:
+            parts.append(gap(text[end : match.start()]))
+        parts.append(form(match[0]))
+        end = match.end()
+    return "".join(parts)
+
+
+def gap(between: str) -> str:
+    """What stands for the characters between two words."""
+    return " " if not between.strip(" \t\n'’`-‐&/") else " | "
+
+
+@lru_cache(maxsize=50_000)
+def stem(word: str) -> str:
+    """A folded word without its ending; at least three letters of it."""
+    if is_cyrillic(word):
+        for ending in _RUSSIAN_ENDINGS:
+            if word.endswith(ending) and len(word) - len(ending) >= 3:
+                return word[: -len(ending)]
+        return word
+    for ending in ("ing", "ies", "ed", "es", "s", "e"):
+        if word.endswith(ending) and len(word) - len(ending) >= 4 and not word.endswith(("ss", "us", "is")):
+            return word[: -len(ending)]
+    return word[:-1] if len(word) == 4 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def form_pattern(word: str) -> str:
+    """A regular expression of the forms of one folded word; a star at its end leaves the ending open."""
+    if word.endswith("*"):
+        return re.escape(word[:-1]) + r"\w*"
+    root = stem(word)
+    if is_cyrillic(word):
+        return re.escape(root) + (r"\w{0,4}" if len(root) >= 5 else f"(?:{'|'.join(_RUSSIAN_ENDINGS)})?")
+    if word.endswith("y") and len(word) > 3:
+        return f"{re.escape(word[:-1])}(?:y|ies)"
+    if len(root) >= 6:
+        return re.escape(root) + r"\w{0,4}"
+    return f"(?:{re.escape(root)}(?:s|es|e|ed|ing|ies|y)?|{re.escape(word)})" if root != word else word + "(?:s|es)?"
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A phrase of one language, as it is searched for; `bare` without accents, None where that would say nothing."""
+
+    pattern: str
+    bare: str | None
+    length: int
+    index_words: str
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A subject, theme or mood, with what names it."""
+
+    name: str
+    kind: Kind
+    phrases: dict[Language, tuple[Phrase, ...]]
+    subject: str = ""  # of a theme: the subject whose works often speak of it
+
+    def any_phrase(self, language: Language, *, bare: bool = False) -> re.Pattern[str]:
+        """What finds it in a text of a language; `bare`: Vietnamese without its accents."""
+        return _alternatives(self.name, language, bare)
+
+    def index_words(self, languages: Sequence[Language]) -> list[str]:
+        """What names it, folded and without endings: what a full text index is asked for."""
+        phrases = [phrase for language in dict.fromkeys(languages) for phrase in self.phrases[language]]
+        return [phrase.index_words for phrase in phrases if phrase.index_words]
+
+    def stands_in(self, text: "Spaced", language: Language) -> bool:
+        """Whether a text speaks of it."""
+        return bool(self.any_phrase(language).search(text.accented if language == "vi" else text.folded))
+
+
+@dataclass(frozen=True)
+class Spaced:
+    """A text in both forms that patterns are searched in."""
+
+    folded: str
+    accented: str
+
+    @classmethod
+    def of(cls, text: str) -> "Spaced":
+        return cls(spaced(text), spaced(text, with_accents=True))
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    silent: dict[Language, frozenset[str]]  # folded; the Russian ones also without endings
+    silent_vietnamese: frozenset[str]  # with accents
+    greetings: frozenset[str]
+    thanks: frozenset[str]
+    written_in: dict[str, tuple[Phrase, ...]]
+    concepts: tuple[Concept, ...]
+
+    def of(self, name: str) -> Concept:
+        return _by_name()[name]
+
+
+@cache
+def lexicon() -> Lexicon:
+    """The words of `words.toml`, read once."""
+    raw = tomllib.loads((resources.files("dashboard.chat") / "words.toml").read_text("utf-8"))
+    silent = {
+        language: frozenset(word for each in words.split() for word in spaced(each).split())
+        for language, words in raw["silent"].items()
+    }
+    silent["ru"] |= {stem(word) for word in silent["ru"]}
+    concepts = tuple(
+        _concept(name, kind, phrases)
+        for kind, section in (("subject", "subjects"), ("theme", "themes"), ("mood", "moods"))
+        for name, phrases in raw[section].items()
+    )
+    return Lexicon(
+        silent=silent,
+        silent_vietnamese=frozenset(accented(word) for word in raw["silent"]["vi"].split()),
+        greetings=frozenset(spaced(each) for each in _list(raw["small_talk"]["greeting"])),
+        thanks=frozenset(spaced(each) for each in _list(raw["small_talk"]["thanks"])),
+        written_in={
+            code: tuple(_phrase(each, _language_of_letters(each)) for each in _list(phrases))
+            for code, phrases in raw["written_in"].items()
+        },
+        concepts=concepts,
+    )
+
+
+@cache
+def _by_name() -> dict[str, Concept]:
+    return {concept.name: concept for concept in lexicon().concepts}
+
+
+def _concept(name: str, kind: Kind, phrases: dict[str, str]) -> Concept:
+    known = {language: tuple(_phrase(each, language) for each in _list(phrases[language])) for language in LANGUAGES}
+    return Concept(name, kind, known, phrases.get("subject", ""))
+
+
+@lru_cache(maxsize=None)
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Compiled when first needed: all of them at once would take most of a second."""
+    return re.compile(pattern)
+
+
+@lru_cache(maxsize=None)
+def _alternatives(name: str, language: Language, bare: bool) -> re.Pattern[str]:
+    phrases = _by_name()[name].phrases[language]
+    patterns = [phrase.bare if bare else phrase.pattern for phrase in phrases]
+    return re.compile("|".join(pattern for pattern in patterns if pattern) or "(?!)")
+
+
+def _phrase(text: str, language: Language) -> Phrase:
+    if language == "vi":
+        words = accented(text).split()
+        bare = rf"\b{re.escape(fold(text))}\b" if len(words) > 1 else None
+        # One syllable, without its accent, says nothing to an index that knows no accents.
+        return Phrase(rf"\b{re.escape(' '.join(words))}\b", bare, len(text), fold(text) if bare else "")
+    words = [fold(word) for word in text.replace("'", " ").replace("-", " ").split()]
+    pattern = r"\b" + " ".join(form_pattern(word) for word in words) + r"\b"
+    return Phrase(pattern, pattern, len(text), " ".join(stem(word.rstrip("*")) for word in words))
+
+
+def _language_of_letters(text: str) -> Language:
+    if is_cyrillic(text):
+        return "ru"
+    return "vi" if text != fold(text) else "en"
+
+
+def _list(text: str) -> Iterator[str]:
+    return (part.strip() for part in text.replace("\n", " ").split(",") if part.strip())
