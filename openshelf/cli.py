@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "doctor": ("openshelf.doctor", "doctor_app", "Is everything that is needed there? With the remedy."),
     "status": ("openshelf.doctor", "status_app", "Is the running installation well?"),
     "migrate": ("openshelf.operate", "migrate_app", "Bring the database to this program's schema."),
+    "database": ("openshelf.operate", "database_app", "Roles in Postgres: who may do what."),
     "backup": ("openshelf.backups", "backup_app", "Write all that the database holds to one file; list such files."),
     "restore": ("openshelf.backups", "restore_app", "Bring the database to what a backup holds, all or nothing."),
     "act": ("openshelf.operate", "act_app", "Record one act, as the storefront does."),

@@ -7,7 +7,7 @@ import typer
 
 from openshelf import backups, contracts, passwords, readers
 from openshelf.cli import command_app, report
-from openshelf.database import accounts, audit, events, migrate, pool
+from openshelf.database import accounts, audit, events, migrate, pool, roles
 from openshelf.errors import UsageError
 from openshelf.privacy import choices
 from openshelf.privacy.commands import erase_reader, export_reader
@@ -15,6 +15,7 @@ from openshelf.settings import get_settings
 
 migrate_app = command_app("Bring the database to this program's schema; safe to run at any time.")
 act_app = command_app("Record one act, as the storefront does.")
+database_app = command_app("Who may do what in Postgres.", group=True)
 reader_app = command_app("Readers and their roles.", group=True)
 reader_app.command("export")(export_reader)
 reader_app.command("erase")(erase_reader)
@@ -31,9 +32,28 @@ def run_migrations(
     with pool.connect(unlimited=True) as conn:
         saved = backups.before_migration(conn, get_settings()) if backup else None
         done = migrate.migrate(conn)
+        with conn.transaction():
+            roles.grant(conn)
         report(
             {"applied": done, "schema": migrate.applied(conn), "backup": str(saved) if saved else None}, as_json=as_json
         )
+
+
+@database_app.callback()
+def _database() -> None:
+    """So that `roles` is a command of a group."""
+
+
+@database_app.command("roles")
+def make_roles(as_json: JsonFlag = False) -> None:
+    """Make the roles that storefront and dataflow sign in by, and grant what each needs; safe to run at any time.
+
+    Each migration grants them what it brings. Give them members: create role NAME login password ... in role ROLE.
+    """
+    with pool.connect(unlimited=True) as conn:
+        migrate.check(conn)
+        made = roles.make(conn)
+    report({role: roles.ROLES[role] for role in made}, as_json=as_json)
 
 
 @act_app.command()

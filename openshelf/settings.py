@@ -157,6 +157,17 @@ class Settings(BaseSettings):
     ollama_url: str = Field("http://127.0.0.1:11434", description="Where Ollama answers.")
     ollama_model: str = Field("qwen3:1.7b", description="Model that gives the chat its voice.")
     ollama_timeout_s: float = Field(30.0, gt=0, description="Deadline of one whole answer of the model.")
+    ollama_patience_s: float = Field(
+        1.5,
+        gt=0,
+        description="The model must say something of use within this time; else the catalogue's own words answer.",
+    )
+    ollama_temperature: float = Field(0.3, ge=0, le=2, description="How freely the model chooses its words.")
+    ollama_top_p: float = Field(0.9, gt=0, le=1, description="Share of likely words that the model chooses among.")
+    ollama_max_tokens: int = Field(400, ge=16, le=4_000, description="Most tokens of one answer of the model.")
+    chat_parse: bool = Field(True, description="Let the model help to understand a question that our rules do not.")
+    chat_rerank: bool = Field(False, description="Let the model put the works found in their order.")
+    chat_at_once: int = Field(2, ge=1, le=64, description="Questions that one process puts to the model at a time.")
 
     wandb_mode: Literal["off", "offline", "online"] = Field(
         "off", description="Show training runs in Weights & Biases; offline: in files under the home folder only."
@@ -277,9 +288,15 @@ class Settings(BaseSettings):
         return path.read_text().encode()
 
 
+def secrets_folder() -> Path | None:
+    """Where a setting may stand as a file of the variable's name in lower case: of systemd, else of containers."""
+    folder = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/secrets"))
+    return folder if folder.is_dir() else None
+
+
 @cache
 def get_settings() -> Settings:
-    """Read once per process; all mistakes are reported together.
+    """Read once per process; all mistakes are reported together. A variable goes before `.env`, that before a file.
 
     Raises:
         SettingsError: an unknown or malformed variable.
@@ -288,8 +305,14 @@ def get_settings() -> Settings:
     problems = [
         f"{name}: unknown setting" for name in sorted(os.environ) if name.startswith(PREFIX) and name not in known
     ]
+    folder = secrets_folder()
+    problems += [
+        f"{file}: unknown setting"
+        for file in (sorted(folder.iterdir()) if folder else ())
+        if file.name.upper().startswith(PREFIX) and file.name.upper() not in known
+    ]
     try:
-        settings = Settings()  # pyright: ignore[reportCallIssue]
+        settings = Settings(_secrets_dir=folder)  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
         problems += [
             f"{PREFIX}{'.'.join(map(str, e['loc'])).upper().removeprefix(PREFIX)}: {e['msg']}"

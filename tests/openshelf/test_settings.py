@@ -60,3 +60,28 @@ def test_the_installation_key_is_made_once_and_private(monkeypatch: pytest.Monke
     assert first == second
     assert len(first) == 64
     assert (tmp_path / "home" / "secret").stat().st_mode & 0o077 == 0
+
+
+def test_a_setting_may_stand_in_a_file_and_a_variable_goes_before_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "openshelf_database_url").write_text("postgresql://app:secret@db/openshelf\n")
+    (tmp_path / "openshelf_secret").write_text("s" * 32 + "\n")
+    (tmp_path / "postgres_password").write_text("of another service")
+
+    url = get_settings().database_url
+    get_settings.cache_clear()
+    monkeypatch.setenv("OPENSHELF_SECRET", "v" * 32)
+
+    assert url
+    assert url.get_secret_value() == "postgresql://app:secret@db/openshelf"
+    assert get_settings().reader_secret() == b"v" * 32
+
+
+def test_a_file_of_no_setting_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "openshelf_secrets").write_text("s" * 32)
+
+    with pytest.raises(SettingsError, match="openshelf_secrets: unknown setting"):
+        get_settings()
