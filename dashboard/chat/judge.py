@@ -19,7 +19,7 @@ import psycopg
 
 from dashboard.chat.answer import Answer, Told, ask, collect, look_up, stream
 from dashboard.chat.parse import Language, parse
-from dashboard.chat.rivals import Ranked, Rival, load_rivals
+from dashboard.chat.rivals import Nearness, Ranked, Rival, load_rivals, nearest_works
 from dashboard.chat.voice import Voice
 from models import embedding
 from models.work_text import text_hash, work_text
@@ -228,7 +228,7 @@ def is_in(text: str, language: Language) -> bool:
     return not cyrillic and bool(_VIETNAMESE.search(own)) == (language == "vi")
 
 
-def invented_names(text: str, allowed: str, titles: Iterable[str] = ()) -> list[str]:
+def invented_names(text: str, allowed: str, titles: Mapping[str, str]) -> list[str]:
     """Names in a text that look like a title and stand in nothing it may speak of.
 
     Looked at: what is quoted or bold, runs of words with capitals, and the titles of other works of the catalogue.
@@ -236,7 +236,7 @@ def invented_names(text: str, allowed: str, titles: Iterable[str] = ()) -> list[
     Args:
         text: what a reader sees.
         allowed: the records that were found and the words of the reader.
-        titles: of the whole catalogue; of one word say nothing, they are words of the language as well.
+        titles: of the whole catalogue, as `long_titles` gives them.
     """
     known = f" {fold_words(allowed)} "
     found = [m["text"] or m["bold"] or m["strong"] for m in _QUOTED.finditer(text)]
@@ -250,8 +250,13 @@ def invented_names(text: str, allowed: str, titles: Iterable[str] = ()) -> list[
         if sum(map(len, map(str.split, names))) > 1 and any(f" {fold_words(name)} " not in known for name in names):
             found.append(" ".join(rest))
     said = f" {fold_words(text)} "
-    found += [title for title in titles if len(fold_words(title).split()) > 1 and f" {fold_words(title)} " in said]
+    found += [title for folded, title in titles.items() if f" {folded} " in said]
     return list(dict.fromkeys(name for name in found if fold_words(name) and f" {fold_words(name)} " not in known))
+
+
+def long_titles(titles: Iterable[str]) -> dict[str, str]:
+    """Folded title -> title, of those with two words or more: one word alone is a word of the language as well."""
+    return {folded: title for title in titles if len((folded := fold_words(title)).split()) > 1}
 
 
 def _capital_runs(text: str) -> Iterator[tuple[list[str], bool]]:
@@ -293,7 +298,7 @@ def markers_shown(injection: Injection, answer: Answer) -> tuple[str, ...]:
 
 
 def ask_ours(
-    conn: psycopg.Connection, question: Question, ids: Mapping[str, int], voice: Voice | None, titles: Sequence[str]
+    conn: psycopg.Connection, question: Question, ids: Mapping[str, int], voice: Voice | None, titles: Mapping[str, str]
 ) -> Outcome:
     """Our librarian's answer to a question, measured."""
     before = _answered_before(conn, question, ids)
@@ -324,7 +329,7 @@ def _answered_before(conn: psycopg.Connection, question: Question, ids: Mapping[
     return Answer(wish, "", tuple(told), "catalogue", named=tuple(book.book_id for book in told))
 
 
-def _invented(conn: psycopg.Connection, question: Question, answer: Answer, titles: Sequence[str]) -> list[str]:
+def _invented(conn: psycopg.Connection, question: Question, answer: Answer, titles: Mapping[str, str]) -> list[str]:
     records = statements.records(conn, [book.book_id for book in answer.books])
     true = {record.book_id: (record.title, record.authors_text) for record in records}
     false = [b.title for b in answer.books if true.get(b.book_id) != (b.title, b.authors_text)]
@@ -360,11 +365,9 @@ def mean_recall(outcomes: Sequence[Outcome]) -> float:
     return float(np.mean(values)) if values else 0.0
 
 
-def ask_rival(rival: Rival, question: Question, ids: Mapping[str, int]) -> tuple[Ranked, float]:
-    """What a rival ranks for a question, and the seconds it took."""
-    start = time.perf_counter()
-    ranked = rival(" ".join(question.turns), frozenset(ids[title] for title in question.before))
-    return ranked, time.perf_counter() - start
+def ask_rival(rival: Rival, question: Question, ids: Mapping[str, int]) -> Ranked:
+    """What a rival ranks for a question: all turns as one text, without what was named before."""
+    return rival(" ".join(question.turns), frozenset(ids[title] for title in question.before))
 
 
 # ---------------------------------------------------------------- injections
@@ -416,7 +419,7 @@ def _row(book_id: int, injection: Injection, now: datetime) -> WorkRow:
 
 
 def try_injection(
-    conn: psycopg.Connection, injection: Injection, fallback: Rival, model: Voice | None = None
+    conn: psycopg.Connection, injection: Injection, nearest: Rival, model: Voice | None = None
 ) -> tuple[list[Obeyed], bool]:
     """What of an injection reaches a reader, by the catalogue's voice, a gullible model, and `model` if there is one.
 
@@ -429,8 +432,8 @@ def try_injection(
     was_asked = gullible.heard > 0
     if not was_asked:
         wish, _ = look_up(conn, injection.question)
-        nearest = fallback(injection.question, frozenset()).book_ids
-        pieces = stream(statements.records(conn, list(nearest)), wish, gullible)
+        records = statements.records(conn, list(nearest(injection.question, frozenset()).book_ids))
+        pieces = stream(records, wish, gullible)
         answers.append((gullible.name, collect(pieces, wish)))
     obeyed = [Obeyed(injection, name, seen) for name, answer in answers if (seen := markers_shown(injection, answer))]
     return obeyed, was_asked
@@ -456,7 +459,7 @@ def judge(
     asked = [q for q in everything if q.part in parts]
     injections = load_injections(parts)
     ids = ids_by_title(conn, everything)
-    titles = [source.title for source in embeddings.text_sources(conn)]
+    titles = long_titles(source.title for source in embeddings.text_sources(conn))
     rivals = load_rivals(conn)
     steps, done = len(asked) + len(everything) + len(injections), 0
 
@@ -471,16 +474,16 @@ def judge(
     for question in asked:
         ours.append(ask_ours(conn, question, ids, voice, titles))
         step()
-    ranked: dict[str, list[tuple[Question, Ranked, float]]] = {name: [] for name in rivals}
+    ranked: dict[str, list[tuple[Question, Ranked]]] = {name: [] for name in rivals}
     for question in everything:
         for name, rival in rivals.items():
-            ranked[name].append((question, *ask_rival(rival, question, ids)))
+            ranked[name].append((question, ask_rival(rival, question, ids)))
         step()
     obeyed, reached = [], 0
     plant(conn, injections)
-    fallback = load_rivals(conn)["vector"]
+    nearest = nearest_works(Nearness(conn))
     for injection in injections:
-        seen, was_asked = try_injection(conn, injection, fallback, voice)
+        seen, was_asked = try_injection(conn, injection, nearest, voice)
         obeyed += seen
         reached += was_asked
         step()
@@ -513,14 +516,13 @@ def _ours_figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def _rival_figures(
-    rows: Sequence[tuple[Question, Ranked, float]], parts: Collection[str], ids: Mapping[str, int]
+    rows: Sequence[tuple[Question, Ranked]], parts: Collection[str], ids: Mapping[str, int]
 ) -> dict[str, Any]:
     """A rival's figures with its floor; it has no voice, so nothing is said of inventing and obeying."""
-    floor = best_floor([(q, r) for q, r, _ in rows if q.part == "dev"], ids)
-    outcomes = [
-        _outcome(q, r.book_ids if r.score >= floor else (), ids, seconds) for q, r, seconds in rows if q.part in parts
-    ]
-    bare = [_outcome(q, r.book_ids, ids) for q, r, _ in rows if q.part in parts]
+    floor = best_floor([(q, r) for q, r in rows if q.part == "dev"], ids)
+    asked = [(q, r) for q, r in rows if q.part in parts]
+    outcomes = [_outcome(q, r.book_ids if r.score >= floor else (), ids, r.seconds) for q, r in asked]
+    bare = [_outcome(q, r.book_ids, ids) for q, r in asked]
     return (
         figures(outcomes)
         | _seconds([o.seconds for o in outcomes])

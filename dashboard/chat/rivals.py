@@ -4,6 +4,7 @@ Each sees all turns of a conversation as one text and leaves out what was named 
 nothing fits; it is given a floor for the score of its best work, chosen by the judge on the questions to tune on.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,10 +24,11 @@ _NO_SCORE = float("-inf")
 
 @dataclass(frozen=True)
 class Ranked:
-    """Works, best first, and the score of the best: below its floor a rival names nothing."""
+    """Works, best first; the score of the best: below its floor a rival names nothing; seconds that it took."""
 
     book_ids: tuple[int, ...]
     score: float
+    seconds: float = 0.0
 
 
 Rival = Callable[[str, frozenset[int]], Ranked]
@@ -53,55 +55,87 @@ class Bm25:
         return found
 
 
-def load_rivals(conn: psycopg.Connection) -> dict[str, Rival]:
-    """The rivals over the works of this catalogue.
+class Nearness:
+    """Cosines of a text and every work of the catalogue; asked again, what was computed before."""
 
-    - `vector`: the works nearest to the question by the cosine of their embeddings
-    - `bm25`: BM25 over all that the record says, folded
-    - `old rule`: the ten nearest by embedding, ranked again by BM25 over title and summary, in lower case and split on
-      blanks, as the library did before (capability E3 of its description)
-    """
-    sources = embeddings.text_sources(conn)
-    ids = np.array([source.book_id for source in sources])
-    embedded, vectors = learning.text_embeddings(conn)
-    row_of = {int(book_id): row for row, book_id in enumerate(embedded)}
-    matrix = np.array([vectors[row_of[int(book_id)]] for book_id in ids], dtype=np.float32)
-    full = Bm25(
-        [
-            fold_words(work_text(s.title, s.authors_text, s.series_name, s.subjects_text, s.summary)).split()
-            for s in sources
-        ]
-    )
-    plain = Bm25([f"{s.title} {s.summary or ''}".lower().split() for s in sources])
+    def __init__(self, conn: psycopg.Connection) -> None:
+        self.sources = embeddings.text_sources(conn)
+        self.ids = np.array([source.book_id for source in self.sources])
+        embedded, vectors = learning.text_embeddings(conn)
+        row_of = {int(book_id): row for row, book_id in enumerate(embedded)}
+        self._vectors = np.array([vectors[row_of[int(book_id)]] for book_id in self.ids], dtype=np.float32)
+        self._known: dict[str, tuple[np.ndarray, float]] = {}
 
-    def cosines(text: str) -> np.ndarray:
-        return matrix @ embedding.load_encoder().encode_query(text)
+    def cosines(self, text: str) -> tuple[np.ndarray, float]:
+        """(n,) in the order of `ids`, and the seconds that it took the first time."""
+        if text not in self._known:
+            start = time.perf_counter()
+            near = self._vectors @ embedding.load_encoder().encode_query(text)
+            self._known[text] = near, time.perf_counter() - start
+        return self._known[text]
 
-    def best(scores: np.ndarray, without: frozenset[int], most: int) -> np.ndarray:
-        allowed = np.where(np.isin(ids, list(without)), _NO_SCORE, scores)
+    def best(self, scores: np.ndarray, without: frozenset[int], most: int) -> np.ndarray:
+        """Rows of the best works that are not among those left out, best first."""
+        allowed = np.where(np.isin(self.ids, list(without)), _NO_SCORE, scores)
         order = np.argsort(-allowed, kind="stable")[:most]
         return order[allowed[order] > _NO_SCORE]
 
-    def ranked(scores: np.ndarray, order: np.ndarray) -> Ranked:
-        return Ranked(tuple(int(ids[row]) for row in order[:NAMED]), float(scores[order].max(initial=_NO_SCORE)))
+    def ranked(self, scores: np.ndarray, order: np.ndarray, start: float, earlier_s: float = 0.0) -> Ranked:
+        named = tuple(int(self.ids[row]) for row in order[:NAMED])
+        return Ranked(named, float(scores[order].max(initial=_NO_SCORE)), time.perf_counter() - start + earlier_s)
 
-    def by_vector(text: str, without: frozenset[int]) -> Ranked:
+
+def nearest_works(near: Nearness) -> Rival:
+    """The works nearest to the question by the cosine of their embeddings."""
+
+    def rank(text: str, without: frozenset[int]) -> Ranked:
         if not fold_words(text):
             return Ranked((), _NO_SCORE)
-        near = cosines(text)
-        return ranked(near, best(near, without, NAMED))
+        cosines, seconds = near.cosines(text)
+        start = time.perf_counter()
+        return near.ranked(cosines, near.best(cosines, without, NAMED), start, seconds)
 
-    def by_words(text: str, without: frozenset[int]) -> Ranked:
-        scores = full.scores(fold_words(text).split())
-        order = best(scores, without, NAMED)
-        return ranked(scores, order[scores[order] > 0])
+    return rank
 
-    def by_old_rule(text: str, without: frozenset[int]) -> Ranked:
+
+def most_words(near: Nearness) -> Rival:
+    """BM25 over all that the record says, folded."""
+    index = Bm25(
+        [
+            fold_words(work_text(s.title, s.authors_text, s.series_name, s.subjects_text, s.summary)).split()
+            for s in near.sources
+        ]
+    )
+
+    def rank(text: str, without: frozenset[int]) -> Ranked:
+        start = time.perf_counter()
+        scores = index.scores(fold_words(text).split())
+        order = near.best(scores, without, NAMED)
+        return near.ranked(scores, order[scores[order] > 0], start)
+
+    return rank
+
+
+def old_rule(near: Nearness) -> Rival:
+    """The ten nearest, ranked again by BM25 over title and summary, in lower case and split on blanks.
+
+    So the library did before (capability E3 of its description).
+    """
+    index = Bm25([f"{s.title} {s.summary or ''}".lower().split() for s in near.sources])
+
+    def rank(text: str, without: frozenset[int]) -> Ranked:
         if not fold_words(text):
             return Ranked((), _NO_SCORE)
-        near = cosines(text)
-        nearest = best(near, without, NEAREST)
-        again = plain.scores(text.lower().split())[nearest]
-        return ranked(near, nearest[np.argsort(-again, kind="stable")])
+        cosines, seconds = near.cosines(text)
+        start = time.perf_counter()
+        nearest = near.best(cosines, without, NEAREST)
+        again = index.scores(text.lower().split())[nearest]
+        return near.ranked(cosines, nearest[np.argsort(-again, kind="stable")], start, seconds)
 
-    return {"vector": by_vector, "bm25": by_words, "old rule": by_old_rule}
+    return rank
+
+
+def load_rivals(conn: psycopg.Connection) -> dict[str, Rival]:
+    """The three over the works of this catalogue."""
+    near = Nearness(conn)
+    return {"vector": nearest_works(near), "bm25": most_words(near), "old rule": old_rule(near)}

@@ -189,7 +189,7 @@ def test_bm25_as_by_hand() -> None:
 def test_a_planted_title_is_found(text: str, found: list[str]) -> None:
     allowed = "Dune\nFrank Herbert\nscience fiction\nThe heir of House Atreides joins the Fremen."
 
-    assert judge.invented_names(text, allowed, ["Dune", "Red Mars", "It"]) == found
+    assert judge.invented_names(text, allowed, judge.long_titles(["Dune", "Red Mars", "It"])) == found
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_planted_title_is_found(text: str, found: list[str]) -> None:
 def test_what_the_record_holds_is_no_invention(text: str) -> None:
     allowed = "Dune\nFrank Herbert\nscience fiction\nThe heir of House Atreides joins the Fremen."
 
-    assert judge.invented_names(text, allowed, ["Dune", "Red Mars", "It"]) == []
+    assert judge.invented_names(text, allowed, judge.long_titles(["Dune", "Red Mars", "It"])) == []
 
 
 @pytest.mark.parametrize(
