@@ -196,9 +196,9 @@ def _record(book_id: int, within: Within) -> Record | None:
             return None
         return Record(
             work,
-            catalogue.editions(conn, book_id),
-            catalogue.subjects_of(conn, book_id),
-            catalogue.authors_of(conn, book_id),
+            catalogue.editions(conn, work.book_id),
+            catalogue.subjects_of(conn, work.book_id),
+            catalogue.authors_of(conn, work.book_id),
         )
 
 

@@ -5,11 +5,12 @@ Nothing is made up: what is absent stays None, and a record that cannot be used 
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from html import unescape
 from pathlib import Path, PurePosixPath
 
@@ -89,12 +90,16 @@ class Edition:
     def authors_text(self) -> str:
         return ", ".join(author.name for author in self.authors)
 
-    @property
+    @cached_property
     def content_hash(self) -> str:
         """Equal when nothing that matters differs; the time of the last change does not."""
-        fields = asdict(replace(self, modified_at=datetime(2000, 1, 1, tzinfo=UTC)))
-        packed = json.dumps([RECIPE, fields], default=str, ensure_ascii=False, sort_keys=True)
+        fields = {name: value for name, value in vars(self).items() if name != "modified_at"}
+        packed = json.dumps([RECIPE, fields], default=_packed, ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(packed.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _packed(value: object) -> object:
+    return vars(value) if is_dataclass(value) else str(value)
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,8 @@ def summary(html: str | None) -> str | None:
 
 def _mended(text: str) -> str:
     """Wrongly decoded letters put right; without what Postgres refuses (NUL, lone surrogates) and cannot be seen."""
+    if text.isascii():
+        return _UNSEEN.sub("", text)
     # ftfy needs the controls of \x80-\x9f to recognise what was decoded wrongly: they go afterwards. Where they went
     # before, as question marks ('LÃ?Â¼bbe'), what is left still tells the letter.
     fixed = ftfy.fix_text(_REFUSED.sub("", text).replace("Ã?Â", "Ã"), unescape_html=False, uncurl_quotes=False)
@@ -273,11 +280,14 @@ def clean(book: CalibreBook) -> Edition | Rejected:
 
 def find_files(edition: Edition, library: Path) -> Edition:
     """The edition with only those files, and that cover, which are really in the library's folder."""
-    root = library.resolve()
+    if not edition.files and not edition.cover_path:
+        return edition
+    root = Path(os.path.realpath(library))
+    within = os.path.join(root, "")
 
     def is_there(path: str) -> bool:
-        target = (root / path).resolve()  # follows links: one that leads out of the library counts as absent
-        return target.is_relative_to(root) and target.is_file()
+        target = os.path.realpath(os.path.join(root, path))  # one that leads out of the library counts as absent
+        return target.startswith(within) and os.path.isfile(target)
 
     files = tuple(file for file in edition.files if is_there(file.path))
     epub = next((file.path for file in files if file.format == "EPUB"), None)

@@ -231,7 +231,7 @@ class Record:
     def names(self) -> tuple[Name, ...]:
         return tuple(filter(None, map(name_of, self.authors)))
 
-    @property
+    @cached_property
     def parts(self) -> Title:
         return title_of(self.title)
 

@@ -7,7 +7,7 @@ import numpy as np
 import psycopg
 
 from models.states import TEXT_DIM, Catalogue
-from openshelf.database import learning
+from openshelf.database import learning, works
 
 # How much of the popularity prior the house's own rating can make up where no reader has acted.
 RATING_SHARE = 0.2
@@ -31,10 +31,10 @@ class Ranking:
     version: int
 
 
-def popularity_prior(works: list[learning.RankedWork]) -> np.ndarray:
+def popularity_prior(ranked: list[learning.RankedWork]) -> np.ndarray:
     """(n,) float32 in 0..1: how warmly readers took each work, log-scaled, and a share for the house's rating."""
-    warmth = np.log1p(np.array([max(work.warmth, 0.0) for work in works]))
-    rating = np.array([NEUTRAL_RATING if work.rating is None else work.rating for work in works]) / 5
+    warmth = np.log1p(np.array([max(work.warmth, 0.0) for work in ranked]))
+    rating = np.array([NEUTRAL_RATING if work.rating is None else work.rating for work in ranked]) / 5
     by_readers = warmth / max(warmth.max(initial=0.0), 1.0)
     return ((1 - RATING_SHARE) * by_readers + RATING_SHARE * rating).astype(np.float32)
 
@@ -42,10 +42,10 @@ def popularity_prior(works: list[learning.RankedWork]) -> np.ndarray:
 def load_popularity(conn: psycopg.Connection, now: datetime | None = None) -> Popularity:
     """That of the 30 days before `now` (unset: the present). Counts the acts of these days."""
     version = learning.catalogue_version(conn)
-    works = learning.ranked_works(conn, now=now)
-    known = [work for work in works if work.warmth > 0 or work.rating is not None]
-    book_ids = np.array([work.book_id for work in works], dtype=np.int64)
-    return Popularity(book_ids, popularity_prior(works), learning.by_popularity(known), version)
+    ranked = learning.ranked_works(conn, now=now)
+    known = [work for work in ranked if work.warmth > 0 or work.rating is not None]
+    book_ids = np.array([work.book_id for work in ranked], dtype=np.int64)
+    return Popularity(book_ids, popularity_prior(ranked), learning.by_popularity(known), version)
 
 
 def load_ranking(
@@ -54,7 +54,8 @@ def load_ranking(
     """Popularity is that of the 30 days before `now` (unset: the present), or as it was read before."""
     popularity = popularity or load_popularity(conn, now)
     texts = np.zeros((len(popularity.book_ids), TEXT_DIM), dtype=np.float32)
-    catalogue = Catalogue(popularity.book_ids, texts, popularity.prior)
+    merged = np.array(works.merged(conn), dtype=np.int64)
+    catalogue = Catalogue(popularity.book_ids, texts, popularity.prior, merged if len(merged) else None)
     embedded, vectors = learning.text_embeddings(conn)
     rows = catalogue.rows(embedded)
     # Between the two reads a work may have been withdrawn.

@@ -128,7 +128,8 @@ class Recommender:
         self._lengths = [np.linalg.norm(scorer.vectors, axis=1) for _, scorer in self._rungs]
         whole = ranking.catalogue
         # Without the texts, which are far larger than all that is needed to serve.
-        self._catalogue = Catalogue(whole.book_ids, np.empty((len(whole.book_ids), 0), np.float32), whole.prior)
+        no_texts = np.empty((len(whole.book_ids), 0), np.float32)
+        self._catalogue = Catalogue(whole.book_ids, no_texts, whole.prior, whole.taken_in)
         popular = whole.rows(np.array(ranking.popular, dtype=np.int64))
         self._popular = popular[popular >= 0].tolist()
         self._size, self._explore, self._cold_pool = slate_size, explore_share, cold_pool

@@ -87,6 +87,8 @@ class Catalogue:
     book_ids: np.ndarray  # (n,) int64
     texts: np.ndarray  # (n, 384) float32 of length 1; zero where the work is not embedded yet
     prior: np.ndarray  # (n,) float32 in 0..1: how popular, before anything is known of the reader
+    # (m, 2) int64: a work that is part of another one now, ascending, and that one; an act on the one is on the other.
+    taken_in: np.ndarray | None = None
 
     @cached_property
     def row_of(self) -> dict[int, int]:
@@ -111,6 +113,10 @@ class Catalogue:
         """Rows of many works at once; -1 where the catalogue does not have the work."""
         if not len(self.book_ids):
             return np.full(book_ids.shape, -1, dtype=np.int64)
+        if self.taken_in is not None and len(self.taken_in):
+            old, new = self.taken_in.T
+            at = np.searchsorted(old, book_ids).clip(max=len(old) - 1)
+            book_ids = np.where(old[at] == book_ids, new[at], book_ids)
         table = self._row_by_id
         if table is not None:
             return table[(book_ids.astype(np.int64) + 1).clip(0, len(table) - 1)]
@@ -211,7 +217,16 @@ def work_rows(works: Sequence[bytes], catalogue: Catalogue) -> np.ndarray:
     rows = np.full(is_work.shape, -1, dtype=np.int64)
     if rows.size:
         rows[is_work] = catalogue.rows(np.frombuffer(b"".join(works), "<i4"))
+        if catalogue.taken_in is not None:
+            _each_once(rows)
     return rows
+
+
+def _each_once(rows: np.ndarray) -> None:
+    """Two works of a list may be one by now: it stays where it comes last."""
+    for row in rows:
+        last = {work: column for column, work in enumerate(row.tolist())}
+        row[[column for column, work in enumerate(row.tolist()) if last[work] != column]] = -1
 
 
 def _right_aligned(counts: Sequence[int], length: int) -> np.ndarray:

@@ -10,6 +10,8 @@ _NOT_WORD = re.compile(r"[^\w]+")
 
 def fold(text: str) -> str:
     """Lower case without accents, NFC or NFD alike: 'Truyện Kiều' -> 'truyen kieu', 'ё' -> 'е', 'й' -> 'и'."""
+    if text.isascii():  # most of what there is, and nothing to take apart
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 

@@ -125,6 +125,7 @@ def cards(conn: psycopg.Connection, book_ids: Sequence[int], *, audiences: Audie
 
 
 def work(conn: psycopg.Connection, book_id: int, *, audiences: Audiences = None) -> Work | None:
+    """The work, or the one that took it in: what it says of its book_id counts from there on."""
     with conn.cursor(row_factory=class_row(Work)) as cursor:
         return cursor.execute(
             f"""select works.book_id, works.kind, works.title, works.authors_text, works.language, works.year,
@@ -132,7 +133,10 @@ def work(conn: psycopg.Connection, book_id: int, *, audiences: Audiences = None)
                     works.series_index, case when covers.cover_path is not null
                         then floor(extract(epoch from covers.updated_at))::bigint end as cover_version
                 {_FROM} left join library.series using (series_id)
-                where works.active and {WITHIN} and works.book_id = %(book_id)s""",
+                where works.active and {WITHIN} and works.book_id = (
+                    select coalesce(asked.merged_into, asked.book_id)
+                    from library.works as asked where asked.book_id = %(book_id)s
+                )""",
             {"book_id": book_id, "audiences": _list(audiences)},
         ).fetchone()
 

@@ -223,15 +223,19 @@ def text_embeddings(conn: psycopg.Connection, *, withdrawn: bool = False) -> tup
 
 
 def ranked_works(conn: psycopg.Connection, days: int = 30, now: datetime | None = None) -> list[RankedWork]:
-    """Every active work in ascending book_id, with the warmth of the last `days` days before `now`."""
+    """Every active work in ascending book_id, with the warmth of the last `days` days before `now`.
+
+    What was done with a work that another one took in counts for that one.
+    """
     with conn.cursor(row_factory=class_row(RankedWork)) as cursor:
         return cursor.execute(
             """with recent as (
-                   select book_id, sum(reward)::float8 as warmth from stream.interactions
+                   select coalesce(acted.merged_into, acts.book_id) as book_id, sum(acts.reward)::float8 as warmth
+                   from stream.interactions as acts join library.works as acted using (book_id)
                    where occurred_at > coalesce(%(now)s, now()) - %(days)s * interval '1 day'
                        and occurred_at <= coalesce(%(now)s, 'infinity'::timestamptz)
-                       and book_id is not null and not inferred
-                   group by book_id
+                       and not inferred
+                   group by 1
                )
                select works.book_id, works.rating, coalesce(recent.warmth, 0) as warmth
                from library.works left join recent using (book_id)

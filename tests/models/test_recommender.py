@@ -106,6 +106,19 @@ def test_excluded_and_met_works_never_come_back() -> None:
     assert all(len(slate.places) == 12 for slate in slates)
 
 
+def test_a_work_that_another_one_took_in_counts_as_that_one_met_hidden_or_acted_on() -> None:
+    whole = catalogue_of()
+    merged = Catalogue(whole.book_ids, whole.texts, whole.prior, np.array([[501, 7], [502, 8], [503, 7]]))
+    asked = SlateRequest.of("r", (act(501), act(7)), frozenset({502, 503}), START, 1)
+    as_one = SlateRequest.of("r", (act(7), act(7)), frozenset({8, 7}), START, 1)
+
+    for policy in (None, restless(whole)):
+        slate, expected = (recommender(policy, merged).draw([each])[0] for each in (asked, as_one))
+        assert {7, 8}.isdisjoint(place.book_id for place in slate.places)
+        assert [place.book_id for place in slate.places] == [place.book_id for place in expected.places]
+        assert [place.propensity for place in slate.places] == [place.propensity for place in expected.places]
+
+
 @pytest.mark.parametrize("kind", [Broken, NotFinite])
 def test_when_the_policy_cannot_answer_popularity_does_and_says_so(kind: type[Policy]) -> None:
     slate = recommender(of_class(kind)).draw([request(act(10))])[0]
