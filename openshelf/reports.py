@@ -53,8 +53,9 @@ def in_words(found: MonthReport) -> str:
     if use.count_readers is None:
         return f"In {found.month:%B %Y} {FEWER} readers used the library, so nothing more is told."
     said = (
-        f"In {found.month:%B %Y}, {use.count_readers:,} readers used the library. They opened "
-        f"{use.unique_item_investigations:,} books to look at and {use.unique_item_requests:,} to read."
+        f"In {found.month:%B %Y}, {use.count_readers:,} readers used the library. Books were looked at "
+        f"{use.unique_item_investigations:,} times and opened to read {use.unique_item_requests:,} times, once in a "
+        "visit."
     )
     before = found.before
     if before and before.count_readers:
@@ -71,8 +72,8 @@ def as_html(found: MonthReport) -> str:
     title = f"The library in {found.month:%B %Y}"
     rows = "".join(
         f"<tr><th scope=row>{name}<small>{meaning}</small></th>"
-        f"<td class=number>{_number(getattr(found.all, key))}</td>"
-        f"<td class=number>{_number(getattr(found.before, key)) if found.before else '–'}</td></tr>"
+        f"<td class=number>{_number(found.all, key)}</td>"
+        f"<td class=number>{_number(found.before, key) if found.before else '–'}</td></tr>"
         for key, name, meaning in MEASURES
     )
     return (
@@ -88,17 +89,20 @@ def as_html(found: MonthReport) -> str:
 
 
 def _reach(heading: str, uses: Sequence[Use], names: dict[str, str]) -> str:
+    known = [use for use in uses if use.count_readers is not None]
     rows = "".join(
         f"<tr><th scope=row>{escape(names.get(use.value, use.value))}</th>"
-        f"<td class=number>{_number(use.count_readers)}</td>"
-        f"<td class=number>{_number(use.unique_item_investigations)}</td>"
-        f"<td class=number>{_number(use.unique_item_requests)}</td></tr>"
-        for use in uses
+        f"<td class=number>{_number(use, 'count_readers')}</td>"
+        f"<td class=number>{_number(use, 'unique_item_investigations')}</td>"
+        f"<td class=number>{_number(use, 'unique_item_requests')}</td></tr>"
+        for use in known
     )
+    held_back = len(uses) - len(known)
+    note = f"<p><small>Of {held_back} more nothing is told: too few readers.</small></p>" if held_back else ""
     return (
         f"<h2>{heading}</h2><table><thead><tr><th scope=col>{heading.removeprefix('By ').capitalize()}</th>"
         "<th scope=col class=number>Readers reached</th><th scope=col class=number>Books looked at</th>"
-        f"<th scope=col class=number>Books read</th></tr></thead><tbody>{rows}</tbody></table>"
+        f"<th scope=col class=number>Books read</th></tr></thead><tbody>{rows}</tbody></table>{note}"
     )
 
 
@@ -107,8 +111,16 @@ def _languages(found: MonthReport) -> dict[str, str]:
     return {use.value: known.get(standardize_tag(use.value), use.value) for use in found.languages}
 
 
-def _number(value: int | None) -> str:
-    return FEWER if value is None else f"{value:,}"
+def _number(use: Use, measure: str) -> str:
+    value = getattr(use, measure)
+    if value is None:
+        return "–" if measure == "count_unanswered_searches" else FEWER
+    return f"{value:,}"
+
+
+@app.callback()
+def _commands() -> None:
+    """So that the one command there is is called by its name."""
 
 
 @app.command("month")
@@ -136,4 +148,4 @@ def month_command(
     else:
         typer.echo(in_words(found))
         for key, name, _meaning in MEASURES:
-            typer.echo(f"  {name:28} {_number(getattr(found.all, key))}")
+            typer.echo(f"  {name:28} {_number(found.all, key)}")

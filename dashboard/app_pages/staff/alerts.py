@@ -68,6 +68,19 @@ def amount(rule: str, value: float) -> str:
     return language.number(value)
 
 
+def limit(row: RuleRow) -> str:
+    """When it is broken, in short."""
+    said = {
+        "marts_old": _("after {amount}"),
+        "no_acts": _("after {amount}"),
+        "acts_missing": _("below {amount} of a usual day"),
+        "clicks_fell": _("by more than {amount}"),
+        "fallback_high": _("more than {amount} of the places"),
+        "dead_letters": _("more than {amount}"),
+    }
+    return said.get(row.rule, _("at once")).format(amount=amount(row.rule, row.threshold))
+
+
 def answer(rules: Sequence[RuleRow], open_now: Sequence[Incident]) -> str:
     if not open_now:
         on = sum(rule.is_on for rule in rules)
@@ -135,16 +148,16 @@ def draw_rules(rules: Sequence[RuleRow]) -> None:
         if rule is None:
             continue
         is_share = rule.unit == "share"
-        limit = 100 * row.threshold if is_share else row.threshold
+        number = 100 * row.threshold if is_share else row.threshold
         label = {"share": _("Threshold, %"), "hours": _("Threshold, hours"), "count": _("Threshold, number")}[rule.unit]
-        how = _("off") if not row.is_on else amount(row.rule, row.threshold)
+        how = limit(row) if row.is_on else _("not judged")
         if row.muted_until and row.muted_until > now:
             how += ", " + _("quiet until {when}").format(when=staff.moment(row.muted_until))
         furniture.form(
             f"rule_{row.rule}",
             "/staff/alerts/rule",
             [
-                furniture.field("threshold", label, value=f"{limit:g}", required=True),
+                furniture.field("threshold", label, value=f"{number:g}", required=True),
                 furniture.field(
                     "state", _("Whether it is judged"), "select", value="on" if row.is_on else "off",
                     options=[("on", _("judged")), ("off", _("not judged"))],

@@ -60,14 +60,14 @@ def answer(held: Held, twins: Sequence[Twins]) -> str:
     count = getattr(held, worst)
     if not count and not twins:
         return _("Yes: no record lacks anything that this page looks for.")
-    said = plural("{count} book", "{count} books", held.count_works)
+    books = plural("{count} book", "{count} books", held.count_works)
+    parts = [books]
     if count:
-        said += ", " + plural("{count} of them without {what}", "{count} of them without {what}", count).replace(
-            "{what}", lacks()[worst]
-        )
+        lacking = plural("{count} of them", "{count} of them", count)
+        parts.append(_("{count} without {what}").format(count=lacking, what=lacks()[worst]))
     if twins:
-        said += ", " + plural("{count} that may be there twice", "{count} that may be there twice", len(twins))
-    return said + "."
+        parts.append(plural("{count} that may be there twice", "{count} that may be there twice", len(twins)))
+    return ", ".join(parts) + "."
 
 
 def calibre_link(work: LackingWork) -> str | None:

@@ -1,6 +1,7 @@
 """What does it show and hide? How widely recommendations are spread, and what is never among them."""
 
 from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 
 from dashboard import language
 from dashboard.components import finding, graphs, staff
@@ -58,6 +59,12 @@ def shown(measure: str) -> Callable[[float], str]:
 
 def latest_of_all(weeks: Sequence[ExposureWeek]) -> ExposureWeek | None:
     return next((week for week in reversed(weeks) if week.policy_version == "all" and week.coverage is not None), None)
+
+
+def whole(weeks: Sequence[ExposureWeek], today: date) -> list[ExposureWeek]:
+    """Without the week under way, which has seen less; it alone, while there is no other."""
+    over = [week for week in weeks if week.week_start_date + timedelta(days=7) <= today]
+    return over or list(weeks)
 
 
 def answer(latest: ExposureWeek | None, never: int, works: int) -> str:
@@ -208,7 +215,7 @@ def tongue_name(value: str) -> str:
 
 def draw(page: staff.Page) -> None:
     count = staff.weeks()
-    weeks = exposure.weeks(page.marts, count)
+    weeks = whole(exposure.weeks(page.marts, count + 1), page.trust.built_at.date())
     period = max((each for each in PERIODS if each <= count), default=PERIODS[0])
     versions = list(dict.fromkeys(week.policy_version for week in weeks if week.policy_version != "all"))
     version = staff.chosen("version", versions, "all")

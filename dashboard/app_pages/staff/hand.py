@@ -194,7 +194,7 @@ def draw_measured(account: Account) -> None:
     with resources.connection() as marts:
         weeks = exposure.hand_weeks(marts, account)
     known = [week for week in weeks if week.click_rate is not None]
-    if not known:
+    if all(week.source == "policy" for week in known):
         staff.quiet(_("Too few readers have seen them yet, or the figures have not been built."))
         return
     latest = {week.source: week for week in known}

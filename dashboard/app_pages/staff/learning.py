@@ -186,10 +186,9 @@ def draw(conn: psycopg.Connection, account: Account) -> None:
         staff.figure(
             f"trainings-{kind}",
             None,
-            plural("{count} training", "{count} trainings", len(runs))
-            + ", "
-            + plural("{count} of them without a version that may serve", "{count} of them without one", failed)
-            + ".",
+            _("{trainings}; {failed} failed or refused.").format(
+                trainings=plural("{count} training", "{count} trainings", len(runs)), failed=language.number(failed)
+            ),
             runs,
             [
                 Column("run_id", _("Run"), str),

@@ -14,14 +14,17 @@ from dashboard.words import subject_name
 from openshelf.database import report_figures
 from openshelf.database.report_figures import MonthReport, Use
 
+# Searches are kept for a time only.
+UNKNOWN = "–"
+
 
 @dataclass(frozen=True)
 class Line:
     """A measure of the month, and of the month before."""
 
     name: str
-    now: int | None
-    before: int | None
+    now: str
+    before: str
     meaning: str
 
 
@@ -52,11 +55,11 @@ def answer(found: MonthReport) -> str:
     use, month = found.all, month_name(found.month)
     if use.count_readers is None:
         return _("In {month} fewer than five readers used the library, so nothing more is told.").format(month=month)
-    said = _("In {month}, {readers} used the library. They opened {looked} to look at and {read} to read.").format(
+    said = _("In {month}, {readers} used the library. Books were looked at {looked} and opened to read {read}.").format(
         month=month,
         readers=plural("{count} reader", "{count} readers", use.count_readers),
-        looked=plural("{count} book", "{count} books", use.unique_item_investigations or 0),
-        read=plural("{count} book", "{count} books", use.unique_item_requests or 0),
+        looked=plural("{count} time", "{count} times", use.unique_item_investigations or 0),
+        read=plural("{count} time", "{count} times", use.unique_item_requests or 0),
     )
     if found.before and found.before.count_readers is not None:
         change = use.count_readers - found.before.count_readers
@@ -69,14 +72,16 @@ def answer(found: MonthReport) -> str:
     return said
 
 
+def number_of(use: Use, measure: str) -> str:
+    value = getattr(use, measure)
+    if value is None:
+        return UNKNOWN if measure == "count_unanswered_searches" else staff.fewer()
+    return language.number(value)
+
+
 def draw_use(found: MonthReport) -> None:
     lines = [
-        Line(
-            name,
-            getattr(found.all, key),
-            getattr(found.before, key) if found.before else None,
-            meaning,
-        )
+        Line(name, number_of(found.all, key), number_of(found.before, key) if found.before else UNKNOWN, meaning)
         for key, (name, meaning) in measures().items()
     ]
     staff.section(_("Use"), _("As COUNTER counts it, so that it can be compared with other libraries."))
@@ -88,7 +93,7 @@ def draw_use(found: MonthReport) -> None:
         [
             Column("name", _("Measure")),
             Column("now", month_name(found.month)),
-            Column("before", _("Month before"), missing="–" if found.before is None else None),
+            Column("before", _("Month before")),
             Column("meaning", _("Meaning")),
         ],
     )
@@ -103,11 +108,17 @@ def draw_reach(key: str, heading: str, column: str, uses: Sequence[Use], name: C
     words = _("{name} reached {readers}.").format(
         name=name(known[0].value), readers=plural("{count} reader", "{count} readers", known[0].count_readers or 0)
     )
+    held_back = len(uses) - len(known)
+    if held_back:
+        words += " " + plural(
+            "Of {count} more nothing is told: too few readers.", "Of {count} more nothing is told: too few readers.",
+            held_back,
+        )  # fmt: skip
     staff.figure(
         key,
         None,
         words,
-        uses,
+        known,
         [
             Column("value", column, name),
             Column("count_readers", _("Readers reached")),

@@ -53,6 +53,15 @@ def states() -> dict[State, str]:
     }
 
 
+def lasting(ms: float) -> str:
+    """A time as people say it."""
+    if ms < 1_000:
+        return _("{count} ms").format(count=language.number(round(ms)))
+    if ms < 120_000:
+        return _("{count} s").format(count=language.number(round(ms / 1_000, 1)))
+    return _("{count} min").format(count=language.number(round(ms / 60_000)))
+
+
 def answer(found: Sequence[Dataflow], letters: int) -> str:
     ill = [flow for flow in found if flow.state is not State.BEATING]
     refused = [worker for flow in found for worker in flow.workers if worker.refusal]
@@ -83,10 +92,8 @@ def draw_flows(found: Sequence[Dataflow], hour: Spell | None) -> None:
         tiles.append(
             (
                 _("From act to slate"),
-                _("{count} ms").format(count=language.number(round(hour.median_ms))),
-                _("half were faster; 95 of 100 took at most {count} ms, last hour").format(
-                    count=language.number(round(hour.slow_ms))
-                ),
+                lasting(hour.median_ms),
+                _("half were faster; 95 of 100 took at most {time}, last hour").format(time=lasting(hour.slow_ms)),
             )
         )
         share = (
@@ -116,9 +123,7 @@ def draw_speed(spells: Sequence[Spell]) -> None:
         return
     half, most = _("half were faster"), _("95 of 100 were faster")
     slowest = max(spells, key=lambda spell: spell.slow_ms)
-    words = _("At the slowest, 95 of 100 slates were there within {count} ms.").format(
-        count=language.number(round(slowest.slow_ms))
-    )
+    words = _("At the slowest, 95 of 100 slates were there within {time}.").format(time=lasting(slowest.slow_ms))
     points = [Point(spell.since, half, spell.median_ms) for spell in spells]
     points += [Point(spell.since, most, spell.slow_ms) for spell in spells]
     staff.figure(
