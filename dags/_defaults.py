@@ -1,33 +1,27 @@
-"""What all DAGs share: how patiently tasks run, how a command is called, which assets they hand on."""
+"""What all DAGs share: how patiently tasks run, and how a command is called."""
 
 import shlex
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Asset
+from openshelf.jobs import FIRST_PAUSE_S, LONGEST_PAUSE_S, RETRIES
 
 # Commands run where .env and the home folder are, whatever folder a worker starts in.
 ROOT = Path(__file__).resolve().parents[1]
 OWNER = "library operations"
-TAGS = ["openshelf"]
 
-CATALOGUE = Asset("openshelf://catalogue")
-WAREHOUSE = Asset("openshelf://warehouse")
-POLICY = Asset("openshelf://policy")
-
-DEFAULT_ARGS: dict[str, Any] = {
+# Of every DAG: no run for times that have passed, and never two at once. Commands work from watermarks in Postgres, so
+# one run makes up for all that were missed, and one that was killed is begun again.
+DAG_ARGS: dict[str, Any] = {"start_date": datetime(2026, 1, 1, tzinfo=UTC), "catchup": False, "max_active_runs": 1}
+TASK_ARGS: dict[str, Any] = {
     "owner": OWNER,
-    "retries": 2,
-    "retry_delay": timedelta(seconds=30),
+    "retries": RETRIES,
+    "retry_delay": timedelta(seconds=FIRST_PAUSE_S),
     "retry_exponential_backoff": 2.0,
-    "max_retry_delay": timedelta(minutes=10),
-    "execution_timeout": timedelta(minutes=10),
-    "cwd": str(ROOT),
+    "max_retry_delay": timedelta(seconds=LONGEST_PAUSE_S),
 }
-# Embedding a large new library, or a month of slates, takes longer than anything else.
-LONG_TIMEOUT = timedelta(minutes=30)
 
 
 def openshelf(*words: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ from psycopg.conninfo import conninfo_to_dict
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from openshelf import alerts
+from openshelf.children import end_with_parent
 from openshelf.cli import command_app, report
 from openshelf.contracts import utc_now
 from openshelf.database import analytics, migrate, pool
@@ -84,6 +87,8 @@ def build(
             )
         if said:
             raise WarehouseError(said)
+        if select is None:
+            _keep_manifest(settings)
         rows = analytics.count_mart_rows(conn)
     return BuildReport(
         models=sum(kind in {"model", "seed"} for kind in kinds),
@@ -105,6 +110,14 @@ def _results(
     failed = [_named(result) for result in results if result["status"] in {"error", "fail", "runtime error"}]
     said = f"dbt ended with {code}: {_last_words(output)}" if code != 0 and not failed else ""
     return results, failed, said
+
+
+def _keep_manifest(settings: Settings) -> None:
+    """Whole or not at all: whoever reads it may do so at any moment."""
+    path = manifest_path(settings)
+    new = path.with_suffix(".new")
+    shutil.copyfile(settings.home / "dbt" / "target" / "manifest.json", new)
+    new.replace(path)
 
 
 def _named(result: dict[str, Any]) -> str:
@@ -129,7 +142,12 @@ def _run_dbt(
     output: list[str] = []
     command = [str(dbt), "--no-use-colors", *arguments, "--project-dir", str(project), "--profiles-dir", str(project)]
     with subprocess.Popen(
-        command, env=_environment(settings), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        env=_environment(settings),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        preexec_fn=end_with_parent,  # noqa: PLW1509 - a build has one thread
     ) as child:
         assert child.stdout
         try:
@@ -144,10 +162,14 @@ def _run_dbt(
         return child.wait(), output
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    """What dbt/profiles.yml and dbt itself read; the password under the prefix that dbt keeps out of its logs."""
+def manifest_path(settings: Settings) -> Path:
+    """Where the project lies as it was last built whole and well, for who runs its models one by one."""
+    return settings.home / "dbt" / "manifest.json"
+
+
+def connection_variables(settings: Settings) -> dict[str, str]:
+    """What dbt/profiles.yml reads; the password under the prefix that dbt keeps out of its logs."""
     parts = conninfo_to_dict(pool.database_url(settings))
-    home = settings.home / "dbt"
     wanted = {
         "WAREHOUSE_HOST": parts.get("host") or "localhost",
         "WAREHOUSE_PORT": parts.get("port") or "5432",
@@ -155,12 +177,20 @@ def _environment(settings: Settings) -> dict[str, str]:
         "WAREHOUSE_DBNAME": parts.get("dbname") or "postgres",
         "WAREHOUSE_SSLMODE": parts.get("sslmode") or "prefer",
         "DBT_ENV_SECRET_PASSWORD": parts.get("password") or "",
+    }
+    return {name: str(value) for name, value in wanted.items()}
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """What dbt and its profile read."""
+    home = settings.home / "dbt"
+    wanted = {
         "DBT_TARGET_PATH": home / "target",
         "DBT_LOG_PATH": home / "logs",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DBT_PARTIAL_PARSE": "true",
     }
-    return os.environ | {name: str(value) for name, value in wanted.items()}
+    return os.environ | connection_variables(settings) | {name: str(value) for name, value in wanted.items()}
 
 
 @contextmanager
@@ -188,8 +218,13 @@ def build_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Build and test all tables of the warehouse; what fails keeps its old rows."""
-    with _shown_progress(quiet=as_json) as on_progress:
-        built = build(get_settings(), full_refresh=full_refresh, select=select, on_progress=on_progress)
+    settings = get_settings()
+    try:
+        with _shown_progress(quiet=as_json) as on_progress:
+            built = build(settings, full_refresh=full_refresh, select=select, on_progress=on_progress)
+    finally:
+        if select is None:
+            alerts.after_build(settings)
     report(built, as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""The DAGs: what they are, and that they run green on the real parts."""
+"""The DAGs: that they are the jobs of openshelf/jobs.py, and that they run green on the real parts, twice as once."""
 
 import ast
 import json
@@ -12,10 +12,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from openshelf.database import contents
+from openshelf.jobs import BY_NAME, FIRST_PAUSE_S, JOBS, LONGEST_PAUSE_S, RETRIES, Job
+
 ROOT = Path(__file__).resolve().parents[2]
-DAGS = ["build_warehouse", "refresh_catalogue", "train_models"]
-FILES = sorted(path for path in (ROOT / "dags").glob("*.py") if path.stem != "_defaults")
+FILES = sorted((ROOT / "dags").glob("*.py"))
 OPENSHELF = str(Path(sys.executable).with_name("openshelf"))
+each_job = pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 
 
 def airflow_environment(home: Path) -> dict[str, str]:
@@ -24,6 +27,7 @@ def airflow_environment(home: Path) -> dict[str, str]:
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -42,6 +46,13 @@ def in_airflow(home: Path, *words: str, **more: str) -> subprocess.CompletedProc
     )
 
 
+def run_green(home: Path, *words: str) -> list[dict[str, Any]]:
+    """Run DAGs; what became of each."""
+    done = in_airflow(home, "run", *words)
+    assert done.returncode == 0, f"{words}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"state"')]
+
+
 @pytest.fixture(scope="module")
 def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("airflow")
@@ -55,69 +66,77 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture(scope="module")
-def described(airflow_home: Path) -> dict[str, Any]:
-    done = in_airflow(airflow_home, "describe")
+def description(airflow_home: Path, home: Path) -> dict[str, Any]:
+    done = in_airflow(airflow_home, "describe", OPENSHELF_HOME=str(home))
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
     assert report["errors"] == {}
     return report["dags"]
 
 
-def test_the_folder_holds_exactly_these_dags_one_a_file(described: dict[str, Any]) -> None:
-    assert sorted(described) == DAGS
-    assert {dag_id: dag["file"] for dag_id, dag in described.items()} == {dag_id: dag_id for dag_id in DAGS}
+@pytest.fixture(scope="module")
+def described(airflow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Of an installation whose warehouse was never built."""
+    return description(airflow_home, tmp_path_factory.mktemp("new"))
 
 
-@pytest.mark.parametrize("dag_id", DAGS)
-def test_every_dag_has_a_schedule_and_never_overlaps_or_catches_up(described: dict[str, Any], dag_id: str) -> None:
-    dag = described[dag_id]
+def test_the_folder_holds_a_dag_for_each_job_and_no_other(described: dict[str, Any]) -> None:
+    assert set(described) == set(BY_NAME)
+    assert {dag["file"] for dag in described.values()} == {"openshelf_jobs"}
 
-    assert dag["schedule"] not in (None, "", "None", "Never, external triggers only")
+
+@each_job
+def test_a_dag_runs_when_its_job_should(described: dict[str, Any], job: Job) -> None:
+    dag = described[job.name]
+
+    assert dag["schedule"] == (job.cron or [BY_NAME[job.after or ""].outlet])
     assert dag["catchup"] is False
     assert dag["max_active_runs"] == 1
 
 
-@pytest.mark.parametrize("dag_id", DAGS)
-def test_every_dag_says_what_it_is_for_and_what_to_do(described: dict[str, Any], dag_id: str) -> None:
-    dag = described[dag_id]
+@each_job
+def test_a_dag_runs_what_its_job_says_in_that_order(described: dict[str, Any], job: Job) -> None:
+    tasks = described[job.name]["tasks"]
 
-    for heading in ("### Purpose", "### Inputs", "### Outputs", "### If it fails"):
-        assert heading in dag["doc"]
-    assert "openshelf" in dag["tags"]
-    assert len(dag["tags"]) == 2
+    assert list(tasks) == [step.name for step in job.steps]
+    for before, step in zip([None, *job.steps], job.steps, strict=False):
+        task = tasks[step.name]
+        assert task["command"] == f"{OPENSHELF} {' '.join(step.words)}"
+        assert task["after"] == ([before.name] if before else [])
+        assert task["timeout_min"] == step.minutes
+        assert task["always"] == step.always
 
 
-@pytest.mark.parametrize("dag_id", DAGS)
-def test_every_task_has_an_owner_tries_again_and_ends(described: dict[str, Any], dag_id: str) -> None:
-    tasks = described[dag_id]["tasks"]
-
-    assert tasks
-    for name, task in tasks.items():
+@each_job
+def test_tasks_have_an_owner_and_try_again_with_growing_pauses(described: dict[str, Any], job: Job) -> None:
+    for task in described[job.name]["tasks"].values():
         assert task["owner"] == "library operations"
-        assert task["retries"] >= 2
-        assert task["backoff"] >= 2
-        assert task["timeout_min"] == (30 if name in {"embed", "train_policy"} else 10)
+        assert (task["retries"], task["retry_delay_s"]) == (RETRIES, FIRST_PAUSE_S)
+        assert (task["backoff"], task["longest_delay_s"]) == (2, LONGEST_PAUSE_S)
 
 
-def test_the_dags_hand_on_their_assets_at_the_last_task(described: dict[str, Any]) -> None:
-    handed_on = {
-        outlet: (dag_id, name)
-        for dag_id, dag in described.items()
-        for name, task in dag["tasks"].items()
-        for outlet in task["outlets"]
-    }
+@each_job
+def test_a_dag_says_what_it_is_for_and_what_to_do(described: dict[str, Any], job: Job) -> None:
+    doc = described[job.name]["doc"]
 
-    assert handed_on == {
-        "openshelf://catalogue": ("refresh_catalogue", "embed"),
-        "openshelf://warehouse": ("build_warehouse", "build"),
-        "openshelf://policy": ("train_models", "train_policy"),
-    }
-    assert described["refresh_catalogue"]["tasks"]["embed"]["after"] == ["ingest"]
-    assert described["train_models"]["tasks"]["train_policy"]["after"] == ["train_adapter"]
+    for heading, text in zip(
+        ("### Purpose", "### Inputs", "### Outputs", "### If it fails"),
+        (job.purpose, job.inputs, job.outputs, job.if_it_fails),
+        strict=True,
+    ):
+        assert f"{heading}\n{text}\n" in doc
+    assert "openshelf" in described[job.name]["tags"]
 
 
-@pytest.mark.parametrize("path", [*FILES, ROOT / "dags" / "_defaults.py"], ids=lambda path: path.stem)
+@each_job
+def test_an_asset_is_handed_on_by_the_last_task_that_makes_it(described: dict[str, Any], job: Job) -> None:
+    handed_on = {name: task["outlets"] for name, task in described[job.name]["tasks"].items() if task["outlets"]}
+    last = [step.name for step in job.steps if not step.always][-1]
+
+    assert handed_on == ({last: [job.outlet]} if job.outlet else {})
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_dag_is_a_schedule_and_not_a_program(path: Path) -> None:
     tree = ast.parse(path.read_text())
     imported = {
@@ -128,12 +147,9 @@ def test_a_dag_is_a_schedule_and_not_a_program(path: Path) -> None:
 
     outside = {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names}
 
-    assert outside <= {"airflow.sdk", "_defaults"}
-    assert len(path.read_text().splitlines()) <= 80
-
-
-def test_there_are_three_files() -> None:
-    assert [path.stem for path in FILES] == DAGS
+    assert {name.split(".")[0] for name in outside} <= {"airflow", "cosmos", "openshelf", "_defaults"}
+    assert {name for name in outside if name.startswith("airflow")} <= {"airflow.sdk"}
+    assert len(path.read_text().splitlines()) <= 90
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +158,10 @@ def installation(
 ) -> Iterator[str]:
     """An installation with a small real Calibre library."""
     url = make_database(migrated_template)
+    home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENSHELF_DATABASE_URL", url)
-        patch.setenv("OPENSHELF_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("OPENSHELF_HOME", str(home))
         subprocess.run(
             [OPENSHELF, "ingest", "demo-library", "--limit", "40"], check=True, capture_output=True, timeout=120
         )
@@ -152,8 +169,7 @@ def installation(
 
 
 def let_readers_come() -> None:
-    """A first policy, and a few simulated readers on the real dataflow, so that there is something to learn from."""
-    subprocess.run([OPENSHELF, "train", "adapter"], check=True, capture_output=True, timeout=120)
+    """A few simulated readers on the real dataflow, so that there is something to learn from."""
     dataflow = subprocess.Popen([OPENSHELF, "stream", "run"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         subprocess.run(
@@ -164,33 +180,72 @@ def let_readers_come() -> None:
         dataflow.wait(timeout=20)
 
 
+# Their rows say when they were made, not what of.
+OF_A_MOMENT = {"marts.mart_freshness", "marts.dim_dates"}
+
+
+def made(conn: psycopg.Connection, *schemas: str) -> dict[str, contents.Contents]:
+    """What the tables of these schemas hold."""
+    found = contents.of_tables(conn)
+    conn.rollback()
+    return {name: holds for name, holds in found.items() if name.split(".")[0] in schemas and name not in OF_A_MOMENT}
+
+
 @pytest.mark.airflow
-def test_all_three_run_green_on_the_real_parts(airflow_home: Path, installation: str) -> None:
-    for dag_ids in (["refresh_catalogue"], ["train_models", "build_warehouse"]):
-        if "train_models" in dag_ids:
-            let_readers_come()
-        done = in_airflow(airflow_home, "run", *dag_ids)
-        assert done.returncode == 0, f"{dag_ids}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+@pytest.mark.timeout(600)
+def test_all_run_green_on_the_real_parts_and_twice_as_once(airflow_home: Path, installation: str) -> None:
+    run_green(airflow_home, "refresh_catalogue", "train_adapter")
+    let_readers_come()
+    run_green(airflow_home, "train_policy", "retry_waiting", "build_warehouse", "back_up", "keep_privacy")
 
     with psycopg.connect(installation) as conn:
         versions = [version for (version,) in conn.execute("select version from learning.models order by created_at")]
-        assert {"adapter-0002", "policy-0002"} <= set(versions)
+        assert {"adapter-0001", "policy-0002"} <= set(versions)
         assert conn.execute("select count(*) from library.text_embeddings").fetchone() == (40,)
-        assert conn.execute("select count(*) from learning.models where status = 'champion'").fetchone() == (2,)
         assert conn.execute("select count(*) from marts.dim_works").fetchone() == (40,)
+        library, marts = made(conn, "library"), made(conn, "marts")
+        library.pop("library.ingest_runs")
+        assert len(marts) > 10
+
+        run_green(
+            airflow_home, "refresh_catalogue", "train_adapter", "build_warehouse", "retry_waiting", "keep_privacy"
+        )
+
+        again = made(conn, "library")
+        again.pop("library.ingest_runs")
+        assert again == library
+        assert made(conn, "marts") == marts
+        assert conn.execute("select count(*) from learning.models where kind = 'adapter'").fetchone() == (1,)
+    home = Path(os.environ["OPENSHELF_HOME"])
+    assert len(list((home / "backups").iterdir())) == 1
+
+    # One DAG more, now that the warehouse was built: a task for each model, of which a few are run here.
+    nightly = description(airflow_home, home)["rebuild_warehouse"]
+    models = {path.stem for path in (ROOT / "dbt" / "models").rglob("*.sql")}
+    assert nightly["schedule"] == "5 4 * * *"
+    assert all(any(name.startswith(f"models.{model}") for name in nightly["tasks"]) for model in models)
+    assert all(task["retries"] == RETRIES for task in nightly["tasks"].values())
+    (night,) = run_green(airflow_home, "rebuild_warehouse", "--only", "stg_library__works|dim_actions")
+    assert night["tasks"]
+    with psycopg.connect(installation) as conn:
+        assert made(conn, "marts") == marts
 
 
 @pytest.mark.airflow
-def test_a_failing_command_fails_its_task_after_its_retries(airflow_home: Path, tmp_path: Path) -> None:
+def test_a_failing_command_fails_its_run_after_its_retries_and_what_must_always_run_has_run(
+    airflow_home: Path, tmp_path: Path
+) -> None:
     done = in_airflow(
         airflow_home,
         "run",
         "build_warehouse",
         OPENSHELF_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none",
-        AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
         OPENSHELF_HOME=str(tmp_path),
     )
 
     assert done.returncode == 1
     assert "Postgres does not answer" in done.stdout + done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["tasks"] == {"build": ["failed", 3]}
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["state"] == "failed"
+    assert report["tasks"]["build"] == ["failed", RETRIES + 1]
+    assert report["tasks"]["alerts"][1] >= 1
