@@ -61,6 +61,7 @@ def _restarting() -> None:
     furniture.notice(
         _("The catalogue is restarting"),
         _("Your books are safe. This page comes back by itself, usually within a minute."),
+        alone=True,
     )
     st.fragment(_come_back, run_every=2)()
 
@@ -116,7 +117,8 @@ def main() -> None:
     elif page.url_path != "sign_in" and providers.person():
         st.switch_page("app_pages/sign_in.py")  # who comes back from the library's provider lands on the first page
     try:
-        page.run()
+        with suppress(furniture.PageEndError):
+            page.run()
     except state.OFFLINE:
         _restarting()
         return

@@ -144,8 +144,8 @@ def children(account: Account) -> None:
 
 account = state.current_visitor().account
 if account is None:
-    furniture.notice(_("You are not signed in"), _("Here you would find your name, password and devices."))
-    st.stop()
+    furniture.notice(_("You are not signed in"), _("Here you would find your name, password and devices."), alone=True)
+    furniture.end_page()
 with st.container(key="os-account-page"):
     heading(_("Your account"))
     if words := done():

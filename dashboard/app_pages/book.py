@@ -195,8 +195,9 @@ if known is None:
     furniture.notice(
         _("This book is not on our shelves"),
         _("It may have been withdrawn. Search for it above, or browse what is there."),
+        alone=True,
     )
-    st.stop()
+    furniture.end_page()
 title = known.work.title
 st.set_page_config(page_title=f"{title} · Openshelf")
 came_from = next((each for each in Surface if each == st.query_params.get("from")), Surface.BROWSE)

@@ -116,10 +116,17 @@ def draw() -> None:
 
 st.set_page_config(page_title=_("Your history · Openshelf"))
 visitor = state.shown_visitor()
-if visitor.account is None or not visitor.account.keeps_history:
+if visitor.account and visitor.account.history_enabled and not visitor.account.keeps_history:
+    furniture.notice(
+        _("Your history pauses"),
+        _('It is still there. Say under <a href="/your_data" target="_self">Your data</a> whether it may go on.'),
+        alone=True,
+    )
+elif visitor.account is None or not visitor.account.keeps_history:
     furniture.notice(
         _("No history is kept of you"),
         _('You can turn it on under <a href="/your_data" target="_self">Your data</a>. It is off unless you do.'),
+        alone=True,
     )
 else:
     furniture.heading(_("Your history"), _("Only you see it."))

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import data, state
 from dashboard.components import own_data
-from dashboard.components.furniture import notice
+from dashboard.components.furniture import end_page, notice
 from dashboard.components.shelf import card, shelf
 from dashboard.language import _, number
 from dashboard.state import Marks
@@ -187,8 +187,9 @@ if not data.newest():
     notice(
         _("The shelves are still empty"),
         _("As soon as a Calibre library has been taken in, its books stand here."),
+        alone=True,
     )
-    st.stop()
+    end_page()
 for_you()
 own_data.mode_switch(state.shown_visitor(), "/")
 if state.shown_visitor().personal:

@@ -173,6 +173,7 @@ if visitor.account is None:
     furniture.notice(
         _("Books are brought to an account"),
         _('<a href="/sign_in" target="_self">Sign in</a>, and they find their places on your shelves.'),
+        alone=True,
     )
 else:
     furniture.heading(

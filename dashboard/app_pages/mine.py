@@ -56,7 +56,7 @@ def draw_shelves() -> None:
         with resources.connection() as conn:
             for place in shelves.places(conn, visitor.account.account_id):
                 percent = language.number(round(100 * place.progress))
-                read_so_far[place.book_id] = _("{percent} % read").format(percent=percent)
+                read_so_far[place.book_id] = _("{percent}% read").format(percent=percent)
     for name, heading in shelf_names().items():
         mine = [works[book_id] for book_id, on in marks.shelves.items() if on == name and book_id in works]
         nothing = _("Nothing yet. The bookmark on any book puts it here.") if name == "want" else ""

@@ -27,7 +27,7 @@ def draw(list_id: int) -> None:
         if list_acts.was_removed(list_id) and (before := st.session_state.get(name_kept)):
             own_lists.desk("desk", before, "", removed=True)
         else:
-            furniture.notice(_("There is no such list"), _("It may have been removed."))
+            furniture.notice(_("There is no such list"), _("It may have been removed."), alone=True)
         return
     st.session_state[name_kept] = own
     with resources.connection() as conn:
@@ -55,6 +55,7 @@ if state.shown_visitor().account_id is None:
     furniture.notice(
         _("Lists belong to an account"),
         _('<a href="/sign_in" target="_self">Sign in</a>, and they are here on every device.'),
+        alone=True,
     )
 else:
     draw(int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 10 else 0)

@@ -34,7 +34,7 @@ def reading_words() -> dict[str, Any]:
         "listen": _("Listen"),
         "stop": _("Stop"),
         "progress": _("How far you are in the book"),
-        "percent": _("{percent} % read"),
+        "percent": _("{percent}% read"),
         "parts": _("Parts of the book"),
         "previous": _("Back"),
         "next": _("Next"),
@@ -117,6 +117,7 @@ def read() -> None:
         furniture.notice(
             _("This book is not on our shelves"),
             _("It may have been withdrawn. Search for it above, or browse what is there."),
+            alone=True,
         )
         return
     if text.book is None and not text.has_pdf:
@@ -125,7 +126,8 @@ def read() -> None:
             if text.is_damaged
             else _("This book has no file that can be read on this page.")
         )
-        furniture.notice(_("There is no text to open here"), line)
+        way = f'<a href="{address("book", id=book_id)}" target="_self">{_("Back to the book")}</a>'
+        furniture.notice(_("There is no text to open here"), f"{line} {way}", alone=True)
         return
     st.set_page_config(page_title=f"{text.work.title} · Openshelf")
     if state.enters(f"text {book_id}"):

@@ -12,8 +12,8 @@ settings = get_settings()
 if state.shown_visitor().account:
     st.switch_page("app_pages/home.py")
 if not settings.registration:
-    furniture.notice(_("The library makes the accounts here"), _("Please ask at the desk."))
-    st.stop()
+    furniture.notice(_("The library makes the accounts here"), _("Please ask at the desk."), alone=True)
+    furniture.end_page()
 with st.container(key="os-door"):
     heading(_("Make an account"))
     form(

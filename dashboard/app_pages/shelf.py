@@ -62,8 +62,9 @@ if not count:
     furniture.notice(
         _("Nothing stands here"),
         _("No book of ours goes under this name. Look through the subjects and authors, or search."),
+        alone=True,
     )
-    st.stop()
+    furniture.end_page()
 surface = _SURFACES[of]
 shown = subject_name(name) if of == "subject" else name
 last_page = max(1, -(-count // PER_PAGE))

@@ -21,7 +21,7 @@ def back_from_provider() -> None:
     ticket = auth.ticket(account.account_id, state.cookie(forms.COOKIE))
     heading(_("Welcome back"))
     form("provider", "/auth/provider", [], _("Go on"), hidden={"ticket": ticket}, sends_itself=True)
-    st.stop()
+    furniture.end_page()
 
 
 if state.shown_visitor().account:

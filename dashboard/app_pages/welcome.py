@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import data, handlers, resources, state
 from dashboard.acts import Deed
-from dashboard.components.furniture import heading, notice, welcome
+from dashboard.components.furniture import end_page, heading, notice, welcome
 from dashboard.components.shelf import CardData, card
 from dashboard.language import _
 from dashboard.words import subject_name
@@ -53,7 +53,7 @@ if st.session_state.pop(_DONE, False) or visitor.audiences is not None or not vi
 groups = offered(data.within(), data.shelves_version())
 if not groups[0][1]:
     notice(_("The shelves are still empty"), _("As soon as books have been taken in, they stand here."))
-    st.stop()
+    end_page()
 heading(_("Which of these do you like?"), _("Choose three, and your first shelf is about them."))
 welcome(
     KEY,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import streamlit as st
 
@@ -194,6 +194,15 @@ def welcome(
     )
 
 
+class PageEndError(Exception):
+    """A page has said all it has; `app.py` goes on with what stands below every page."""
+
+
+def end_page() -> NoReturn:
+    """Leave a page early. `st.stop()` would leave out the foot of the page, too."""
+    raise PageEndError
+
+
 def footer(page: str) -> None:
     """Below every page: what is kept, where to read and change that, and this page (its address) in other languages."""
     rooms = (("/privacy", _("Privacy")), ("/your_data", _("Your data")), ("/accessibility", _("Accessibility")))
@@ -241,6 +250,7 @@ def aside(text: str, label: str, href: str) -> None:
     st.html(f'<p class="os-aside">{text} <a href="{href}" target="_self">{label}</a></p>')
 
 
-def notice(text: str, line: str = "") -> None:
-    """A calm word where there is nothing to show. Only our own words."""
-    st.html(f'<div class="os-notice" role="status"><h2>{text}</h2><p>{line}</p></div>')
+def notice(text: str, line: str = "", *, alone: bool = False) -> None:
+    """A calm word where there is nothing to show. Only our own words. `alone`: nothing else is on the page."""
+    level = "h1" if alone else "h2"
+    st.html(f'<div class="os-notice" role="status"><{level}>{text}</{level}><p>{line}</p></div>')

@@ -32,7 +32,7 @@ def test_shelves_say_how_far_one_is_for_who_keeps_a_history(
 
     assert not page.exception
     (reading,) = [shelf for shelf in drawn(page, "shelf") if shelf["heading"] == "Reading now"]
-    assert [(card["title"], card["reason"]["text"]) for card in reading["cards"]] == [("Dune", "42 % read")]
+    assert [(card["title"], card["reason"]["text"]) for card in reading["cards"]] == [("Dune", "42% read")]
 
 
 def test_own_lists_stand_as_tiles_with_their_covers_and_counts(
@@ -385,6 +385,20 @@ def test_an_entry_is_removed_by_its_button_and_by_nobody_else(
     cookies[state.ACCOUNT_COOKIE] = "token of lan"
     AppTest.from_function(page, kwargs={"answer": f"2026-03-30/{shelves['Dune']}"}).run()
     assert left() == 0
+
+
+def test_a_history_that_pauses_is_not_said_to_be_none(
+    shelves: dict[str, int], visit: Visit, sign_in: SignIn, conn: psycopg.Connection
+) -> None:
+    sign_in("lan", history=True)
+    conn.execute("update reading.accounts set history_notice = 'older'")
+    conn.commit()
+
+    page = visit("history")
+
+    assert not page.exception
+    assert "Your history pauses" in words_of(page)
+    assert "No history is kept" not in words_of(page)
 
 
 def test_without_a_history_there_is_none_to_see(shelves: dict[str, int], visit: Visit, sign_in: SignIn) -> None:

@@ -125,7 +125,8 @@ def test_a_book_that_is_not_there_gets_a_calm_word(asked: str, shelves: dict[str
     page = visit("book", id=asked)
 
     assert not page.exception
-    assert "not on our shelves" in words_of(page)
+    assert "<h1>This book is not on our shelves</h1>" in words_of(page)
+    assert "os-footer" in words_of(page), "the languages and the privacy notice are below every page"
 
 
 def test_a_withdrawn_book_is_on_no_page(shelves: dict[str, int], visit: Visit, conn: psycopg.Connection) -> None:
@@ -221,9 +222,11 @@ def test_reading_what_the_chat_named_is_put_down_to_the_chat(
 def test_a_book_without_text_is_not_recorded_as_read(
     shelves: dict[str, int], visit: Visit, conn: psycopg.Connection
 ) -> None:
-    page = visit("read", id=str(shelves["Charlotte's Web"]))
+    book_id = shelves["Charlotte's Web"]
+    page = visit("read", id=str(book_id))
 
     assert "There is no text to open here" in words_of(page)
+    assert f'href="/book?id={book_id}"' in words_of(page)
     assert "read" not in [act["action"] for act in acts_of(conn)]
 
 
