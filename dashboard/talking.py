@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 
 import anyio
 import msgspec
+import psycopg
 import structlog
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -55,6 +56,7 @@ AT_ONCE = 24
 MAX_THREAD = 100_000
 _MAX_BODY = 200_000
 _TOKEN_HEADER = "x-form-token"  # noqa: S105
+EVENTS = {Opening: "opening", Told: "book", Done: "done"}
 _REFUSED_HEADERS = {"Cache-Control": "no-store"}
 
 T = TypeVar("T")
@@ -105,30 +107,26 @@ class Asker:
 class Answering:
     """One answer under way: pieces to be had one by one, each in whatever thread; `close` ends it from any other."""
 
-    def __init__(self, question: str, thread: str | None, asker: Asker) -> None:
-        """Look for the works; the first piece can be had.
-
-        Raises: what Postgres raises while it is away.
-        """
+    def __init__(self, conn: psycopg.Connection, question: str, thread: str | None, asker: Asker) -> None:
+        """Look for the works; then the first piece can be had."""
         self.before = opened(thread, Answer) if thread else None
         self.asker = asker
         self._lock = threading.Lock()
-        turn = voices.from_settings().turn(asker.session)
-        with pool.get_pool().connection() as conn:
-            taste = partial(taste_ranking.nearness, conn, asker.taste_of) if asker.taste_of else None
-            self.wish, records = chat.look_up(
-                conn,
-                question,
-                self.before,
-                audiences=asker.audiences,
-                hidden=asker.hidden,
-                taste=taste,
-                voice=turn,
-            )
-            ids = [record.book_id for record in records]
-            self.cards = {card.book_id: card for card in catalogue.cards(conn, ids, audiences=asker.audiences)}
+        self._turn = voices.from_settings().turn(asker.session)
+        taste = partial(taste_ranking.nearness, conn, asker.taste_of) if asker.taste_of else None
+        self.wish, records = chat.look_up(
+            conn,
+            clean_text(question),
+            self.before,
+            audiences=asker.audiences,
+            hidden=asker.hidden,
+            taste=taste,
+            voice=self._turn,
+        )
+        ids = [record.book_id for record in records]
+        self.cards = {card.book_id: card for card in catalogue.cards(conn, ids, audiences=asker.audiences)}
         self._said: list[Piece] = []
-        self._pieces = cast("Generator[Piece]", chat.stream(records, self.wish, turn))
+        self._pieces = cast("Generator[Piece]", chat.stream(records, self.wish, self._turn))
 
     def next(self) -> Piece | None:
         """The next piece; None at the end."""
@@ -139,7 +137,8 @@ class Answering:
         return piece
 
     def close(self) -> None:
-        """Say no more: the model is let go."""
+        """Say no more. A model that is being waited for is let go at once."""
+        self._turn.stop()
         with self._lock:
             self._pieces.close()
 
@@ -190,31 +189,25 @@ def event(name: str, data: object) -> bytes:
     return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(data) + b"\n\n"
 
 
-def streamed(
-    answering: Answering, book: Callable[[Told], object], done: Callable[[Answer, Done], object], spoken: str
-) -> StreamingResponse:
-    """An answer as a stream; `book` and `done` make the data of their events, in the language `spoken`."""
+def streamed(answering: Answering, tell: Callable[[Piece], object | None], spoken: str) -> StreamingResponse:
+    """An answer as a stream. `tell` makes the data of a piece's event, in the language `spoken`; None: it has none."""
 
     def step() -> bytes | None:
         with language.speaking(spoken):
-            match answering.next():
-                case Opening(text):
-                    return event("opening", {"text": text})
-                case Told() as told:
-                    return event("book", book(told)) if told.book_id in answering.cards else b""
-                case Done() as end:
-                    return event("done", done(answering.whole(), end))
-            return None
+            piece = answering.next()
+            data = tell(piece) if piece else None
+        return None if piece is None else b"" if data is None else event(EVENTS[type(piece)], data)
 
     async def pieces() -> AsyncIterator[bytes]:
         try:
-            while (piece := await run_sync(step, limiter=few())) is not None:
+            # Who leaves while a model is waited for is not waited for in turn.
+            while (piece := await run_sync(step, limiter=few(), abandon_on_cancel=True)) is not None:
                 if piece:
                     yield piece
         except Exception:  # the headers are sent: what went wrong is said as the last event
             log.exception("an answer of the librarian broke off")
             with language.speaking(spoken):
-                yield event("problem", {"text": broken()})
+                yield event("problem", {"event": "problem", "text": broken()})
         finally:
             with anyio.CancelScope(shield=True):
                 await run_sync(answering.close)
@@ -294,27 +287,25 @@ def ask_for(question: str) -> str:
     return address("ask", title=question[:200])
 
 
-def _asker(request: Request, asked: Asked, account: Account | None) -> Asker:
+def _asker(conn: psycopg.Connection, request: Request, asked: Asked, account: Account | None) -> Asker:
     visit = request.cookies.get(VISIT_COOKIE, "")
     if account is None:
         return Asker(f"{visit}/{asked.chat}", hidden=frozenset(asked.hidden))
-    with pool.get_pool().connection() as conn:
-        hidden = accounts.hidden(conn, account.account_id)
-    taste_of = account.reader_key if account.keeps_history and account.personal else None
     return Asker(
         f"{account.account_id}/{asked.chat}",
         audiences.allowed(account.audience_limit),
-        frozenset(hidden),
-        taste_of,
+        frozenset(accounts.hidden(conn, account.account_id)),
+        account.reader_key if account.keeps_history and account.personal else None,
     )
 
 
 def _begin(request: Request, asked: Asked) -> tuple[Answering, Account | None]:
     with pool.get_pool().connection() as conn:
         account = logins.by_cookie(conn, request)
-    host = request.client.host if request.client else "nowhere"
+    host = logins.address_of(request)
     spend(account, request.cookies.get(VISIT_COOKIE) or host, host)
-    return Answering(clean_text(asked.text), asked.thread, _asker(request, asked, account)), account
+    with pool.get_pool().connection() as conn:
+        return Answering(conn, asked.text, asked.thread, _asker(conn, request, asked, account)), account
 
 
 async def _ask(request: Request) -> Response:
@@ -331,10 +322,17 @@ async def _ask(request: Request) -> Response:
             words = _("The library is restarting. Please try again in a moment.")
             return _problem(words, 503, {"Retry-After": "2"})
 
-    def book(told: Told) -> object:
-        return shown(answering.cards[told.book_id], told.why)
+    def tell(piece: Piece) -> object | None:
+        match piece:
+            case Opening(text):
+                return {"text": text}
+            case Told():
+                card = answering.cards.get(piece.book_id)
+                return shown(card, piece.why) if card else None
+            case Done():
+                return done(answering.whole())
 
-    def done(answer: Answer, _end: Done) -> object:
+    def done(answer: Answer) -> object:
         try:
             note_unanswered(answer)
             kept = account is not None and _keep(account, asked, answer)
@@ -350,7 +348,7 @@ async def _ask(request: Request) -> Response:
             "kept": kept,
         }
 
-    return streamed(answering, book, done, spoken)
+    return streamed(answering, tell, spoken)
 
 
 def _keep(account: Account, asked: Asked, answer: Answer) -> bool:

@@ -13,7 +13,7 @@ from openshelf.database.api_keys import Scope
 
 _REF = "#/components/schemas/{name}"
 _REFUSALS = {
-    400: "The body is no JSON.",
+    400: "The body is no JSON, or (of a question) does not fit; `errors` says where.",
     401: "A key is needed, and there is none or none that works.",
     403: "The key is for something else.",
     404: "There is no such thing.",
@@ -31,6 +31,7 @@ _INTRODUCTION = (
     "(`openshelf api-keys create`) and are sent as `Authorization: Bearer osk_...`. What goes wrong is answered as "
     "application/problem+json: what is wrong, then what to do."
 )
+EVENTS = "text/event-stream"
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -66,7 +67,7 @@ def _operation(operation: Operation, by_type: dict[int, Any], components: dict[s
         "responses": {
             "200": {
                 "description": "The answer.",
-                "content": {"application/json": {"schema": by_type[id(operation.answer)]}},
+                "content": {operation.media_type: {"schema": _answer(operation, by_type)}},
             },
             **{str(status): _refusal(status) for status in sorted(refused)},
         },
@@ -84,6 +85,15 @@ def _operation(operation: Operation, by_type: dict[int, Any], components: dict[s
             "content": {"application/json": {"schema": by_type[id(operation.body)]}},
         }
     return described
+
+
+def _answer(operation: Operation, by_type: dict[int, Any]) -> dict[str, Any]:
+    """What comes back; of a stream, one event, whose data is JSON as text."""
+    schema = by_type[id(operation.answer)]
+    if operation.media_type != EVENTS:
+        return schema
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
+    return {"type": "object", "properties": {"event": {"type": "string"}, "data": data}, "required": ["event", "data"]}
 
 
 def _parameters(operation: Operation, schema: dict[str, Any]) -> list[dict[str, Any]]:
@@ -191,6 +201,8 @@ def _kind(schema: dict[str, Any]) -> str:
     """A type in a few words."""
     if "$ref" in schema:
         return f"`#{schema['$ref'].rpartition('/')[2]}`"
+    if "contentSchema" in schema.get("properties", {}).get("data", {}):
+        return f"stream of {_kind(schema['properties']['data']['contentSchema'])}"
     if "anyOf" in schema:
         return " or ".join(_kind(choice) for choice in schema["anyOf"])
     if "enum" in schema:

@@ -39,20 +39,24 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @dataclass(frozen=True)
 class Operation:
     """`asked`: parameters of path and query; `body`: type of the JSON sent; `scope`: what a key must allow, if one
-    is needed (`read` only where the catalogue is not public). `call` gets connection, caller, parameters and body.
+    is needed (`read` only where the catalogue is not public). `call` gets connection, caller, parameters and body; what
+    it returns is the answer, or a response of `media_type` whose parts are of the type `answer`. `misfit`: status where
+    the body is JSON of another kind.
     """
 
     method: Literal["GET", "POST", "DELETE"]
     path: str
     name: str
     summary: str
-    answer: type[msgspec.Struct]
-    call: Callable[..., msgspec.Struct]
+    answer: Any
+    call: Callable[..., msgspec.Struct | Response]
     scope: Scope | None = None
     asked: type[msgspec.Struct] = Nothing
     body: Any = None
     refuses: tuple[int, ...] = ()  # beside those that every operation has
     description: str = ""
+    media_type: str = "application/json"
+    misfit: Literal[400, 422] = 422
 
     def route(self) -> Route:
         path = self.path
@@ -72,9 +76,9 @@ class Operation:
             raise ProblemError(
                 503, "the library is restarting; try again in a moment", headers={"Retry-After": "2"}
             ) from error
-        return Response(
-            msgspec.json.encode(answer), media_type="application/json", headers={"Cache-Control": "no-store"}
-        )
+        if isinstance(answer, Response):
+            return answer
+        return Response(msgspec.json.encode(answer), media_type=self.media_type, headers={"Cache-Control": "no-store"})
 
     def _asked(self, request: Request) -> msgspec.Struct:
         given: dict[str, str] = {}
@@ -98,11 +102,11 @@ class Operation:
         try:
             return msgspec.convert(_whole(msgspec.json.decode(raw)), self.body)
         except msgspec.ValidationError as error:
-            raise unfit(error) from error
+            raise unfit(error, self.misfit) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ProblemError(400, f"the body is no JSON: {error}") from error
 
-    def _call(self, caller: Caller, asked: msgspec.Struct, body: Any) -> msgspec.Struct:
+    def _call(self, caller: Caller, asked: msgspec.Struct, body: Any) -> msgspec.Struct | Response:
         with pool.get_pool().connection() as conn:
             pool.limit_statements(conn, STATEMENT_TIMEOUT_S)
             return self.call(conn, caller, asked, body)

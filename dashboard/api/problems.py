@@ -43,12 +43,12 @@ class ProblemError(Exception):
         self.headers = headers or {}
 
 
-def unfit(error: msgspec.ValidationError) -> ProblemError:
+def unfit(error: msgspec.ValidationError, status: int = 422) -> ProblemError:
     """What was sent is not of the type that is asked for."""
     found = _PLACE.match(str(error))
     fault = Fault(found["path"], found["what"]) if found else Fault("$", str(error))
     detail = f"{fault.message} at {fault.path}. /api/docs says what is asked for."
-    return ProblemError(422, detail, errors=[fault])
+    return ProblemError(status, detail, errors=[fault])
 
 
 def respond(problem: Problem, headers: dict[str, str] | None = None) -> Response:

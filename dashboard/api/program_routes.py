@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from dashboard.api import interactions, openapi, problems, program_readers, recommendations, works
+from dashboard.api import ask, interactions, openapi, problems, program_readers, recommendations, works
 from dashboard.api.callers import Caller
 from dashboard.api.operations import Operation
 from openshelf.database import pool
@@ -35,6 +35,7 @@ def health(conn: psycopg.Connection, _caller: Caller, _asked: msgspec.Struct, _b
 OPERATIONS = [
     *works.OPERATIONS,
     *recommendations.OPERATIONS,
+    *ask.OPERATIONS,
     *interactions.OPERATIONS,
     *program_readers.OPERATIONS,
     Operation("GET", "/health", "health", "Whether the library can answer.", Health, health),

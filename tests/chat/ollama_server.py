@@ -11,7 +11,7 @@ Reply = Callable[[BaseHTTPRequestHandler, dict], None]
 
 
 class Server:
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: Reply, port: int = 0) -> None:
         self.reply = reply
         self.requests: list[dict] = []
         self.released = threading.Event()
@@ -27,14 +27,15 @@ class Server:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.http.server_port}"
 
 
 @contextmanager
-def serving(reply: Reply) -> Iterator[Server]:
-    server = Server(reply)
+def serving(reply: Reply, port: int = 0) -> Iterator[Server]:
+    """`port`: 0 takes a free one."""
+    server = Server(reply, port)
     thread = threading.Thread(target=server.http.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

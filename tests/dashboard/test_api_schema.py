@@ -21,6 +21,7 @@ OPERATIONS = [
     ("GET", "/api/subjects"),
     ("GET", "/api/recommendations/{reader_key}"),
     ("POST", "/api/recommendations/query"),
+    ("POST", "/api/ask"),
     ("POST", RULED),
     ("DELETE", "/api/readers/{reader_key}"),
     ("GET", "/api/health"),

@@ -23,7 +23,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard import forms, routes, sessions, state, talking
 from dashboard.chat import voice as voices
 from openshelf.contracts import utc_now
-from openshelf.database import accounts, chats, requests, sign_ins
+from openshelf.database import accounts, api_keys, chats, requests, sign_ins
+from openshelf.database.api_keys import Scope
 from openshelf.privacy import choices, retention
 from openshelf.readers import NOTICE_VERSION
 from openshelf.settings import get_settings
@@ -484,3 +485,53 @@ def test_who_leaves_ends_the_answer(browser: TestClient, monkeypatch: pytest.Mon
     server.should_exit = True
     thread.join(5)
     assert not thread.is_alive()
+
+
+@pytest.fixture
+def program(conn: psycopg.Connection) -> dict[str, str]:
+    """The headers of a program with a key."""
+    _, secret = api_keys.create(
+        conn, "desk", source="tests", scopes=[Scope.RECOMMEND], requests_per_minute=1_000, lasts=None
+    )
+    conn.commit()
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def test_a_program_asks_and_goes_on_asking(browser: TestClient, program: dict[str, str]) -> None:
+    first = browser.post("/api/ask", json={"text": "Frank Herbert"}, headers=program)
+    answer = gathered(first.text)
+    narrowed = browser.post("/api/ask", json={"text": "before 1968", "thread": answer["thread"]}, headers=program)
+
+    assert first.headers["content-type"].startswith("text/event-stream")
+    assert {book["work"]["title"] for book in answer["books"]} == {"Dune", "Dune Messiah"}
+    assert all(book["why"] for book in answer["books"])
+    assert (answer["voice"], answer["refusal"]) == ("catalogue", None)
+    assert [book["work"]["title"] for book in gathered(narrowed.text)["books"]] == ["Dune"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"texts": ["Dune"]},
+        {"text": ["Dune"]},
+        {"text": ""},
+        {"text": None},
+        {"text": "x" * 2_001},
+        {"text": "Dune", "hidden": ["1"]},
+        ["Dune"],
+        "Dune",
+    ],
+)
+def test_what_is_no_question_is_told_to_a_program(browser: TestClient, program: dict[str, str], body: Any) -> None:
+    refused = browser.post("/api/ask", json=body, headers=program)
+
+    assert refused.status_code == 400
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.json()["errors"][0]["path"].startswith("$")
+
+
+def test_only_a_key_for_recommendations_asks_and_a_limit_holds(browser: TestClient, program: dict[str, str]) -> None:
+    limited = browser.post("/api/ask", json={"text": "Dune", "audience_limit": "children"}, headers=program)
+
+    assert browser.post("/api/ask", json={"text": "Dune"}).status_code == 401
+    assert "Dune" not in [book["work"]["title"] for book in gathered(limited.text)["books"]]
