@@ -93,6 +93,27 @@ def read(path: Path) -> Book:
         raise UnreadableEpubError(f"{path.name} cannot be read as an EPUB: {error}") from error
 
 
+def metadata(path: Path) -> list[tuple[str, str]]:
+    """(property, value) of what the package says of the book: of `meta` in the ways of EPUB 3 and 2, and of `link`.
+
+    Raises:
+        UnreadableEpubError: as `read`.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _name, package = _package_document(archive)
+    except _BROKEN as error:
+        raise UnreadableEpubError(f"{path.name} cannot be read as an EPUB: {error}") from error
+    said = []
+    for meta in package.iter(f"{_OPF}meta"):
+        name = meta.attrib.get("property") or meta.attrib.get("name", "")
+        value = " ".join((meta.attrib.get("content") or "".join(meta.itertext())).split())
+        if name and value and "refines" not in meta.attrib:
+            said.append((name, value))
+    said += [(link.attrib.get("rel", ""), link.attrib.get("href", "")) for link in package.iter(f"{_OPF}link")]
+    return said
+
+
 def picture(path: Path, name: str) -> bytes | None:
     """A picture of the book by its name in the archive, as it is; None if its package names none such.
 
@@ -118,13 +139,17 @@ def _part(archive: zipfile.ZipFile, name: str, most: int = MAX_PART_BYTES) -> by
     return content
 
 
-def _package(archive: zipfile.ZipFile) -> _Package:
+def _package_document(archive: zipfile.ZipFile) -> tuple[str, ElementTree.Element]:
     container = _parse(_part(archive, "META-INF/container.xml"))
     rootfile = container.find(f".//{_CONTAINER}rootfile")
     if rootfile is None:
         raise UnreadableEpubError("no root file is named")
-    package_name = rootfile.attrib["full-path"]
-    package = _parse(_part(archive, package_name))
+    name = rootfile.attrib["full-path"]
+    return name, _parse(_part(archive, name))
+
+
+def _package(archive: zipfile.ZipFile) -> _Package:
+    package_name, package = _package_document(archive)
     texts, pictures = {}, set()
     navigation = ncx = None
     for item in package.iter(f"{_OPF}item"):

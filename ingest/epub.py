@@ -22,6 +22,18 @@ _CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
   <rootfiles><rootfile full-path="OEBPS/package.opf" media-type="application/oebps-package+xml"/></rootfiles>
 </container>
 """
+# All there is to know stands in the text; the cover only repeats the title.
+_ACCESS = "".join(
+    f'<meta property="schema:{name}">{value}</meta>'
+    for name, value in (
+        ("accessMode", "textual"),
+        ("accessModeSufficient", "textual"),
+        ("accessibilityFeature", "tableOfContents"),
+        ("accessibilityFeature", "structuralNavigation"),
+        ("accessibilityFeature", "displayTransformability"),
+        ("accessibilityHazard", "none"),
+    )
+)
 _STYLE = """body { font-family: serif; line-height: 1.5; margin: 5%; }
 h1 { font-size: 1.5em; line-height: 1.2; }
 .by { font-style: italic; }
@@ -96,6 +108,7 @@ def _package(work: CuratedWork, uuid: UUID, chapters: list[str]) -> str:
         f"<dc:language>{_SHORT[work.language]}</dc:language>{subjects}"
         "<dc:publisher>Openshelf demo library (sample)</dc:publisher>"
         '<meta property="dcterms:modified">2024-01-01T00:00:00Z</meta><meta name="cover" content="cover-image"/>'
+        f"{_ACCESS}"
         "</metadata>"
         '<manifest><item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>'
         '<item id="cover-image" href="cover.jpg" media-type="image/jpeg" properties="cover-image"/>'

@@ -1,10 +1,11 @@
 """Is this book for me?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
-from dashboard import data, files, handlers, state
+from dashboard import book_access, data, files, handlers, state
 from dashboard.components import furniture, own_lists
 from dashboard.components.shelf import card, shelf
 from dashboard.data import Record
@@ -47,6 +48,13 @@ def details(record: Record) -> list[dict[str, str]]:
         _("Identifiers"): ", ".join(identifiers_of(editions[0])) if len(editions) == 1 else "",
     }
     return [{"label": label, "value": value} for label, value in said.items() if value]
+
+
+def access(book_id: int, formats: Sequence[str]) -> list[dict[str, str]]:
+    """How accessible its EPUB says it is; of a book without one nothing is said."""
+    if "EPUB" not in formats:
+        return []
+    return [{"label": label, "value": value} for label, value in book_access.in_words(book_access.find(book_id))]
 
 
 def facts(record: Record) -> str:
@@ -100,6 +108,7 @@ def words() -> dict[str, str]:
         "no_subjects": _("No subjects yet."),
         "subjects": _("Subjects"),
         "details": _("About this book"),
+        "access": _("For every reader"),
         "editions": _("Editions"),
         "take_away": _("Take it with you"),
         "cover": _("Cover of {title} by {author}"),
@@ -125,6 +134,7 @@ def draw(record: Record, surface: Surface) -> None:
         "summary": plain_paragraphs(work.summary),
         "subjects": [{"label": subject_name(name), "href": address("shelf", subject=name)} for name in record.subjects],
         "details": details(record),
+        "access": access(work.book_id, formats),
         "editions": [edition_line(edition) for edition in record.editions] if len(record.editions) > 1 else [],
         "downloads": [
             {"label": each.format, "href": each.address}

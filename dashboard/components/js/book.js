@@ -49,8 +49,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
       data.subjects.length
         ? el("ul", { class: "os-subjects", "aria-label": words.subjects }, data.subjects.map(subject => el("li", {}, link(subject.href, {}, subject.label))))
         : el("p", { class: "os-quiet os-book-bare", text: words.no_subjects }),
-      data.details.length > 0 && el("section", { class: "os-book-section" }, el("h2", { text: words.details }),
-        el("dl", { class: "os-record" }, data.details.flatMap(each => [el("dt", { text: each.label }), el("dd", { text: each.value })]))),
+      record(words.details, data.details),
+      record(words.access, data.access),
       data.editions.length > 0 && el("section", { class: "os-book-section" }, el("h2", { text: words.editions }),
         el("ul", { class: "os-editions" }, data.editions.map(text => el("li", { text })))),
       data.downloads.length > 0 && el("section", { class: "os-book-section" }, el("h2", { text: words.take_away }),
@@ -73,6 +73,12 @@ export default function ({ parentElement, data, setTriggerValue }) {
   // What was pressed may be gone for what undoes it.
   const successor = { hide: "unhide", unhide: "hide" }[focused]
   article.querySelector(`[data-name="${focused}"], [data-name="${successor}"]`)?.focus({ preventScroll: true })
+}
+
+function record(heading, lines) {
+  if (!lines.length) return null
+  return el("section", { class: "os-book-section" }, el("h2", { text: heading }),
+    el("dl", { class: "os-record" }, lines.flatMap(each => [el("dt", { text: each.label }), el("dd", { text: each.value })])))
 }
 
 // What an act has done, in words.
