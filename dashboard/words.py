@@ -21,6 +21,8 @@ def staff_pages() -> list[tuple[str, str, str]]:
     """Every page for staff, in the order of the way through them: file under app_pages/staff, address, question."""
     return [
         ("quality", "quality", _("Is it good?")),
+        ("experiments", "experiments", _("Which is better?")),
+        ("offpolicy", "offpolicy", _("Would the new one be?")),
         ("exposure", "exposure", _("What does it show and hide?")),
         ("learning", "learning", _("What did it learn?")),
         ("stream", "stream", _("Is the stream well?")),

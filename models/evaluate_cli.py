@@ -1,4 +1,4 @@
-"""`openshelf evaluate models`: every model on the installation's own acts, or on a published data set."""
+"""`openshelf evaluate`: every model on own acts or a published data set; what policies would earn, from the log."""
 
 import json
 import os
@@ -13,7 +13,8 @@ import psycopg
 import typer
 
 from openshelf.cli import command_app
-from openshelf.database import learning, migrate, pool
+from openshelf.contracts import utc_now
+from openshelf.database import learning, migrate, offpolicy, pool
 from openshelf.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,6 +89,26 @@ def evaluate_models_command(
     typer.echo(json.dumps(report, ensure_ascii=False) if as_json else table(report))
     if any("error" in row for row in report["models"]):
         raise typer.Exit(1)
+
+
+@evaluate_app.command("policies")
+def evaluate_policies_command(
+    seed: Annotated[int, typer.Option(help="Same seed and data, same figures.")] = 42,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Estimate from the log what the champion, the newest policy and popularity would earn; staff pages show it."""
+    from models.offpolicy_report import log_row, offpolicy_report, offpolicy_rows
+
+    with pool.connect(unlimited=True) as conn:
+        migrate.check(conn)
+        values = offpolicy_report(conn, seed, with_newest=True)
+        log, rows = log_row(values), offpolicy_rows(values)
+        if log:
+            offpolicy.store(conn, utc_now(), log, rows)
+    if as_json:
+        typer.echo(json.dumps({"logged": log, "off_policy": rows}, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(_value_lines(log, rows)))
 
 
 def warehouse_keys(conn: psycopg.Connection, seed: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What champion and popularity would earn on the slates the champion has not learned from; reads Postgres."""
+"""What policies would earn on the slates they have not learned from; reads Postgres."""
 
 import math
 from collections.abc import Sequence
@@ -32,17 +32,26 @@ class PolicyValue:
     per_place: tuple[Estimate, ...]
 
 
-def offpolicy_report(conn: psycopg.Connection, seed: int, *, draws: int = 500) -> list[PolicyValue]:
+def offpolicy_report(
+    conn: psycopg.Connection, seed: int, *, draws: int = 500, with_newest: bool = False
+) -> list[PolicyValue]:
     """The champion's and popularity's; nothing where no reader has seen a slate since the champion was trained.
 
-    Popularity is that of before the first of these slates.
+    Popularity is that of before the first of these slates. `with_newest`: that of the newest policy too, served or not,
+    on slates that neither has learned from; where there are none yet, it is left out.
     """
     champion = learning.champion(conn, "policy")
     until = logged.slates_until(conn)
     if until is None:
         return []
-    mark = champion.manifest.get("data_until") if champion else None
-    slates = logged.seen_slates(conn, datetime.fromisoformat(mark) if mark else None, until)
+    judged = [champion] if champion else []
+    newest = max(learning.models(conn, "policy"), key=lambda model: model.created_at, default=None)
+    if with_newest and newest and newest.version not in {model.version for model in judged}:
+        judged.append(newest)
+    slates = logged.seen_slates(conn, _learned_until(judged), until)
+    if not slates and len(judged) > 1:
+        judged = judged[:1]
+        slates = logged.seen_slates(conn, _learned_until(judged), until)
     if not slates:
         return []
     first = slates[0].created_at
@@ -51,9 +60,9 @@ def offpolicy_report(conn: psycopg.Connection, seed: int, *, draws: int = 500) -
     later = build(slates, acts, catalogue, 0.0)
     settings = get_settings()
     scorers = {"popular": by_popularity(catalogue, max(settings.cold_pool, settings.slate_size))}
-    if champion:
-        policy = registry.load_policy(conn, champion.version)
-        scorers = {champion.version: by_policy(policy, later.histories, catalogue)} | scorers
+    for model in reversed(judged):
+        policy = registry.load_policy(conn, model.version)
+        scorers = {model.version: by_policy(policy, later.histories, catalogue)} | scorers
     shown = later.slates.rewards[later.slates.shown]
     report = []
     for version, scorer in scorers.items():
@@ -68,6 +77,12 @@ def offpolicy_report(conn: psycopg.Connection, seed: int, *, draws: int = 500) -
             )
         )
     return report
+
+
+def _learned_until(judged: Sequence[learning.ModelRow]) -> datetime | None:
+    """Up to when the last of them has seen the log."""
+    marks = [mark for model in judged if (mark := model.manifest.get("data_until"))]
+    return max(map(datetime.fromisoformat, marks), default=None)
 
 
 def log_row(values: Sequence[PolicyValue]) -> dict[str, Any] | None:

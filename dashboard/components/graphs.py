@@ -128,7 +128,7 @@ def intervals(
     """A row for each series: its value as a point on its interval. `at`: a line to compare with, such as zero."""
     names = list(dict.fromkeys(point.series for point in points))
     number = ".1%" if is_share else ",.4~r"
-    axis = alt.Axis(format=number if is_share else ",~r")
+    axis = alt.Axis(format=number if is_share else ",~r", tickCount=6)
     base = alt.Chart(_frame(points)).encode(
         y=alt.Y("series:N", title=None, sort=names, axis=alt.Axis(labelLimit=220)),
         tooltip=[
@@ -141,7 +141,7 @@ def intervals(
     if at is not None:
         layers.append(alt.Chart(pd.DataFrame({"at": [at]})).mark_rule(strokeDash=[4, 4], color=GREY).encode(x="at:Q"))
     layers += [
-        base.mark_rule(strokeWidth=3, color=COLOURS[0], opacity=0.55).encode(
+        base.mark_rule(strokeWidth=3, color=COLOURS[0], opacity=0.75).encode(
             x=alt.X("low:Q", title=title, axis=axis, scale=alt.Scale(zero=False)), x2="high:Q"
         ),
         base.mark_point(filled=True, size=90, color=COLOURS[0], opacity=1).encode(x="value:Q"),
@@ -180,20 +180,33 @@ def finished(*layers: alt.Chart, words: str) -> alt.LayerChart:
 
 
 def _rules(rules: Sequence[Rule], first: datetime) -> list[alt.Chart]:
-    shown = [rule for rule in rules if _moment(rule.at) >= first]
-    if not shown:
+    """A line for each day on which something happened; what did is written beside it, towards the middle."""
+    by_day: dict[date, list[Rule]] = {}
+    for rule in rules:
+        if _moment(rule.at) >= first:
+            by_day.setdefault(_moment(rule.at).date(), []).append(rule)
+    if not by_day:
         return []
-    base = alt.Chart(
-        pd.DataFrame({"at": [_moment(rule.at) for rule in shown], "label": [rule.label for rule in shown]})
-    ).encode(
+    last = max(_moment(rule.at) for rule in rules)
+    frame = pd.DataFrame(
+        {
+            "at": [_moment(happened[0].at) for happened in by_day.values()],
+            "label": [", ".join(dict.fromkeys(each.label for each in happened)) for happened in by_day.values()],
+            "is_late": [_moment(happened[0].at) > first + (last - first) * 0.7 for happened in by_day.values()],
+        }
+    )
+    base = alt.Chart(frame).encode(
         x=alt.X("at:T", scale=alt.Scale(type="utc")),
         tooltip=[alt.Tooltip("label:N", title=_("Mark")), _when()],
     )
-    rule = base.mark_rule(strokeDash=[4, 4], color=GREY, strokeWidth=1.5)
-    name = base.mark_text(
-        align="left", dx=4, dy=-2, baseline="bottom", color=GREY, fontSize=11, limit=120
-    ).encode(y=alt.value(0), text=alt.Text("label:N"))  # fmt: skip
-    return [rule, name]
+    texts = [
+        base.transform_filter(f"datum.is_late == {str(is_late).lower()}")
+        .mark_text(align="right" if is_late else "left", dx=-4 if is_late else 4, dy=-2, baseline="bottom",
+                   color=GREY, fontSize=11, limit=170)
+        .encode(y=alt.value(0), text=alt.Text("label:N"))
+        for is_late in (False, True)
+    ]  # fmt: skip
+    return [base.mark_rule(strokeDash=[4, 4], color=GREY, strokeWidth=1.5), *texts]
 
 
 def _when() -> alt.Tooltip:

@@ -2,6 +2,8 @@
    stream.gone_*, in the same transaction, whoever deletes. Not counted: rows whose source is still there (an
    incremental build takes them out and puts them back), and rows of erased readers, staff, bots and tests.
 
+   The functions name no database: a copy or a restored backup may have another name.
+
    A reader is counted when the last row of a group goes: until then those that remain count. #}
 {% macro add_up(table, keys, counts) -%}
     on conflict ({{ keys | join(', ') }}) do update set
@@ -17,7 +19,7 @@
         on gone.reader_key = readers.reader_key
     where
         coalesce(readers.traffic, 'reader') = 'reader'
-        and not exists (select 1 from {{ source_relation }} as kept where kept.{{ key }} = gone.{{ key }})
+        and not exists (select 1 from {{ source_relation.include(database=false) }} as kept where kept.{{ key }} = gone.{{ key }})
         and not stream.is_erased(gone.reader_key)
 {%- endmacro %}
 
@@ -77,7 +79,7 @@
     remain as (
 
         select facts.*
-        from {{ this }} as facts
+        from {{ this.include(database=false) }} as facts
         where
             facts.reader_key in (select went.reader_key from went)
             and facts.{{ date_column }} >= (
@@ -144,13 +146,13 @@
             by_reader.arm,
             count(*) filter (
                 where not exists (
-                    select 1 from {{ this }} as facts
+                    select 1 from {{ this.include(database=false) }} as facts
                     where facts.reader_key = by_reader.reader_key and facts.experiment_id = by_reader.experiment_id
                 )
             ) as count_readers,
             {{ exposure_sums() }}
         from by_reader
-        where by_reader.experiment_id in (select experiment_id from {{ source('learning', 'experiments') }})
+        where by_reader.experiment_id in (select experiment_id from {{ source('learning', 'experiments').include(database=false) }})
         group by by_reader.experiment_id, by_reader.arm
         {{ add_up('kept', ['experiment_id', 'arm'], ['count_readers'] + exposure_columns()) }};
 
@@ -193,10 +195,10 @@
             where
                 gone.slate_id = places.slate_id
                 and not exists (
-                    select 1 from {{ source('stream', 'interactions') }} as kept where kept.event_id = gone.event_id
+                    select 1 from {{ source('stream', 'interactions').include(database=false) }} as kept where kept.event_id = gone.event_id
                 )
                 and exists (
-                    select 1 from {{ source('stream', 'slates') }} as slates where slates.slate_id = places.slate_id
+                    select 1 from {{ source('stream', 'slates').include(database=false) }} as slates where slates.slate_id = places.slate_id
                 );
         end if;
         return null;

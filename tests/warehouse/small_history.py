@@ -100,6 +100,10 @@ def make_history(conn: psycopg.Connection) -> None:
         """insert into library.works (work_key, title, title_sort, added_at)
            select 'work ' || number, 'Work ' || number, 'Work ' || number, now() from generate_series(1, 3) as number"""
     )
+    conn.execute(
+        """with subject as (insert into library.subjects (name) values ('adventure') returning subject_id)
+           insert into library.work_subjects (book_id, subject_id, position) select 1, subject_id, 0 from subject"""
+    )
     for reader in READERS:
         slate_id = slate_of(reader, MORNING)
         put_slate(conn, reader, MORNING, "v1", {1: "policy", 2: "policy", 3: "popular"})
@@ -124,6 +128,15 @@ def make_history(conn: psycopg.Connection) -> None:
         [uid(f"session {VISITOR}"), VISITOR, at(NIGHT), at("2024-02-29 00:50")],
     )
     _make_trainings(conn)
+    conn.execute(
+        """insert into library.ingest_runs (path, started_at, finished_at, status, counts)
+           values ('.', '2024-02-29 05:00Z', '2024-02-29 05:01Z', 'done', '{"inserted": 3}')"""
+    )
+    conn.execute("insert into library.staff_notes (day, note) values ('2024-02-29', 'Heating is out')")
+    conn.execute(
+        """insert into reading.unanswered_searches (day, folded, count_searches)
+           values ('2024-02-28', 'kafka', 2), ('2024-02-29', 'kafka', 1)"""
+    )
 
 
 def _make_trainings(conn: psycopg.Connection) -> None:

@@ -1,13 +1,14 @@
 """Every figure here was computed by hand from small_history.py."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 import pytest
 from small_history import MORNING, NIGHT, VISITOR, Warehouse, slate_of
 
 from openshelf.database import analytics
+from openshelf.database.analytics import Marts
 
 FEB_28, FEB_29 = date(2024, 2, 28), date(2024, 2, 29)
 
@@ -25,17 +26,15 @@ def test_a_library_without_any_history_builds(built: Warehouse) -> None:
 
 
 def test_the_report_counts_what_was_built(built: Warehouse) -> None:
-    # 25 acts, 20 places, 1 session, 2 rows of quality
-    assert built.report.mart_rows == 48
-    assert built.report.tests > 80
+    # 25 acts, 20 places, 1 session, and rows of quality: 9 parts of all, 9 of v1, 7 of v2
+    assert built.report.mart_rows == 25 + 20 + 1 + 25
+    assert built.report.tests > 140
 
 
 def test_the_marts_hold_every_act_once(marts: psycopg.Connection) -> None:
-    fresh = analytics.freshness(marts)
+    row = marts.execute("select count_acts, count_slates, count_places, newest_act_at from marts.mart_freshness")
 
-    assert fresh
-    assert (fresh.count_acts, fresh.count_slates, fresh.count_places) == (25, 7, 20)
-    assert str(fresh.newest_act_at).startswith("2024-02-29 00:50")
+    assert row.fetchone() == (25, 7, 20, datetime(2024, 2, 29, 0, 50, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -74,42 +73,67 @@ def test_an_act_belongs_to_a_slate_or_is_organic(marts: psycopg.Connection) -> N
 
 def test_the_quality_of_a_day_is_counted_by_policy(marts: psycopg.Connection) -> None:
     row = marts.execute(
-        """select count_slates, count_readers, count_places, count_places_shown, count_answered, count_unanswered,
-                  count_opened, count_read, count_liked, count_skipped, count_fallback, count_works, reward
-           from marts.mart_quality_daily
-           where slate_date = %s and policy_version = 'v1' and arm = 'champion' and surface = 'for_you'""",
+        """select count_readers, count_places, count_shown, count_answered, count_opened, count_read, count_liked,
+                  count_skipped, count_declined, count_fallback, count_answers, reward
+           from marts.mart_quality_daily where slate_date = %s and policy_version = 'v1' and dimension = 'all'""",
         [FEB_28],
     ).fetchone()
 
-    assert row == (6, 6, 18, 12, 6, 6, 5, 1, 1, 1, 6, 3, 7.0)
+    assert row == (6, 18, 12, 6, 5, 1, 1, 1, 0, 6, 8, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "expected"),
+    [
+        # value: readers, places, shown, opened
+        ("all", {"all": (7, 20, 13, 6)}),
+        ("arm", {"champion": (7, 20, 13, 6)}),
+        ("surface", {"for_you": (7, 20, 13, 6)}),
+        ("position", {"1": (7, 7, 7, 6), "2": (6, 7, 6, 0), "3": (0, 6, 0, 0)}),
+        ("language", {"unknown": (7, 20, 13, 6)}),
+        # Work 1 is of the subject adventure, the others of none.
+        ("subject", {"adventure": (6, 6, 6, 5), "none": (7, 14, 7, 1)}),
+    ],
+)
+def test_the_quality_of_a_day_is_counted_by_everything_that_could_explain_it(
+    marts: psycopg.Connection, dimension: str, expected: dict[str, tuple[int, ...]]
+) -> None:
+    rows = marts.execute(
+        """select value, count_readers, count_places, count_shown, count_opened from marts.mart_quality_daily
+           where slate_date = %s and policy_version = 'all' and dimension = %s""",
+        [FEB_28, dimension],
+    ).fetchall()
+
+    assert {value: tuple(figures) for value, *figures in rows} == expected
 
 
 def test_rates_stand_with_their_wilson_interval(marts: psycopg.Connection) -> None:
-    first = analytics.daily_quality(marts, 28)[0]
+    [whole] = analytics.daily_quality(Marts(marts), 28)
 
-    # 5 and 1 of 12; the ends by the published formula with z = 1.96
-    assert first.count_places_shown == 12
-    assert (first.click_rate, first.read_rate) == (pytest.approx(5 / 12, abs=1e-6), pytest.approx(1 / 12, abs=1e-6))
-    assert (first.click_rate_low, first.click_rate_high) == pytest.approx((0.19326, 0.68045), abs=1e-4)
-    assert (first.read_rate_low, first.read_rate_high) == pytest.approx((0.01486, 0.35388), abs=1e-4)
-    assert first.fallback_share == pytest.approx(6 / 18, abs=1e-6)
+    # 6 and 1 of 13; the ends by the published formula with z = 1.96
+    assert whole.count_shown == 13
+    assert (whole.click_rate, whole.read_rate) == (pytest.approx(6 / 13, abs=1e-6), pytest.approx(1 / 13, abs=1e-6))
+    assert (whole.click_rate_low, whole.click_rate_high) == pytest.approx((0.23206, 0.70856), abs=1e-4)
+    assert (whole.read_rate_low, whole.read_rate_high) == pytest.approx((0.01370, 0.33314), abs=1e-4)
+    assert whole.fallback_share == pytest.approx(7 / 20, abs=1e-6)
+    assert whole.reward_per_place == pytest.approx(8 / 13, abs=1e-6)
 
 
 def test_the_last_weeks_are_counted_over_all_policies_together(marts: psycopg.Connection) -> None:
-    together, *single = analytics.recent_quality(marts)
+    for weeks in (2, 4, 12):
+        [whole] = analytics.recent_quality(Marts(marts), weeks)
 
-    assert together.policy_version == "all"
-    assert (together.count_places_shown, together.count_readers_shown) == (13, 7)
-    assert together.click_rate == pytest.approx(6 / 13, abs=1e-6)
-    assert {row.policy_version for row in single} == {"v1", "v2"}
+        assert (whole.policy_version, whole.value) == ("all", "all")
+        assert (whole.count_shown, whole.count_readers, whole.first_date) == (13, 7, FEB_28)
+        assert whole.click_rate == pytest.approx(6 / 13, abs=1e-6)
 
 
-def test_what_one_reader_did_is_held_back(marts: psycopg.Connection) -> None:
-    v2 = next(row for row in analytics.recent_quality(marts) if row.policy_version == "v2")
+def test_what_one_reader_did_is_held_back_and_cannot_be_got_by_subtraction(marts: psycopg.Connection) -> None:
+    rows = {row.policy_version: row for row in analytics.recent_quality(Marts(marts), 4, "model")}
 
-    assert v2.count_places_shown is None
-    assert v2.click_rate is None
-    assert v2.fallback_share is None
+    # v2 had one reader. v1 had six, and is the whole less v2.
+    assert {version: row.count_shown for version, row in rows.items()} == {"v1": None, "v2": None}
+    assert {row.fallback_share for row in rows.values()} == {None}
 
 
 def test_the_outcomes_of_a_day_add_up_with_the_silence(marts: psycopg.Connection) -> None:
@@ -128,13 +152,13 @@ def test_the_outcomes_of_a_day_add_up_with_the_silence(marts: psycopg.Connection
 
 
 def test_rare_outcomes_are_shown_as_one_sum(marts: psycopg.Connection) -> None:
-    shown = {row.outcome: (row.count_places, row.count_works) for row in analytics.daily_outcomes(marts, 28)}
+    shown = {row.outcome: (row.count_places, row.count_works) for row in analytics.daily_outcomes(Marts(marts), 28)}
 
     assert shown == {"no answer": (6, 2), "fewer than 5 readers": (7, None)}
 
 
 def test_acts_are_counted_by_month_without_inferred_ones(marts: psycopg.Connection) -> None:
-    rows = {row.action: row for row in analytics.monthly_acts(marts)}
+    rows = {row.action: row for row in analytics.monthly_acts(Marts(marts))}
 
     assert rows["open"] == analytics.PeriodActs(date(2024, 2, 1), "open", 7, 6, 3, 1.1667)
     assert rows["skip"].count_acts is None
@@ -169,18 +193,67 @@ def test_the_calendar_covers_the_facts_and_the_next_year(marts: psycopg.Connecti
 
 
 def test_the_losses_of_the_three_latest_trainings_are_read_step_by_step(marts: psycopg.Connection) -> None:
-    points = analytics.training_curves(marts, "policy", 3)
+    points = analytics.training_curves(Marts(marts), "policy", 3)
 
     assert {point.recency: f"{point.started_at:%d}" for point in points} == {1: "04", 2: "03", 3: "02"}
     assert {point.name for point in points} == {"loss/total"}
     latest = [point for point in points if point.recency == 1]
     assert [point.step for point in latest] == [0, 1, 2]
     assert [point.value for point in latest] == pytest.approx([latest[0].run_id + step / 10 for step in (0, 1, 2)])
-    assert len(analytics.training_curves(marts, "adapter", 3)) == 3
+    assert len(analytics.training_curves(Marts(marts), "adapter", 3)) == 3
 
 
-def test_promotions_are_read_in_order(marts: psycopg.Connection) -> None:
-    assert [(p.version, p.reason) for p in analytics.promotions(marts)] == [("v1", "the first")]
+def test_promotions_and_loads_are_marks(marts: psycopg.Connection) -> None:
+    marks = analytics.marks(Marts(marts), date(2024, 1, 1))
+
+    assert [(mark.kind, mark.label) for mark in marks] == [("promotion", "v1"), ("note", "Heating is out"),
+                                                           ("catalogue", "3")]  # fmt: skip
+
+
+def test_a_run_is_told_with_its_losses(marts: psycopg.Connection) -> None:
+    rows = marts.execute(
+        """select kind, status, last_loss - first_loss, duration_s from marts.mart_training_runs
+           where started_at >= '2024-02-04' order by run_id"""
+    ).fetchall()
+
+    assert [(kind, status, loss and round(loss, 6), seconds) for kind, status, loss, seconds in rows] == [
+        ("policy", "done", 0.2, None),
+        ("policy", "done", None, None),
+    ]
+
+
+def test_readers_of_a_week_are_looked_for_in_the_weeks_after(marts: psycopg.Connection) -> None:
+    rows = marts.execute(
+        "select cohort_start_date, weeks_later, count_readers, count_returned, is_suppressed"
+        " from marts.mart_cohorts_weekly"
+    ).fetchall()
+
+    # The guest keeps no history.
+    assert rows == [(date(2024, 2, 26), 0, 6, 6, False)]
+
+
+def test_the_hours_of_the_stream_are_counted(marts: psycopg.Connection) -> None:
+    rows = marts.execute(
+        "select to_char(hour_start_at at time zone 'utc', 'DD HH24'), count_acts, count_slates"
+        " from marts.mart_stream_hourly order by hour_start_at"
+    ).fetchall()
+
+    # The inferred skip is no act.
+    assert rows == [("28 10", 21, 6), ("28 23", 1, 1), ("29 00", 2, 0)]
+
+
+def test_searches_in_vain_are_counted_by_week(marts: psycopg.Connection) -> None:
+    rows = marts.execute("select * from marts.mart_unanswered_searches").fetchall()
+
+    assert rows == [(date(2024, 2, 26), "kafka", 3, FEB_29)]
+
+
+def test_pages_and_marts_mean_the_same_by_a_measure(marts: psycopg.Connection) -> None:
+    from dashboard.measures import METRICS
+
+    rows = marts.execute("select metric, label, definition from marts.dim_metrics").fetchall()
+
+    assert {metric: (label, text) for metric, label, text in rows} == METRICS
 
 
 def test_a_policy_version_without_a_registered_model_is_known_as_such(marts: psycopg.Connection) -> None:

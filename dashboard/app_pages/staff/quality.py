@@ -1,6 +1,7 @@
 """Is it good? What readers answered to what they were recommended, from the marts."""
 
 from collections.abc import Sequence
+from datetime import date
 
 import streamlit as st
 
@@ -25,7 +26,6 @@ def draw(page: Page) -> None:
     versions = [row.policy_version for row in analytics.recent_quality(page.marts, weeks, "model")]
     version = staff.chosen("model", versions, "all") if by != "model" else "all"
     whole = next(iter(analytics.recent_quality(page.marts, weeks, "all", version)), None)
-    before = analytics.recent_quality(page.marts, min(2 * weeks, 12)) if version == "all" else []
     staff.head(page, answer(whole, weeks), fields(weeks, by, versions, version))
     if whole is None:
         return
@@ -33,7 +33,7 @@ def draw(page: Page) -> None:
     rules = staff.rules(page, 7 * weeks)
     rates(page, weeks, by, version, rules)
     parts(page, weeks, by, version)
-    if by == "model" and before:
+    if by == "model":
         answers(page, weeks, rules)
         acts(page, weeks, rules)
         returns(page)
@@ -96,8 +96,10 @@ def tiles(whole: Quality) -> None:
 def rates(page: Page, weeks: int, by: str, version: str, rules: Sequence[Rule]) -> None:
     rows = analytics.daily_quality(page.marts, 7 * weeks, by, version)
     # Of many parts the largest are drawn; the table has them all.
-    largest = [row for row in analytics.recent_quality(page.marts, weeks, by, version) if row.click_rate is not None]
-    drawn = [_name(by, row) for row in largest[:LINES]]
+    sizes: dict[str, int] = {}
+    for row in rows:
+        sizes[_name(by, row)] = sizes.get(_name(by, row), 0) + (row.count_shown or 0)
+    drawn = sorted((name for name in sizes if sizes[name]), key=lambda name: -sizes[name])[:LINES]
     points = [
         Point(row.first_date, _name(by, row), row.click_rate, row.click_rate_low, row.click_rate_high,
               staff.on_basis(row.count_shown, row.count_readers))
@@ -108,15 +110,13 @@ def rates(page: Page, weeks: int, by: str, version: str, rules: Sequence[Rule]) 
         _("Click rate by day"),
         _("The band is the 95 % interval of the day. A dashed line marks a promotion, new books, or a note of staff."),
     )
-    if not points:
-        staff.quiet(_("No day has enough readers to be shown."))
     last = points[-1] if points else None
     words = (
         _("On {day}, the last day shown, {name} had a click rate of {rate}.").format(
-            day=language.day(rows[-1].last_date), name=last.series, rate=language.percent(last.value)
+            day=language.day(last.at), name=last.series, rate=language.percent(last.value)
         )
-        if last
-        else ""
+        if last and isinstance(last.at, date)
+        else _("No day has enough readers to be shown.")
     )
     chart = graphs.lines(points, _("Click rate"), words, rules=rules, is_share=True, order=drawn) if points else None
     staff.figure("click-rate-by-day", chart, words, rows, [Column("first_date", _("Day")), *_columns(by)])
