@@ -267,7 +267,7 @@ def _capital_runs(text: str) -> Iterator[tuple[list[str], bool]]:
     for match in _WORD.finditer(text):
         word, gap = match[0], text[end : match.start()]
         is_new_sentence = end == 0 or bool(_SENTENCE_ENDS & set(gap))
-        if run and (gap.strip() or len(small) > 2):
+        if run and (gap.strip(" ") or len(small) > 2):
             yield run, starts_sentence
             run, small = [], []
         if word[0].isupper():
