@@ -14,8 +14,8 @@ by_place as (
 
     select
         slate_date,
-        count(*) as count_places
-    from {{ ref('fct_slate_places') }}
+        sum(count_places) as count_places
+    from {{ ref('int_places_of_readers') }}
     where is_shown
     group by slate_date
 
