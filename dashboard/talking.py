@@ -57,6 +57,9 @@ MAX_THREAD = 100_000
 _MAX_BODY = 200_000
 _TOKEN_HEADER = "x-form-token"  # noqa: S105
 EVENTS = {Opening: "opening", Told: "book", Done: "done"}
+# Refusals after which the library may be asked for more, and those that are no answer to be judged.
+_LACKING = ("nothing", "named")
+_TALK = ("unclear", "greeting", "thanks")
 _REFUSED_HEADERS = {"Cache-Control": "no-store"}
 
 T = TypeVar("T")
@@ -325,7 +328,7 @@ async def _ask(request: Request) -> Response:
     def tell(piece: Piece) -> object | None:
         match piece:
             case Opening(text):
-                return {"text": text}
+                return {"text": text, "language": answering.wish.language}
             case Told():
                 card = answering.cards.get(piece.book_id)
                 return shown(card, piece.why) if card else None
@@ -342,9 +345,9 @@ async def _ask(request: Request) -> Response:
             "language": answer.wish.language,
             "label": label(answer.voice) if answer.books else "",
             "refusal": answer.refusal,
-            "ask": None if answer.books or answer.refusal == "unclear" else ask_for(asked.text),
+            "ask": ask_for(asked.text) if answer.refusal in _LACKING else None,
             "thread": sealed(answer),
-            "slip": sealed(verdict_on(answer, answering.asker, answering.before)),
+            "slip": None if answer.refusal in _TALK else sealed(verdict_on(answer, answering.asker, answering.before)),
             "kept": kept,
         }
 

@@ -102,7 +102,7 @@ async function ask(kept, question) {
     })
     if (!response.ok) throw new Error(await problemOf(response, data.words))
     await listen(response.body, (name, said) => {
-      if (name === "opening") turn.opening = said.text
+      if (name === "opening") Object.assign(turn, { opening: said.text, lang: said.language })
       else if (name === "book") turn.books.push(said)
       else if (name === "problem") throw new Error(said.text)
       else if (name === "done") {
