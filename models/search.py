@@ -154,11 +154,19 @@ def _beginning(directory: "_Directory", words: Sequence[str], audiences: Sequenc
     return found
 
 
+# Folded, of the languages that our pages speak.
+_EVERYWHERE = frozenset("a an and at by for from in of on or the to with cac cua nhung va в и из к на о по с".split())
+
+
 def highlights(text: str, asked: str) -> list[tuple[int, int]]:
-    """Where words of the query stand in a text: [start, end) in code points, apart and in order."""
+    """Where words of the query stand in a text: [start, end) in code points, apart and in order.
+
+    Words that stand everywhere ("the", "của") are left out where the query has others.
+    """
     words = fold_words(tidy(asked)).split()
     if not words:
         return []
+    words = [word for word in words if word not in _EVERYWHERE] or words
     begun = words[-1] if len(words[-1]) >= MIN_SUGGESTED else None
     return [
         match.span()

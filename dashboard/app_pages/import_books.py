@@ -66,7 +66,7 @@ def report(planned: Plan) -> None:
         sections.append({"heading": heading, "line": first if count > SHOWN else "", "rows": rows})
     if missing:
         heading = plural("{count} book is not in the library", "{count} books are not in the library", missing)
-        line = _("They stay in your file. You can ask the library for the ones you miss.")
+        line = _("What is not here stays in your file. You can ask the library for it.")
         lines = [missing_row(book) for book in planned.missing[:SHOWN]]
         sections.append({"heading": heading, "line": f"{line} {first}" if missing > SHOWN else line, "rows": lines})
     own_lists.ledger("report", sections)

@@ -258,7 +258,9 @@ def test_the_commands_print_json(conn: psycopg.Connection, keys: dict[str, int])
         ("Undune", "dune", []),
         ("Dune", "", []),
         ("<b>Dune</b>", "b dune", ["b", "Dune", "b"]),  # markup is text like any other
-        ("a 😀 b", "b a", ["a", "b"]),
+        ("c 😀 b", "b c", ["c", "b"]),
+        ("The wind from the sea", "letters from the sea", ["sea"]),
+        ("Who is the One?", "the", ["the"]),
     ],
 )
 def test_highlights_are_the_places_of_the_words(text: str, asked: str, wanted: list[str]) -> None:
