@@ -126,7 +126,8 @@ def read() -> None:
             if text.is_damaged
             else _("This book has no file that can be read on this page.")
         )
-        way = f'<a href="{address("book", id=book_id)}" target="_self">{_("Back to the book")}</a>'
+        back = _("Back to the book")
+        way = f'<a href="{address("book", id=book_id)}" target="_self">{back}</a>'
         furniture.notice(_("There is no text to open here"), f"{line} {way}", alone=True)
         return
     st.set_page_config(page_title=f"{text.work.title} · Openshelf")

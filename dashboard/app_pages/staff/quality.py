@@ -282,14 +282,10 @@ def left_out(page: Page, weeks: int) -> None:
     rows = analytics.traffic(page.marts, 7 * weeks)
     away = [row for row in rows if row.traffic != "reader"]
     names = traffic()
+    counts = [plural("{count} act", "{count} acts", row.count_acts) for row in away]
     if away:
-        staff.quiet(
-            _("Not counted: {acts}.").format(
-                acts=", ".join(
-                    f"{names[row.traffic]} ({plural('{count} act', '{count} acts', row.count_acts)})" for row in away
-                )
-            )
-        )
+        acts = ", ".join(f"{names[row.traffic]} ({count})" for row, count in zip(away, counts, strict=True))
+        staff.quiet(_("Not counted: {acts}.").format(acts=acts))
 
 
 def meanings() -> None:
