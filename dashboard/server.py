@@ -5,6 +5,7 @@ import hashlib
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import streamlit as st
 import structlog
@@ -16,6 +17,7 @@ from streamlit.starlette import App
 from dashboard import routes
 from dashboard.headers import SecurityHeaders
 from dashboard.language import _
+from dashboard.request_log import RequestLog
 from openshelf.database import pool
 from openshelf.errors import OpenshelfError
 from openshelf.log import configure
@@ -45,10 +47,12 @@ def page_head() -> str:
 
 def tell_of_error(error: Exception) -> bool:
     """Log an error of a page and show words instead of a traceback."""
-    log.error("page failed", exc_info=error)
+    number = uuid4().hex[:8]
+    log.error("page_failed", number=number, exc_info=error)
     title = _("This page could not be drawn")
     line = _("It is written down for the library. Please try again in a moment.")
-    st.html(f'<div class="os-notice" role="alert"><h2>{title}</h2><p>{line}</p></div>')
+    known_as = _("If you ask about it, say this number: {number}.").format(number=number)
+    st.html(f'<div class="os-notice" role="alert"><h2>{title}</h2><p>{line}</p><p>{known_as}</p></div>')
     return True
 
 
@@ -82,6 +86,7 @@ app = App(
         # Streamlit asks this of its WebSocket only; a page that answers to any name can be reached by DNS rebinding.
         Middleware(TrustedHostMiddleware, allowed_hosts=get_option("server.allowedHosts") or ["*"]),
         Middleware(SecurityHeaders, head=page_head()),
+        Middleware(RequestLog),
     ],
     on_script_error=tell_of_error,
 )

@@ -1,6 +1,7 @@
 """Structured logs: one event and its counts per line, never a person's data."""
 
 import logging
+import re
 import sys
 
 import structlog
@@ -11,9 +12,20 @@ from openshelf.settings import Settings
 PERSONAL_KEYS = frozenset({"account_id", "username", "display_name", "email", "password", "query", "token", "ip"})
 
 
+# As in: DETAIL, that a key (email)=(...) exists already; CONTEXT, that a parameter was this or that.
+_VALUES = re.compile(r"\n(?:DETAIL|CONTEXT):.*")
+
+
 def _drop_personal(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
     for key in PERSONAL_KEYS & event.keys():
         del event[key]
+    return event
+
+
+def _drop_values(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Of a traceback: Postgres tells the row it refused, which can be somebody's."""
+    if "exception" in event:
+        event["exception"] = _VALUES.sub("", str(event["exception"]))
     return event
 
 
@@ -28,6 +40,7 @@ def configure(settings: Settings, part: str) -> None:
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         _drop_personal,
+        _drop_values,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
