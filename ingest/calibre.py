@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from openshelf.errors import IngestError
+from openshelf.errors import IngestError, UsageError
 
 DATABASE = "metadata.db"
+# A change of the reading or cleaning is a new recipe: every record is read and compared again.
+RECIPE = 2
 # How long to wait for Calibre to finish a write before giving up.
 PATIENCE_S = 15.0
 _POLL_S = 0.25
@@ -30,6 +32,53 @@ _TABLES = (
     *_LINKED,
     *(f"books_{name}_link" for name in _LINKED),
 )
+
+
+# What a column that a library has added may be read as.
+TARGETS = ("subjects", "original_title", "series", "publisher", "summary", "thema", "bisac", "ddc")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What of a library is read. `columns`: lookup name of an added column ('#genre') -> one of `TARGETS`."""
+
+    columns: tuple[tuple[str, str], ...] = ()
+    virtual_library: str | None = None
+
+    @property
+    def recipe(self) -> str:
+        """Differs when the same book would be read otherwise."""
+        return f"{RECIPE}" + "".join(f" {column}={target}" for column, target in self.columns)
+
+    @classmethod
+    def of(cls, columns: Iterable[str], virtual_library: str | None = None) -> "Choice":
+        """From words as '#genre=subjects'.
+
+        Raises:
+            UsageError: a word is not of this form, or names what there is not.
+        """
+        told: dict[str, str] = {}
+        for word in columns:
+            column, sign, target = word.strip().partition("=")
+            if not sign or not column.startswith("#") or target not in TARGETS:
+                raise UsageError(
+                    f"{word!r} is no column of Calibre and what it is read as; write '#name=subjects' "
+                    f"(or {', '.join(TARGETS[1:])})"
+                )
+            told[column] = target
+        return cls(tuple(sorted(told.items())), virtual_library or None)
+
+
+EVERYTHING = Choice()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that a library has added, and what it is read as."""
+
+    number: int
+    target: str
+    is_linked: bool  # its values stand in a table of their own
 
 
 @dataclass(frozen=True)
@@ -62,6 +111,7 @@ class CalibreBook:
     comments: str | None  # HTML
     files: tuple[CalibreFile, ...]
     identifiers: tuple[tuple[str, str], ...]
+    custom: tuple[tuple[str, str], ...] = ()  # target and value of added columns, in order
 
 
 def database_of(library: Path) -> Path:
@@ -160,8 +210,51 @@ def modified_times(db: sqlite3.Connection) -> dict[int, str]:
     return dict(db.execute("select id, last_modified from books").fetchall())
 
 
-def read_books(db: sqlite3.Connection, ids: Iterable[int]) -> list[CalibreBook]:
-    """These books with all their fields, by id."""
+def custom_columns(db: sqlite3.Connection, wanted: Iterable[tuple[str, str]]) -> list[Column]:
+    """The columns that a library has added, of those that are wanted.
+
+    Raises:
+        IngestError: the library has no such column.
+    """
+    wanted = list(wanted)
+    if not wanted:
+        return []
+    try:
+        rows = db.execute("select label, id, normalized from custom_columns where not mark_for_delete").fetchall()
+    except sqlite3.Error as error:
+        raise IngestError(f"the library's added columns cannot be read ({error}); open it once in Calibre") from error
+    known = {f"#{label}": (number, bool(normalized)) for label, number, normalized in rows}
+    if missing := [column for column, _ in wanted if column not in known]:
+        raise IngestError(f"the library has no column {missing[0]}; it has {', '.join(sorted(known)) or 'none'}.")
+    return [Column(known[column][0], target, known[column][1]) for column, target in wanted]
+
+
+def _custom(db: sqlite3.Connection, columns: Iterable[Column]) -> defaultdict[int, list[tuple[str, str]]]:
+    found: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
+    for column in columns:
+        values = f"custom_column_{column.number}"
+        tables = f"books_{values}_link l join {values} a on a.id = l.value" if column.is_linked else f"{values} l"
+        value = "a.value" if column.is_linked else "l.value"
+        for book, rows in _many(db, tables, value, "l.id").items():
+            found[book] += [(column.target, str(text)) for (text,) in rows if text is not None]
+    return found
+
+
+def read_books(db: sqlite3.Connection, ids: Iterable[int], columns: Iterable[Column] = ()) -> list[CalibreBook]:
+    """These books with all their fields, by id.
+
+    Raises:
+        IngestError: a table of the library is not as Calibre makes it.
+    """
+    try:
+        return _read_books(db, ids, columns)
+    except sqlite3.Error as error:
+        raise IngestError(
+            f"the library is not as Calibre makes it ({str(error)[:120]}); run `calibredb restore_database`."
+        ) from error
+
+
+def _read_books(db: sqlite3.Connection, ids: Iterable[int], columns: Iterable[Column]) -> list[CalibreBook]:
     db.execute("create temp table if not exists wanted (book integer primary key)")
     db.execute("delete from wanted")
     db.executemany("insert or ignore into wanted values (?)", [(key,) for key in ids])
@@ -176,6 +269,7 @@ def read_books(db: sqlite3.Connection, ids: Iterable[int]) -> list[CalibreBook]:
     comments = _many(db, "comments l", "l.text", "l.id")
     files = _many(db, "data l", "l.format, l.name, l.uncompressed_size", "l.format")
     identifiers = _many(db, "identifiers l", "l.type, l.val", "l.type")
+    custom = _custom(db, columns)
     rows = db.execute(
         """select id, uuid, title, sort, timestamp, pubdate, last_modified, path, has_cover, series_index
            from books join wanted on wanted.book = books.id order by id"""
@@ -203,6 +297,7 @@ def read_books(db: sqlite3.Connection, ids: Iterable[int]) -> list[CalibreBook]:
                 CalibreFile(kind.upper(), f"{name}.{kind.lower()}", int(size or 0)) for kind, name, size in files[key]
             ),
             identifiers=tuple(identifiers[key]),
+            custom=tuple(custom[key]),
         )
         for key, uuid, title, sort, added, published, modified, folder, has_cover, index in rows
     ]

@@ -23,11 +23,9 @@ from stdnum import isbn as isbn_numbers
 
 from ingest import subjects as scheme
 from ingest.accessibility import Accessibility, of_epub
-from ingest.calibre import CalibreBook
+from ingest.calibre import RECIPE, CalibreBook
 from openshelf.folding import fold_words
 
-# A change of the cleaning is a new recipe: every record is read and compared again.
-RECIPE = 2
 LONGEST_TEXT = 500  # characters of a title, name or subject
 LONGEST_SUMMARY = 20_000
 MOST_PIXELS = 40_000_000  # a cover of more is no cover but an attack on whoever shows it
@@ -104,9 +102,9 @@ def _packed(value: object) -> object:
 
 @dataclass(frozen=True)
 class Rejected:
-    calibre_id: int  # 0: the record could not even be told from others
+    calibre_id: int  # 0: its source does not number it
     reason: str
-    record: str = ""  # what its source calls it, where it is not a number
+    record: str = ""  # what to call it in a report
 
 
 @lru_cache(maxsize=8192)  # names and subjects come again and again
@@ -248,8 +246,11 @@ def clean(book: CalibreBook) -> Edition | Rejected:
     modified = instant(book.modified_at)
     if modified is None:
         return Rejected(book.calibre_id, "its time of last change cannot be read")
-    series = line(book.series) or None
-    subjects = tuple(dict.fromkeys(filter(None, map(line, book.subjects))))
+    custom = dict(reversed(book.custom))  # of several values the first; of subjects and codes all
+    series = line(custom.get("series") or book.series) or None
+    named = [*book.subjects, *(value for target, value in book.custom if target == "subjects")]
+    subjects = tuple(dict.fromkeys(filter(None, map(line, named))))
+    codes = [(target, line(value)) for target, value in book.custom if target in scheme.SCHEMES and line(value)]
     return Edition(
         calibre_id=book.calibre_id,
         calibre_uuid=book.uuid,
@@ -258,11 +259,11 @@ def clean(book: CalibreBook) -> Edition | Rejected:
         authors=_authors(book),
         languages=tuple(dict.fromkeys(filter(None, map(language, book.languages)))),
         published_on=published(book.published_at),
-        publisher=line(book.publisher) or None,
+        publisher=line(custom.get("publisher") or book.publisher) or None,
         series_name=series,
         series_index=book.series_index if series else None,
         rating=min(book.rating, 10) / 2 if book.rating and book.rating > 0 else None,
-        summary=summary(book.comments),
+        summary=summary(custom.get("summary") or book.comments),
         subjects=subjects,
         folder=str(folder),
         cover_path=str(folder / "cover.jpg") if book.has_cover else None,
@@ -274,7 +275,8 @@ def clean(book: CalibreBook) -> Edition | Rejected:
         identifiers=identifiers(book.identifiers),
         added_at=instant(book.added_at),
         modified_at=modified,
-        classifications=scheme.codes(subjects),
+        original_title=line(custom.get("original_title")) or None,
+        classifications=tuple(sorted({*scheme.codes(subjects), *codes})),
     )
 
 

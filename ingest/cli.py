@@ -1,5 +1,6 @@
 """`openshelf ingest` and `openshelf embed`."""
 
+import csv
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -7,8 +8,10 @@ from typing import Annotated
 import psycopg
 import typer
 
+from ingest import marc_load
+from ingest.calibre import Choice
 from ingest.embed import EmbedReport, embed_changed
-from ingest.load import Difference, difference, ingest_calibre
+from ingest.load import Difference, Report, difference, ingest_calibre
 from ingest.progress import progress
 from openshelf.cli import command_app, report
 from openshelf.database import migrate, pool
@@ -18,7 +21,11 @@ ingest_app = command_app("Foreign data into the catalogue.", group=True)
 embed_app = command_app("Embed the texts of new and changed works.")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_SIGNS = {"insert": "+", "return": "+", "update": "~", "deactivate": "-"}
+RejectsFile = Annotated[
+    Path | None,
+    typer.Option("--rejects", dir_okay=False, help="Write what was rejected to this CSV file, with reasons."),
+]
+_SIGNS = {"insert": "+", "return": "+", "update": "~", "deactivate": "-", "reject": "!"}
 
 
 @ingest_app.callback()
@@ -34,22 +41,71 @@ def calibre_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change; change nothing.")] = False,
     embed: Annotated[bool, typer.Option(help="Embed new and changed texts at the end.")] = True,
     yes: Annotated[bool, typer.Option("--yes", help="Go on although more than a fifth of the books are gone.")] = False,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Read a column of your own as one of ours: '#genre=subjects'; unset: OPENSHELF_CALIBRE_COLUMNS."
+        ),
+    ] = None,
+    virtual_library: Annotated[
+        str | None, typer.Option(help="Only this virtual library; unset: OPENSHELF_CALIBRE_VIRTUAL_LIBRARY.")
+    ] = None,
+    rejects: RejectsFile = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Bring the catalogue to what a Calibre library says. The library itself is only read."""
-    library = path or get_settings().library_path
+    settings = get_settings()
+    library = path or settings.library_path
+    choice = Choice.of(
+        settings.calibre_columns.split(",") if column is None and settings.calibre_columns else column or (),
+        virtual_library or settings.calibre_virtual_library,
+    )
     with pool.connect(unlimited=True) as conn:
         migrate.check(conn)
         if dry_run:
-            _print_difference(difference(conn, library), as_json=as_json)
+            _print_difference(difference(conn, library, choice), as_json=as_json)
             return
         with progress("Reading books") as show:
-            done = asdict(ingest_calibre(conn, library, allow_vanishing=yes, on_progress=show))
-        if embed:
-            embedded = _embed(conn)
-            done |= {"embedded": embedded.embedded}
-            done["catalogue_version"] = embedded.catalogue_version or done["catalogue_version"]
-    report(done, as_json=as_json)
+            done = ingest_calibre(conn, library, allow_vanishing=yes, choice=choice, on_progress=show)
+        _finish(conn, done, embed=embed, rejects=rejects, as_json=as_json)
+
+
+@ingest_app.command("marc")
+def marc_command(
+    path: Annotated[Path, typer.Argument(help="A file of MARC 21 (UTF-8 or MARC-8) or MARCXML.")],
+    source: Annotated[
+        str | None, typer.Option(help="Whose records they are; unset: the file's name without its ending.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change; change nothing.")] = False,
+    embed: Annotated[bool, typer.Option(help="Embed new and changed texts at the end.")] = True,
+    rejects: RejectsFile = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Take MARC records into the catalogue: new ones, changed ones, those marked as deleted out. All or none."""
+    source = source or path.stem
+    with pool.connect(unlimited=True) as conn:
+        migrate.check(conn)
+        if dry_run:
+            _print_difference(marc_load.difference(conn, path, source), as_json=as_json)
+            return
+        with progress("Reading records") as show:
+            done = marc_load.ingest_marc(conn, path, source, show)
+        _finish(conn, done, embed=embed, rejects=rejects, as_json=as_json)
+
+
+def _finish(conn: psycopg.Connection, done: Report, *, embed: bool, rejects: Path | None, as_json: bool) -> None:
+    """Embed, write down what was rejected, report."""
+    told = asdict(done)
+    if embed:
+        embedded = _embed(conn)
+        told |= {"embedded": embedded.embedded}
+        told["catalogue_version"] = embedded.catalogue_version or told["catalogue_version"]
+    if rejects:
+        with rejects.open("w", encoding="utf-8", newline="") as file:
+            lines = csv.writer(file, lineterminator="\n")
+            lines.writerow(["record", "reason"])
+            lines.writerows(reason.split(": ", 1) for reason in done.reasons)
+    report(told, as_json=as_json)
 
 
 def _print_difference(found: list[Difference], *, as_json: bool) -> None:
@@ -59,6 +115,7 @@ def _print_difference(found: list[Difference], *, as_json: bool) -> None:
         "updated": changes.count("update"),
         "returned": changes.count("return"),
         "deactivated": changes.count("deactivate"),
+        "rejected": changes.count("reject"),
     }
     if as_json:
         report(counts | {"difference": [asdict(change) for change in found]}, as_json=True)

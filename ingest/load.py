@@ -1,16 +1,16 @@
-"""Brings the catalogue to what a Calibre library says: one transaction, only what changed, nothing half-done."""
+"""Brings the catalogue to what a source says: one transaction, only what changed, nothing half-done."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from sqlite3 import Connection as Sqlite
 
 import psycopg
 
-from ingest import calibre
+from ingest import calibre, calibre_search
 from ingest.arrange import Placed, place, tell
-from ingest.clean import RECIPE, Edition, Rejected, clean, find_files, instant
+from ingest.calibre import EVERYTHING, Choice
+from ingest.clean import Edition, Rejected, clean, find_files, instant
 from openshelf.contracts import utc_now
 from openshelf.database import ingest_runs, ingestion, quarantine
 from openshelf.database.ingestion import EditionRow, StoredEdition
@@ -29,10 +29,10 @@ _HIDDEN_FIELDS = frozenset(
 class Difference:
     """One edition that an ingest would change."""
 
-    change: str  # insert, update, return, deactivate
+    change: str  # insert, update, return, deactivate, reject
     calibre_id: int
     title: str
-    fields: tuple[str, ...] = ()  # names of what an update changes
+    fields: tuple[str, ...] = ()  # names of what an update changes; why it is rejected
 
 
 @dataclass
@@ -62,34 +62,51 @@ class Plan:
     rejected: list[Rejected]
 
 
+Planner = Callable[[psycopg.Connection], tuple[int, Plan]]  # library_id and what has to be done; nothing is written
+
+
 def ingest_calibre(
     conn: psycopg.Connection,
     library: Path,
     *,
     allow_vanishing: bool = False,
+    choice: Choice = EVERYTHING,
     patience_s: float = calibre.PATIENCE_S,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Read a Calibre library into the catalogue. Commits once at the end; every run is noted, failed ones too.
+    """Read a Calibre library into the catalogue, or the part of it that is chosen.
 
     Raises:
         IngestError: the library cannot be read, or more than a fifth of it is gone (unless `allow_vanishing`).
             The catalogue stays as it was.
     """
-    run_id = ingest_runs.start_run(conn, str(library))
+
+    def plan(conn: psycopg.Connection) -> tuple[int, Plan]:
+        library_id, found = _plan_calibre(conn, library, choice, patience_s, on_progress)
+        if not allow_vanishing:
+            _refuse_vanishing(found, library)
+        return library_id, found
+
+    return run(conn, str(library), plan, choice.recipe)
+
+
+def difference(
+    conn: psycopg.Connection, library: Path, choice: Choice = EVERYTHING, patience_s: float = calibre.PATIENCE_S
+) -> list[Difference]:
+    """What `ingest_calibre` would change. Leaves the database as it is."""
+    return preview(conn, lambda conn: _plan_calibre(conn, library, choice, patience_s, None))
+
+
+def run(conn: psycopg.Connection, path: str, planner: Planner, recipe: str) -> Report:
+    """Plan and write in one transaction. Every run is noted, failed ones too; acts that waited for its works count."""
+    run_id = ingest_runs.start_run(conn, path)
     conn.commit()
-    library_id: int | None = None
     try:
-        with calibre.open_snapshot(library, patience_s) as db:
-            root = calibre.database_of(library).parent.resolve()
-            ingestion.lock(conn)
-            library_id = ingestion.put_library(conn, calibre.library_uuid(db), str(root))
-            plan = _plan(conn, db, root, library_id, on_progress)
-            if not allow_vanishing:
-                _refuse_vanishing(plan, root)
-            report = apply(conn, library_id, plan)
+        ingestion.lock(conn)
+        library_id, plan = planner(conn)
+        report = apply(conn, library_id, plan)
         ingestion.note_ingested(conn, library_id)
-        ingest_runs.finish_run(conn, run_id, library_id=library_id, counts=report.__dict__ | {"recipe": RECIPE})
+        ingest_runs.finish_run(conn, run_id, library_id=library_id, counts=report.__dict__ | {"recipe": recipe})
         conn.commit()
     except BaseException as error:
         conn.rollback()
@@ -98,18 +115,14 @@ def ingest_calibre(
         ingest_runs.finish_run(conn, run_id, library_id=None, counts={}, failure=message)
         conn.commit()
         raise
-    # Acts that came before their work count now.
     quarantine.release(conn, utc_now())
     return report
 
 
-def difference(conn: psycopg.Connection, library: Path, patience_s: float = calibre.PATIENCE_S) -> list[Difference]:
-    """What `ingest_calibre` would change. Leaves the database as it is."""
+def preview(conn: psycopg.Connection, planner: Planner) -> list[Difference]:
+    """What the plan would change, and what it would refuse. Leaves the database as it is."""
     try:
-        with calibre.open_snapshot(library, patience_s) as db:
-            root = calibre.database_of(library).parent.resolve()
-            library_id = ingestion.put_library(conn, calibre.library_uuid(db), str(root))
-            plan = _plan(conn, db, root, library_id, None)
+        _, plan = planner(conn)
         ids = [plan.stored[e.calibre_id].edition_id for e in plan.editions if e.calibre_id in plan.stored]
         ids += [gone.edition_id for gone in plan.removed]
         before = ingestion.edition_fields(conn, ids)
@@ -126,7 +139,7 @@ def difference(conn: psycopg.Connection, library: Path, patience_s: float = cali
             fields = _changed_fields(before[edition.calibre_id], _row(edition, Placed(old.book_id, "", "")))
             found.append(Difference("update", edition.calibre_id, edition.title, fields or ("files or identifiers",)))
     found += [Difference("deactivate", gone.calibre_id, before[gone.calibre_id].title) for gone in plan.removed]
-    return found
+    return found + [Difference("reject", bad.calibre_id, bad.record or "?", (bad.reason,)) for bad in plan.rejected]
 
 
 def _changed_fields(old: EditionRow, new: EditionRow) -> tuple[str, ...]:
@@ -135,46 +148,53 @@ def _changed_fields(old: EditionRow, new: EditionRow) -> tuple[str, ...]:
     )
 
 
-def _plan(
+def _plan_calibre(
     conn: psycopg.Connection,
-    db: Sqlite,
-    root: Path,
-    library_id: int,
+    library: Path,
+    choice: Choice,
+    patience_s: float,
     on_progress: Callable[[int, int], None] | None,
-) -> Plan:
-    stored = ingestion.stored_editions(conn, library_id)
-    times = calibre.modified_times(db)
-    same_recipe = ingest_runs.last_recipe(conn, library_id) == RECIPE
-    changed = [key for key, time in times.items() if not (same_recipe and _is_current(stored.get(key), time))]
-    editions: list[Edition] = []
-    touched: dict[int, datetime] = {}
-    rejected: list[Rejected] = []
-    for start in range(0, len(changed), _BATCH):
-        for book in calibre.read_books(db, changed[start : start + _BATCH]):
-            record = clean(book)
-            if isinstance(record, Rejected):
-                rejected.append(record)
-                continue
-            edition, old = find_files(record, root), stored.get(record.calibre_id)
-            if old is None or not old.active or old.content_hash != edition.content_hash:
-                editions.append(edition)
-            else:
-                touched[old.edition_id] = edition.modified_at
-        if on_progress:
-            on_progress(min(start + _BATCH, len(changed)), len(changed))
+) -> tuple[int, Plan]:
+    with calibre.open_snapshot(library, patience_s) as db:
+        root = calibre.database_of(library).parent.resolve()
+        columns = calibre.custom_columns(db, choice.columns)
+        library_id = ingestion.put_library(conn, calibre.library_uuid(db), str(root))
+        stored = ingestion.stored_editions(conn, library_id)
+        times = calibre.modified_times(db)
+        if choice.virtual_library:
+            chosen = calibre_search.members(db, choice.virtual_library, times)
+            times = {key: time for key, time in times.items() if key in chosen}
+        same_recipe = ingest_runs.last_recipe(conn, library_id) == choice.recipe
+        changed = [key for key, time in times.items() if not (same_recipe and _is_current(stored.get(key), time))]
+        editions: list[Edition] = []
+        touched: dict[int, datetime] = {}
+        rejected: list[Rejected] = []
+        for start in range(0, len(changed), _BATCH):
+            for book in calibre.read_books(db, changed[start : start + _BATCH], columns):
+                record = clean(book)
+                if isinstance(record, Rejected):
+                    rejected.append(replace(record, record=f"book {book.calibre_id}"))
+                    continue
+                edition, old = find_files(record, root), stored.get(record.calibre_id)
+                if old is None or not old.active or old.content_hash != edition.content_hash:
+                    editions.append(edition)
+                else:
+                    touched[old.edition_id] = edition.modified_at
+            if on_progress:
+                on_progress(min(start + _BATCH, len(changed)), len(changed))
     removed = [old for key, old in stored.items() if old.active and key not in times]
-    return Plan(editions, touched, removed, stored, rejected)
+    return library_id, Plan(editions, touched, removed, stored, rejected)
 
 
 def _is_current(stored: StoredEdition | None, modified_at: str) -> bool:
     return stored is not None and stored.active and stored.calibre_modified_at == instant(modified_at)
 
 
-def _refuse_vanishing(plan: Plan, root: Path) -> None:
+def _refuse_vanishing(plan: Plan, library: Path) -> None:
     active = sum(old.active for old in plan.stored.values())
     if len(plan.removed) > VANISHING_SHARE * active:
         raise IngestError(
-            f"{len(plan.removed)} of {active} books are gone from {root}; nothing was changed. "
+            f"{len(plan.removed)} of {active} books are gone from {library}; nothing was changed. "
             "Is it the right folder, and whole? If so, run again with --yes."
         )
 
@@ -208,7 +228,7 @@ def apply(conn: psycopg.Connection, library_id: int, plan: Plan) -> Report:
         deactivated=len(plan.removed),
         rejected=len(plan.rejected),
         catalogue_version=ingestion.bump_version(conn) if editions or plan.removed else None,
-        reasons=[f"{bad.record or f'book {bad.calibre_id}'}: {bad.reason}" for bad in plan.rejected],
+        reasons=[f"{bad.record}: {bad.reason}" for bad in plan.rejected],
     )
 
 

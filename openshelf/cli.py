@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "api-keys": ("openshelf.api_keys", "app", "Keys of other programs: create, list, revoke."),
     "ingest": ("ingest.cli", "ingest_app", "Foreign data into the catalogue."),
     "embed": ("ingest.cli", "embed_app", "Embed the texts of new and changed works."),
+    "export": ("ingest.export_cli", "app", "What the catalogue holds, in the formats of others."),
     "works": ("ingest.works_cli", "app", "Why editions are one work; merge, split; names of authors."),
     "search": ("models.search_cli", "search_app", "Search the catalogue."),
     "similar": ("models.search_cli", "similar_app", "Works closest in meaning to one work."),

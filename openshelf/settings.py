@@ -72,6 +72,12 @@ class Settings(BaseSettings):
     calibre_library: Path | None = Field(
         None, description="Calibre library folder (holds metadata.db); unset: the demo library."
     )
+    calibre_columns: str | None = Field(
+        None, description="Columns of your own in Calibre and how they are read: #genre=subjects,#orig=original_title."
+    )
+    calibre_virtual_library: str | None = Field(
+        None, description="The virtual library of Calibre that is read; unset: all books."
+    )
     secret: SecretStr | None = Field(
         None,
         description="Key of the reader pseudonyms, 32 characters or more; unset: made once under the home folder.",

@@ -28,10 +28,10 @@ def finish_run(
     )
 
 
-def last_recipe(conn: psycopg.Connection, library_id: int) -> int | None:
-    """Recipe of the cleaning that the last whole run of this library used."""
+def last_recipe(conn: psycopg.Connection, library_id: int) -> str | None:
+    """Recipe of reading and cleaning that the last whole run of this library used."""
     row = conn.execute(
-        """select (counts ->> 'recipe')::int from library.ingest_runs
+        """select counts ->> 'recipe' from library.ingest_runs
            where library_id = %s and status = 'done' order by run_id desc limit 1""",
         [library_id],
     ).fetchone()

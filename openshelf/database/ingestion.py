@@ -4,7 +4,7 @@ Rows travel by COPY into temporary tables and are merged by one statement each, 
 costs a handful of statements. The caller holds the transaction.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, LiteralString
@@ -283,6 +283,60 @@ def withdraw_editions(conn: psycopg.Connection, edition_ids: Sequence[int]) -> N
            where edition_id = any(%s) and active""",
         [list(edition_ids)],
     )
+
+
+@dataclass(frozen=True)
+class WholeEdition:
+    """An active edition with all that other catalogues ask for."""
+
+    edition_id: int
+    book_id: int
+    source_key: str | None
+    title: str
+    title_sort: str
+    author_names: list[str]
+    author_sorts: list[str]
+    languages: list[str]
+    published_on: date | None
+    publisher: str | None
+    series_name: str | None
+    series_index: float | None
+    summary: str | None
+    subjects: list[str]
+    original_title: str | None
+    accessibility: dict[str, Any] | None
+    added_at: datetime | None
+    modified_at: datetime
+    identifier_kinds: list[str]
+    identifier_values: list[str]
+    schemes: list[str]
+    codes: list[str]
+
+
+def whole_editions(
+    conn: psycopg.Connection, book_ids: Sequence[int] | None = None, kind: str = "book"
+) -> Iterator[WholeEdition]:
+    """Active editions of active works of a kind, by edition_id; `book_ids`: of these works alone. Read as they go."""
+    with conn.cursor("whole_editions", row_factory=class_row(WholeEdition)) as cursor:
+        cursor.execute(
+            """select e.edition_id, e.book_id, e.source_key, e.title, e.title_sort, e.author_names, e.author_sorts,
+                   e.languages, e.published_on, e.publisher, e.series_name, e.series_index, e.summary, e.subjects,
+                   e.original_title, e.accessibility, e.calibre_added_at as added_at,
+                   e.calibre_modified_at as modified_at,
+                   array(select i.kind from library.identifiers as i where i.edition_id = e.edition_id order by i.kind)
+                       as identifier_kinds,
+                   array(select i.value from library.identifiers as i where i.edition_id = e.edition_id order by i.kind)
+                       as identifier_values,
+                   array(select c.scheme from library.classifications as c where c.edition_id = e.edition_id
+                         order by c.scheme, c.code) as schemes,
+                   array(select c.code from library.classifications as c where c.edition_id = e.edition_id
+                         order by c.scheme, c.code) as codes
+               from library.editions as e join library.works as w using (book_id)
+               where e.active and w.active and w.kind = %(kind)s
+                   and (%(books)s::int[] is null or e.book_id = any(%(books)s)) order by e.edition_id""",
+            {"kind": kind, "books": None if book_ids is None else list(book_ids)},
+        )
+        yield from cursor
 
 
 def active_editions(conn: psycopg.Connection, book_ids: Sequence[int]) -> list[ActiveEdition]:

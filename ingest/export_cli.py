@@ -1,0 +1,31 @@
+"""`openshelf export`: what the catalogue holds, in the formats of others."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingest.marc_load import export_marc
+from openshelf.cli import command_app, report
+from openshelf.database import migrate, pool
+
+app = command_app("What the catalogue holds, in the formats of others.", group=True)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def _group() -> None:
+    """What the catalogue holds, in the formats of others."""
+
+
+@app.command("marc")
+def marc_command(
+    path: Annotated[Path, typer.Argument(dir_okay=False, help="File to write; MARCXML if its name ends in .xml.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Write every edition as a MARC record: MARC 21 in UTF-8, or MARCXML."""
+    with pool.connect(unlimited=True) as conn:
+        migrate.check(conn)
+        done = export_marc(conn, path)
+    report(done, as_json=as_json)

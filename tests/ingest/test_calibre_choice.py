@@ -1,0 +1,182 @@
+"""What of a Calibre library is read: columns of its own, virtual libraries; and several libraries side by side."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.calibre import Choice, open_snapshot, read_books
+from ingest.calibre_search import members, parse
+from ingest.load import difference, ingest_calibre
+from openshelf.errors import IngestError, UsageError
+
+# As Calibre makes them: values in a table of their own with links (text), or beside the book (comments).
+LINKED = """
+insert into custom_columns (id, label, name, datatype, mark_for_delete, editable, display, is_multiple, normalized)
+    values (1, 'genre', 'Genre', 'text', 0, 1, '{}', 1, 1);
+create table custom_column_1 (id integer primary key autoincrement, value text not null collate nocase, unique (value));
+create table books_custom_column_1_link (
+    id integer primary key autoincrement, book integer not null, value integer not null, unique (book, value)
+);
+insert into custom_column_1 (id, value) values (1, 'Poésie'), (2, 'Wombats');
+insert into books_custom_column_1_link (book, value) values (3, 2), (3, 1), (4, 1);
+insert into custom_columns (id, label, name, datatype, mark_for_delete, editable, display, is_multiple, normalized)
+    values (2, 'orig', 'Original', 'comments', 0, 1, '{}', 0, 0);
+create table custom_column_2 (id integer primary key autoincrement, book integer, value text not null, unique (book));
+insert into custom_column_2 (book, value) values (3, 'The Original');
+"""
+
+
+def virtual(edit: Callable, **libraries: str) -> None:
+    with edit() as db:
+        db.execute(
+            "insert or replace into preferences (key, val) values ('virtual_libraries', ?)", [json.dumps(libraries)]
+        )
+
+
+def test_columns_of_a_library_s_own_are_read_as_told(conn: psycopg.Connection, library: Path, edit: Callable) -> None:
+    ingest_calibre(conn, library)
+    with edit() as db:
+        db.executescript(LINKED)
+    choice = Choice.of(["#genre=subjects", "#orig=original_title"])
+
+    # No book was edited: what is read otherwise is found all the same.
+    found = difference(conn, library, choice)
+    report = ingest_calibre(conn, library, choice=choice)
+
+    assert {(change.calibre_id, change.fields) for change in found} == {
+        (3, ("subjects", "original_title")),
+        (4, ("subjects",)),
+    }
+    assert report.updated == 2
+    row = conn.execute("select subjects, original_title from library.editions where calibre_id = 3").fetchone()
+    assert row is not None
+    assert row[0][-2:] == ["Wombats", "Poésie"]
+    assert row[1] == "The Original"
+    subjects = conn.execute(
+        """select subjects_text from library.works join library.editions using (book_id) where calibre_id = 4"""
+    ).fetchone()
+    assert subjects
+    assert "poetry" in subjects[0]
+    assert ingest_calibre(conn, library, choice=choice).updated == 0
+
+
+@pytest.mark.parametrize("word", ["genre=subjects", "#genre", "#genre=nothing", ""])
+def test_a_column_that_is_told_wrongly_is_refused(word: str) -> None:
+    with pytest.raises(UsageError, match="is no column of Calibre"):
+        Choice.of([word])
+
+
+def test_a_column_the_library_does_not_have_is_refused(conn: psycopg.Connection, library: Path) -> None:
+    with pytest.raises(IngestError, match="no column #genre; it has none"):
+        ingest_calibre(conn, library, choice=Choice.of(["#genre=subjects"]))
+
+
+def test_only_the_books_of_a_virtual_library_are_read_and_the_guard_holds(
+    conn: psycopg.Connection, library: Path, edit: Callable
+) -> None:
+    name = author_of(library, 1).replace("|", ",")
+    virtual(edit, Few="not title:~.", Most=f'not author:"={name}"')
+
+    most = ingest_calibre(conn, library, choice=Choice.of([], "Most"))
+
+    assert 0 < most.editions < 20
+    with pytest.raises(IngestError, match="books are gone"):
+        ingest_calibre(conn, library, choice=Choice.of([], "Few"))
+    with pytest.raises(IngestError, match="no virtual library 'Other'; it has Few, Most"):
+        ingest_calibre(conn, library, choice=Choice.of([], "Other"))
+    assert ingest_calibre(conn, library).editions == 20
+
+
+def author_of(library: Path, book: int) -> str:
+    with open_snapshot(library) as db:
+        return read_books(db, [book])[0].authors[0][0]
+
+
+def test_the_searches_of_virtual_libraries_choose_what_they_say(library: Path, edit: Callable) -> None:
+    with edit() as db:
+        db.execute("insert into tags (id, name) values (900, 'Fiction.Crime'), (901, 'Fictional')")
+        db.executemany("insert into books_tags_link (book, tag) values (?, ?)", [(1, 900), (2, 901), (3, 900)])
+        db.execute("insert or ignore into ratings (id, rating) values (900, 3)")
+        db.execute("delete from books_ratings_link where book in (1, 2)")
+        db.execute("insert into books_ratings_link (book, rating) values (2, 900)")
+    searches = {
+        'tags:"=Fiction.Crime"': {1, 3},
+        "tags:=.fiction": {1, 3},
+        "tags:fiction and not tags:crime": None,
+        'tags:"=Fiction.Crime" and not rating:true': {1},
+        "rating:=1.5 or rating:1.5": {2},
+        '(tags:"=Fictional" or tags:"=fiction.crime") rating:<2': {1, 2},
+        "tags:~^Fict.*al$": {2},
+    }
+    virtual(edit, **{str(n): search for n, search in enumerate(searches)})
+
+    with open_snapshot(library) as db:
+        everything = {book.calibre_id: book for book in read_books(db, range(1, 21))}
+        for n, wanted in enumerate(searches.values()):
+            found = members(db, str(n), everything)
+            if wanted is None:
+                wanted = {
+                    key for key, book in everything.items() if any("fiction" in tag.lower() for tag in book.subjects)
+                }
+                wanted = {key for key in wanted if not any("crime" in tag.lower() for tag in everything[key].subjects)}
+            assert found == wanted, list(searches)[n]
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "",
+        "(",
+        "tags:",
+        "wombat",
+        "vl:Other",
+        "search:x",
+        "tags:a or",
+        "not",
+        "rating:many",
+        "tags:~(",
+        "a:b",
+        ")",
+        "((((" * 40,
+    ],
+)
+def test_a_search_that_is_not_known_is_refused(search: str) -> None:
+    with pytest.raises(IngestError, match="not known here"):
+        parse(search)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(["tags:a", "(", ")", "and", "or", "not", 'title:"b c"', "rating:>3", '"', "x", ":"])))
+def test_whatever_is_searched_for_there_is_a_test_or_a_clear_refusal(words: list[str]) -> None:
+    try:
+        test = parse(" ".join(words))
+    except IngestError:
+        return
+    assert callable(test)
+
+
+def test_two_libraries_share_works_and_one_may_go_without_the_other(
+    conn: psycopg.Connection, library: Path, tmp_path: Path
+) -> None:
+    second = Path(shutil.copytree(library, tmp_path / "second"))
+    with sqlite3.connect(second / "metadata.db") as db:
+        db.execute("update library_id set uuid = 'another'")
+        db.create_function("title_sort", 1, lambda title: title)
+        db.execute("delete from books where id > 5")
+
+    works = ingest_calibre(conn, library).works
+    both = ingest_calibre(conn, second)
+
+    assert (both.editions, both.works) == (25, works)
+    with sqlite3.connect(library / "metadata.db") as db:
+        db.execute("delete from books")
+    gone = ingest_calibre(conn, library, allow_vanishing=True)
+    assert (gone.deactivated, gone.editions) == (20, 5)
+    assert gone.works == conn.execute("select count(distinct book_id) from library.editions where active").fetchone()[0]  # type: ignore[index]

@@ -1,0 +1,253 @@
+"""MARC 21 and MARCXML: what is written is read back; what others write is understood; what is broken loads nothing."""
+
+import io
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pymarc import Field, Indicators, Leader, Record, Subfield
+
+from ingest import clean, marc
+from ingest.accessibility import Accessibility
+from ingest.clean import Author, Edition, Rejected, author_sort, line
+from ingest.load import ingest_calibre
+from ingest.marc_load import difference, export_marc, ingest_marc
+from openshelf.errors import IngestError
+
+DUNE = Edition(
+    calibre_id=1,
+    calibre_uuid=None,
+    title="The Dune: a tale",
+    title_sort="Dune: a tale, The",
+    authors=(Author("Frank Herbert", "Herbert, Frank"), Author("Homer", "Homer")),
+    languages=("eng", "deu"),
+    published_on=date(1999, 1, 15),
+    publisher="Nhà xuất bản Trẻ",
+    series_name="Dune",
+    series_index=2.5,
+    rating=None,
+    summary="One.\n\nTwo.",
+    subjects=("science fiction", "Khoa học viễn tưởng"),
+    folder="",
+    cover_path=None,
+    files=(),
+    identifiers=(("isbn", "9780441172719"), ("openlibrary", "OL1M")),
+    added_at=datetime(2024, 5, 1, tzinfo=UTC),
+    modified_at=datetime(2025, 6, 7, 8, 9, 10, tzinfo=UTC),
+    original_title="Original",
+    classifications=(("bisac", "FIC028000"), ("ddc", "813.54"), ("thema", "FL")),
+    accessibility=Accessibility(modes=("textual", "visual"), features=("alternativeText",), summary="All of it."),
+    source_key="k1",
+)
+
+
+def written(edition: Edition, *, as_xml: bool) -> bytes:
+    file = io.BytesIO()
+    assert marc.write(iter([marc.record_of(edition, edition.source_key or "x")]), file, as_xml=as_xml) == (1, [])
+    return file.getvalue()
+
+
+def read_back(raw: bytes, path: Path) -> list[Edition | Rejected | str]:
+    path.write_bytes(raw)
+    return [
+        record if isinstance(record, str) else marc.edition_of(record, 1, label) for label, record in marc.read(path)
+    ]
+
+
+@pytest.mark.parametrize("as_xml", [False, True])
+def test_what_is_written_is_read_back(as_xml: bool, tmp_path: Path) -> None:
+    assert read_back(written(DUNE, as_xml=as_xml), tmp_path / "f") == [DUNE]
+
+
+words = (
+    st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn", "Co"]), min_size=1, max_size=40).map(line).filter(bool)
+)
+names = words.filter(lambda name: ", " not in name)
+codes = st.sampled_from(["eng", "vie", "rus", "deu", "fra", "zho", "ces"])
+editions = st.builds(
+    replace,
+    st.just(DUNE),
+    title=words,
+    authors=st.lists(names, max_size=3, unique=True).map(lambda all_: tuple(Author(n, n) for n in all_)),
+    languages=st.lists(codes, max_size=2, unique=True).map(tuple),
+    published_on=st.none() | st.dates(date(1000, 1, 1), date(2999, 12, 31)),
+    publisher=st.none() | words,
+    series_name=st.none() | words,
+    series_index=st.none() | st.integers(0, 9999).map(lambda n: n / 4),
+    summary=st.none() | words.map(clean.summary),
+    subjects=st.lists(words, max_size=3, unique=True).map(tuple),
+    original_title=st.none() | words,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(edition=editions, as_xml=st.booleans())
+def test_whatever_a_clean_edition_holds_it_survives_the_round_trip(
+    edition: Edition, as_xml: bool, tmp_path: Path
+) -> None:
+    language = edition.languages[0] if edition.languages else None
+    if edition.series_name is None:
+        edition = replace(edition, series_index=None)
+
+    (back,) = read_back(written(edition, as_xml=as_xml), tmp_path / "f")
+
+    assert isinstance(back, Edition)
+    filed = tuple(Author(author.name, author_sort(author.name, language)) for author in edition.authors)
+    assert back == replace(edition, authors=filed, title_sort=back.title_sort)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=st.integers(0, 2000), junk=st.binary(max_size=20), as_xml=st.booleans())
+def test_a_damaged_file_is_read_or_refused_and_never_a_traceback(
+    at: int, junk: bytes, as_xml: bool, tmp_path: Path
+) -> None:
+    raw = written(DUNE, as_xml=as_xml) * (1 if as_xml else 2)
+    at %= len(raw)
+    try:
+        found = read_back(raw[:at] + junk + raw[at + len(junk) :], tmp_path / "f")
+    except IngestError:
+        return
+    assert all(isinstance(each, Edition | Rejected | str) for each in found)
+
+
+def loc_record() -> Record:
+    """As the Library of Congress writes: ISBD punctuation, inverted names, 260, qualified ISBN."""
+    record = Record(force_utf8=True)
+    record.leader = Leader("00000cam a2200000 a 4500")
+    record.add_field(
+        Field("001", data="  92005291 "), Field("003", data="DLC"),
+        Field("008", data="920219s1993    caua   j      000 0 eng  "),
+        field("020", "  ", a="0441172717 (pbk.) :"), field("082", "00", a="811/.52"),
+        field("100", "1 ", a="Sandburg, Carl,", d="1878-1967."),
+        field("245", "14", a="The arithmetic /", c="Carl Sandburg ; illustrated by Ted Rand."),
+        field("260", "  ", a="San Diego :", b="Harcourt Brace Jovanovich,", c="c1993."),
+        field("650", " 0", a="Arithmetic", x="Juvenile poetry."),
+        field("700", "1 ", a="Rand, Ted,", e="ill."),
+        field("041", "1 ", a="eng", h="ger"), field("240", "10", a="Rechnen.", l="English"),
+    )  # fmt: skip
+    return record
+
+
+def field(tag: str, ends: str, **parts: str) -> Field:
+    return Field(tag, Indicators(*ends), [Subfield(code, value) for code, value in parts.items()])
+
+
+def test_a_record_of_another_library_is_understood() -> None:
+    found = marc.edition_of(loc_record(), 7, "record 1")
+
+    assert isinstance(found, Edition)
+    assert (found.source_key, found.calibre_id) == ("(DLC)92005291", 7)
+    assert (found.title, found.title_sort) == ("The arithmetic", "arithmetic, The")
+    assert found.authors == (Author("Carl Sandburg", "Sandburg, Carl"),)  # the illustrator wrote none of it
+    assert (found.publisher, found.published_on) == ("Harcourt Brace Jovanovich", date(1993, 1, 1))
+    assert found.identifiers == (("isbn", "9780441172719"),)
+    assert found.classifications == (("ddc", "811.52"),)
+    assert found.subjects == ("Arithmetic--Juvenile poetry",)
+    assert (found.languages, found.original_title) == (("eng",), "Rechnen")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda r: r.remove_fields("245"), "no title"),
+        (lambda r: r.remove_fields("001", "020"), "no control number"),
+        (lambda r: setattr(r, "leader", Leader("00000cgm a2200000 a 4500")), "no book"),
+    ],
+)
+def test_a_record_that_cannot_be_used_is_rejected_with_its_reason(change, reason: str) -> None:
+    record = loc_record()
+    change(record)
+
+    found = marc.edition_of(record, 1, "record 1")
+
+    assert isinstance(found, Rejected)
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"", "is empty"),
+        (b"\x89PNG....", "is neither"),
+        (b"00042nam", "cut off"),
+        (b"<collection><record>", "cut off"),
+        (b'<!DOCTYPE x [<!ENTITY a "b">]><collection/>', "document type"),
+    ],
+)
+def test_a_file_that_is_no_marc_is_refused_in_one_line(raw: bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(IngestError, match=message) as refused:
+        read_back(raw, tmp_path / "f")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_delivery_comes_changes_and_withdraws_and_a_broken_one_changes_nothing(
+    conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    path = tmp_path / "delivery.mrc"
+    other = replace(DUNE, title="Emma", source_key="k2", authors=(Author("Jane Austen", "Austen, Jane"),))
+
+    path.write_bytes(written(DUNE, as_xml=False) + written(other, as_xml=False) + written(DUNE, as_xml=False))
+    assert [change.change for change in difference(conn, path, "test")] == ["insert", "insert", "reject"]
+    first = ingest_marc(conn, path, "test")
+    assert (first.inserted, first.works, first.rejected) == (2, 2, 1)
+    assert first.reasons == ["record 3: k1 stands in the file twice; the first one counts"]
+
+    again = ingest_marc(conn, path, "test")
+    assert (again.inserted, again.updated, again.catalogue_version) == (0, 0, None)
+
+    gone = marc.record_of(other, "k2")
+    gone.leader = Leader("00000dam a2200000 c 4500")
+    path.write_bytes(written(replace(DUNE, publisher="Ace"), as_xml=False) + gone.as_marc())
+    changed = ingest_marc(conn, path, "test")
+    assert (changed.updated, changed.deactivated, changed.works) == (1, 1, 1)
+
+    before = conn.execute("select * from library.editions").fetchall()
+    path.write_bytes(written(replace(DUNE, title="Never", source_key="k9"), as_xml=False) + b"00500nam")
+    with pytest.raises(IngestError, match="nothing of it was loaded"):
+        ingest_marc(conn, path, "test")
+    assert conn.execute("select * from library.editions").fetchall() == before
+
+
+@pytest.mark.parametrize("name", ["out.mrc", "out.xml"])
+def test_a_calibre_library_goes_out_as_marc_and_comes_back_as_the_same_works(
+    conn: psycopg.Connection, library: Path, tmp_path: Path, name: str
+) -> None:
+    ingest_calibre(conn, library)
+    conn.commit()
+    works = conn.execute("select book_id, title, subjects_text from library.works order by 1").fetchall()
+
+    exported = export_marc(conn, tmp_path / name)
+    report = ingest_marc(conn, tmp_path / name, "copy")
+
+    assert (exported.records, exported.too_large, report.inserted, report.rejected) == (20, [], 20, 0)
+    assert conn.execute("select book_id, title, subjects_text from library.works order by 1").fetchall() == works
+
+
+@pytest.mark.usefixtures("database")
+def test_marc_by_command(tmp_path: Path) -> None:
+    (tmp_path / "in.mrc").write_bytes(written(DUNE, as_xml=False) + written(replace(DUNE, title=""), as_xml=False))
+
+    def openshelf(*words_: str) -> str:
+        done = subprocess.run([sys.executable, "-m", "openshelf", *words_], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    preview = openshelf("ingest", "marc", str(tmp_path / "in.mrc"), "--dry-run")
+    done = openshelf(
+        "ingest", "marc", str(tmp_path / "in.mrc"), "--no-embed", "--json", "--rejects", str(tmp_path / "no.csv")
+    )
+    out = openshelf("export", "marc", str(tmp_path / "out.xml"), "--json")
+
+    assert preview.startswith("+ The Dune: a tale")
+    assert json.loads(done)["inserted"] == 1
+    assert (tmp_path / "no.csv").read_text("utf-8").splitlines()[0] == "record,reason"
+    assert len((tmp_path / "no.csv").read_text("utf-8").splitlines()) == 2
+    assert json.loads(out) == {"records": 1, "too_large": []}
+    assert b"<collection" in (tmp_path / "out.xml").read_bytes()
