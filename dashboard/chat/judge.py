@@ -40,7 +40,7 @@ _CODES: dict[Language, str] = {"en": "eng", "vi": "vie", "ru": "rus"}
 
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 _VIETNAMESE = re.compile(r"[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]", re.IGNORECASE)
-_QUOTED = re.compile(r"[\"“”„«»](?P<text>[^\"“”„«»]{2,120})[\"“”„«»]|\*\*(?P<bold>.+?)\*\*|__(?P<strong>.+?)__")
+_QUOTED = re.compile(r"“([^”\n]+)”|«([^»\n]+)»|„([^“”\n]+)[“”]|(?<!\w)\"([^\"\n]+)\"|\*\*(.+?)\*\*|__(.+?)__")
 _WORD = re.compile(r"\w[\w'’\-]*")
 _SMALL = 4  # letters at most of a word that may stand without a capital inside a name ("of", "the", "и")
 _SENTENCE_ENDS = frozenset(".!?…:;\n—–")
@@ -239,7 +239,7 @@ def invented_names(text: str, allowed: str, titles: Mapping[str, str]) -> list[s
         titles: of the whole catalogue, as `long_titles` gives them.
     """
     known = f" {fold_words(allowed)} "
-    found = [m["text"] or m["bold"] or m["strong"] for m in _QUOTED.finditer(text)]
+    found = [next(filter(None, match.groups())) for match in _QUOTED.finditer(text)]
     for words, starts_sentence in _capital_runs(text):
         if f" {fold_words(' '.join(words))} " in known:
             continue

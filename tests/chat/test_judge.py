@@ -181,6 +181,7 @@ def test_bm25_as_by_hand() -> None:
         ("By Frank Herbert and Mallory Vane.", ["Frank Herbert and Mallory Vane"]),
         ("Прочтите «Лунный баланс» скорее.", ["Лунный баланс"]),
         ("Ещё есть Лунный Баланс.", ["Лунный Баланс"]),
+        ("«Dune» и „лунный баланс“", ["лунный баланс"]),
         ("Hãy đọc “Gió ngược” nhé.", ["Gió ngược"]),
         ("It is like Red Mars.", ["Red Mars"]),
         ("it is like red mars", ["Red Mars"]),  # a title of the catalogue that was not found
@@ -198,6 +199,7 @@ def test_a_planted_title_is_found(text: str, found: list[str]) -> None:
         "Here is what fits. Dune, by Frank Herbert, from 1965.",
         "“Dune” is science fiction. In Dune the heir of House Atreides joins the Fremen.",
         "**Dune** by Frank Herbert; it is the first of a series.",
+        "Our record: “Dune.” Science fiction: “Frank Herbert.”",
         "Đây là Dune của Frank Herbert.",
         "Вот Dune. Автор: Frank Herbert.",
     ],
