@@ -1,6 +1,6 @@
 # Everything a person or CI runs. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench messages clean browser
+.PHONY: help install demo test lint licences sbom bench messages clean browser
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,6 +44,23 @@ lint: install ## Check style, types, import direction and SQL
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt/models dbt/data_tests dbt/macros
+
+# Parts of names, as packages write them: none that asks us to publish our own source, or to pay.
+MAY_USE := MIT;Apache;BSD;ISC;MPL;Mozilla Public License;LGPL;Lesser General Public License;PSF;Python Software Foundation;Unlicense;Artistic
+# Say it in their files, not in their metadata: docs/licences.md has them.
+SAY_ELSEWHERE := axe-playwright-python bytewax openlineage_sql pymarc openshelf
+
+licences: install ## Refuse dependencies whose licence we may not use; list all in docs/licences.md
+	@$(BIN)/pip check
+	@$(BIN)/pip-licenses --partial-match --allow-only='$(MAY_USE)' --ignore-packages $(SAY_ELSEWHERE) --format=csv >/dev/null
+	@{ sed '/^| Name /,$$d' docs/licences.md; \
+	  $(BIN)/pip-licenses --ignore-packages $(SAY_ELSEWHERE) --no-version --format=markdown; } > docs/licences.new
+	@mv docs/licences.new docs/licences.md
+
+sbom: install ## Write build/sbom.json, a bill of materials (CycloneDX) of all that is installed
+	@mkdir -p build
+	@$(BIN)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-file build/sbom.json
+	@echo build/sbom.json
 
 bench: install ## Measure what the README claims; prints JSON. FULL=1: in full, and rewrite the tables of models/README.md
 ifdef FULL
