@@ -2,7 +2,8 @@
 
 import hmac
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
+from uuid import UUID
 
 import streamlit as st
 
@@ -11,6 +12,7 @@ from dashboard.components.registration import renderer
 from dashboard.language import _, plural
 from dashboard.state import Visitor
 from openshelf.contracts import Surface
+from openshelf.database import chats
 from openshelf.database.chats import Turn
 from openshelf.privacy import choices
 from openshelf.settings import get_settings
@@ -68,10 +70,10 @@ def talk(place: Where) -> None:
 
 def earlier(turns: Sequence[Turn]) -> None:
     """Chats that the reader wants kept, the latest first; works that are no longer there are left out."""
-    works = {work.book_id: work for work in data.cards(tuple(sorted({*_named(turns)})))}
-    chats: dict[Any, list[Turn]] = {}
+    works = {work.book_id: work for work in data.cards(tuple(sorted(set(chats.book_ids(turns)))))}
+    by_chat: dict[UUID, list[Turn]] = {}
     for turn in turns:
-        chats.setdefault(turn.chat_id, []).append(turn)
+        by_chat.setdefault(turn.chat_id, []).append(turn)
     renderer("talk_kept")(
         key="talk_kept",
         data={
@@ -94,15 +96,11 @@ def earlier(turns: Sequence[Turn]) -> None:
                         for turn in chat
                     ],
                 }
-                for chat in list(chats.values())[:_KEPT_CHATS]
+                for chat in list(by_chat.values())[:_KEPT_CHATS]
             ],
             "words": _words(),
         },
     )
-
-
-def _named(turns: Sequence[Turn]) -> list[int]:
-    return [told["book_id"] for turn in turns for told in turn.answer.get("books", [])]
 
 
 def _books() -> list[int]:
