@@ -93,16 +93,22 @@ def _storefront(settings: Settings) -> Finding:
 
 def _ollama(settings: Settings) -> Finding:
     """Whether the chat has its voice; without it the chat answers from the catalogue alone."""
+    model = settings.ollama_model
     try:
-        reply = httpx.get(f"{settings.ollama_url}/api/tags", timeout=OLLAMA_PATIENCE_S)
-        names = {model.get("name") for model in reply.raise_for_status().json().get("models", [])}
-    except (httpx.HTTPError, ValueError):
+        reply = httpx.get(f"{settings.ollama_url}/api/tags", timeout=OLLAMA_PATIENCE_S, trust_env=False)
+        names = {each.get("name") for each in reply.raise_for_status().json().get("models", [])}
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError, TypeError):
         return Finding(
-            "ollama", False, False, f"no Ollama at {settings.ollama_url}: the chat answers from the catalogue alone"
+            "ollama",
+            False,
+            False,
+            f"no Ollama answers at {settings.ollama_url}: the chat speaks in the catalogue's own words. To give it a"
+            f" model: `ollama serve`, then `ollama pull {model}`",
         )
-    there = settings.ollama_model in names
-    remedy = "" if there else f" is not there: ollama pull {settings.ollama_model}"
-    return Finding("ollama", there, False, f"model {settings.ollama_model}{remedy}")
+    # Ollama calls a model without a tag `latest`.
+    there = {model, f"{model}:latest"} & names
+    remedy = "is there" if there else f"is not there; fetch it: `ollama pull {model}`"
+    return Finding("ollama", bool(there), False, f"{settings.ollama_url} answers; model {model} {remedy}")
 
 
 def _broker(settings: Settings) -> Finding:

@@ -12,7 +12,7 @@ import psycopg
 import structlog
 
 from dashboard.chat import explain
-from dashboard.chat.check import grounded, plain
+from dashboard.chat.check import grounded, plain, quotable
 from dashboard.chat.parse import Wish, merge, parse
 from dashboard.chat.rerank import Taste, rerank
 from dashboard.chat.retrieve import Bounds, resemble, retrieve
@@ -133,9 +133,7 @@ def look_up(
     return wish, records
 
 
-def stream(
-    records: Sequence[Record], wish: Wish, voice: Voice | None, watch: Watch | None = None
-) -> Iterator[Piece]:
+def stream(records: Sequence[Record], wish: Wish, voice: Voice | None, watch: Watch | None = None) -> Iterator[Piece]:
     """The answer piece by piece, as the voice speaks; a voice that fails is replaced in mid-answer."""
     if not records:
         yield Opening(explain.refusal(wish))
@@ -199,6 +197,7 @@ def _placed(wish: Wish, before: Answer | None) -> Wish:
 def _spoken(voice: Voice, wish: Wish, records: Sequence[Record], watch: Watch | None) -> Iterator[Opening | Told]:
     """What the voice says, line by line, each checked against the record it is about."""
     by_id = {record.book_id: record for record in records}
+    all_words = " ".join(_own_words(record) for record in records)
     is_first = True
     for line in _lines(voice.speak(wish.text, wish.language, records)):
         match = _BOOK_LINE.match(line)
@@ -209,7 +208,7 @@ def _spoken(voice: Voice, wish: Wish, records: Sequence[Record], watch: Watch | 
             if record and kept:
                 yield Told(record.book_id, record.title, record.authors_text, kept, voice.name)
         elif is_first:
-            kept = grounded(plain(line), "", wish.text, is_opening=True)
+            kept = grounded(plain(line), all_words, wish.text, is_opening=True)
             if kept:
                 yield Opening(kept)
         if watch is not None:
@@ -218,7 +217,8 @@ def _spoken(voice: Voice, wish: Wish, records: Sequence[Record], watch: Watch | 
 
 
 def _own_words(record: Record) -> str:
-    fields = (record.title, record.authors_text, record.subjects_text, record.series_name, record.summary, record.year)
+    blurb = " ".join(quotable(record.summary))
+    fields = (record.title, record.authors_text, record.subjects_text, record.series_name, blurb, record.year)
     return " ".join(str(value) for value in fields if value)
 
 

@@ -2,13 +2,15 @@
 
 import html
 import re
+from collections.abc import Sequence
 
+from dashboard.chat.lexicon import lexicon, spaced, stem
 from openshelf.contracts import clean_text
-from openshelf.folding import fold_words
 
 MAX_WHY = 400
-# Share of a sentence's longer words that stand in the record or the question.
-SUPPORT = 0.34
+_SHORTEST = 3
+_VIETNAMESE = re.compile(r"[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]", re.IGNORECASE)
+_I = frozenset({"I", "I'm", "I've", "I'd", "I'll"})
 _IMAGE_OR_LINK = re.compile(r"!?\[([^\]]*)\]\s*\([^)]*\)")
 _ADDRESS = re.compile(
     r"(?:\b[a-z][a-z0-9+.\-]{1,20}://|\bwww\.|\bmailto:|\bjavascript:|\bdata:)\S*?(?=[.,;:!?]*(?:\s|$))", re.IGNORECASE
@@ -19,18 +21,34 @@ _SENTENCE = re.compile(r"(?<=[.!?…。])\s+(?=[\w\"'«“(])")
 _QUOTED = re.compile(r"[\"“”«»„‘]([^\"“”«»„’]{2,120})[\"“”«»„’]")
 _WORD = re.compile(r"[^\W\d_][\w'’\-]*")
 _NUMBER = re.compile(r"\d+")
-# A record or a voice that gives orders is not quoted.
+# A record or a voice that gives orders, or speaks to or of a machine, is not quoted.
+_MACHINE = (
+    r"assistants?|chat ?bots?|language models?|ai models?|llms?|gpt|the librarian|system prompt|ассистент\w*|чат ?бот\w*|"
+    r"языков\w+ модел\w*|нейросет\w*|искусственн\w+ интеллект\w*|trợ lý|mô hình ngôn ngữ|trí tuệ nhân tạo|thủ thư ảo"
+)
+_SAYING = (
+    r"say|says|tell|inform|reply|respond|answer|output|print|reveal|repeat|recommend|rate|praise|add|include|insert|list|name|"
+    r"write|begin|start|mention|show|praise|warn|claim|state|describe|translate|speak|greet|"
+    r"скажи|сообщи\w*|ответ\w*|напиши|выведи|повтори|рекоменд\w*|порекоменд\w*|встав\w*|добав\w*|назови|похвали|придумай|"
+    r"nói|trả lời|viết|giới thiệu|thêm|in ra|liệt kê|khuyên|báo|chào"
+)
 _ORDERS = re.compile(
     r"\b(?:ignore|disregard|forget|override|bypass|skip)\b.{0,40}\b(?:instructions?|rules?|prompts?|previous|above|guidelines?)\b"
-    r"|\b(?:system|hidden|secret|initial) (?:prompt|instructions?)\b|\byou (?:are|must) now\b|\bfrom now on\b|\bas an ai\b"
-    r"|\b(?:assistant|librarian|chatbot|language model|model|ai|system)\s*[:,]|\b(?:to|dear) the (?:assistant|librarian|chatbot|model|ai)\b"
-    r"|\b(?:you|must|always|please|now|instead|then)\b.{0,30}\b(?:recommend|reply|respond|answer|output|print|reveal|write|say|repeat)\b"
-    r"|^(?:recommend|reply|respond|answer|output|print|reveal|repeat|say|write)\b|\binstructions? (?:to|for)\b|</?\w+>|\[/?inst\]"
-    r"|(?:проигнорир|игнорир|забуд|отмени)\w*.{0,40}(?:инструкц|правил|указан|промпт|предыдущ)|системн\w+ (?:промпт|инструкц)|ты теперь\b"
-    r"|\b(?:рекомендуй|порекомендуй|ответь|отвечай|напиши|выведи|скажи|повтори)(?:те)?\b"
-    r"|bỏ qua.{0,30}(?:hướng dẫn|chỉ dẫn|quy tắc|lệnh)|lời nhắc hệ thống|bạn bây giờ là|từ bây giờ|\bhãy (?:giới thiệu|trả lời|viết|in ra|nói|bỏ qua)",
+    r"|\b(?:hidden|secret|initial|my|your|these|previous|new) (?:system )?(?:prompts?|instructions?)\b|\byou (?:are|must) now\b"
+    r"|\bfrom now on\b|\bas an ai\b|</?\w+>|<!--|\[/?inst\]"
+    rf"|\b(?:{_MACHINE})\b.{{0,80}}\b(?:{_SAYING}|must|should|shall|обязан\w*|долж\w+|hãy|phải)\b|\b(?:{_SAYING})\b.{{0,80}}\b(?:{_MACHINE})\b"
+    rf"|\b(?:if you are|to all|note to|dear|attention|для|nếu bạn là|gửi|если ты) .{{0,20}}\b(?:{_MACHINE}|models?|bots?)\b"
+    r"|\b(?:tell|inform|warn|convince|remind|ask)\b (?:the |all |every |your )?(?:reader|readers|user|users|patron|patrons)\b"
+    r"|\b(?:reply|respond|answer) (?:only )?with\b|\brate this\b|\brecommend\b.{0,60}\binstead\b|\binstead of (?:any|all|the) (?:other )?books?\b"
+    r"|^(?:recommend|reply|respond|output|print|reveal|repeat|pretend|say|ignore|forget)\b|\bnever write\b|\bno rules\b"
+    r"|(?:проигнорир|игнорир|забуд|отмени)\w*.{0,40}(?:инструкц|правил|указан|промпт|предыдущ)|системн\w+ (?:промпт|инструкц)|\b(?:ты|вы) теперь\b|\bотныне\b"
+    r"|\b(?:напиши|скажи|сообщи|посоветуй|ответь|объяви)(?:те)?\b|\b(?:читател[юья]м?|пользовател[юья]м?)\b.{0,40}\bчто\b"
+    r"|bỏ qua.{0,30}(?:hướng dẫn|chỉ dẫn|quy tắc|lệnh)|lời nhắc hệ thống|bạn bây giờ là|từ bây giờ|\bhãy (?:giới thiệu|trả lời|viết|in ra|nói|bỏ qua|thêm|khuyên|bảo)"
+    r"|nói (?:với|cho) (?:bạn đọc|người đọc|độc giả)|\bmọi (?:chỉ dẫn|quy tắc)",
     re.IGNORECASE,
 )
+# "NOTE:", "SYSTEM:", "ВАЖНО:", "HỆ THỐNG:" begin no sentence of a blurb.
+_SHOUT = re.compile(r"\b(?:[A-ZĐÀ-ỸА-ЯЁ]{4,}|[A-ZĐÀ-ỸА-ЯЁ]{2,}(?: [A-ZĐÀ-ỸА-ЯЁ]{2,})+)\s*:")
 
 
 def plain(text: str) -> str:
@@ -45,41 +63,57 @@ def sentences(text: str) -> list[str]:
 
 
 def grounded(text: str, own_words: str, question: str, *, is_opening: bool = False) -> str:
-    """The sentences of a voice that its record or the question supports.
+    """The sentences of a voice that say nothing but what its records and the question hold.
 
-    A name or title from elsewhere cuts its sentence. An opening is one sentence about no record: it may use any
-    small words, but no names.
+    Each word and number must stand there in some form, or be one of those that claim nothing (`[speech]` of
+    `words.toml`); a name or title from elsewhere, an order or a word of its own cuts the sentence. An opening is one
+    sentence.
     """
-    known = set(fold_words(f"{own_words} {question}").split())
-    kept = [s for s in sentences(text) if _is_supported(s, known, is_opening=is_opening) and not is_order(s)]
+    asked = " ".join(each for each in sentences(question) if not is_order(each))
+    # Without their accents, different words of Vietnamese are one.
+    with_accents = bool(_VIETNAMESE.search(text))
+    known = set(_words(f"{own_words} {asked}", with_accents))
+    kept = [s for s in sentences(text) if not is_order(s) and _is_supported(s, known, with_accents)]
     return cut(" ".join(kept[:1] if is_opening else kept[:3]))
 
 
 def is_order(sentence: str) -> bool:
     """Whether a sentence tells its reader or a model what to do."""
-    return bool(_ORDERS.search(sentence))
+    return bool(_ORDERS.search(sentence) or _SHOUT.search(sentence))
 
 
-def _is_supported(sentence: str, known: set[str], *, is_opening: bool) -> bool:
-    if any(not _known(quote, known) for quote in _QUOTED.findall(sentence)):
+def quotable(text: str | None) -> list[str]:
+    """The sentences of a blurb that may be quoted, and that a model may see: no order, no address, no mark."""
+    raw = sentences(clean_text(text or ""))
+    # Judged as they are written: what plain words would no longer show, a comment or an address, tells an order.
+    return [bare for each in raw if not is_order(each) and not _ADDRESS.search(each) and (bare := plain(each))]
+
+
+def _words(text: str, with_accents: bool) -> list[str]:
+    return spaced(text, with_accents=with_accents).replace("|", " ").split()
+
+
+def _is_supported(sentence: str, known: set[str], with_accents: bool) -> bool:
+    if any(not _known(_words(quote, with_accents), known) for quote in _QUOTED.findall(sentence)):
         return False
     if any(number not in known for number in _NUMBER.findall(sentence)):
         return False
-    words = list(_WORD.finditer(sentence))
-    names = [m[0] for m in words[1:] if m[0][0].isupper() and m[0] not in {"I", "I'm", "I've", "I'd"}]
-    if any(not _known(name, known) for name in names):
-        return False
-    if is_opening:
-        return True
-    longer = [m[0] for m in words if len(m[0]) > 3]
-    return not longer or sum(_known(word, known) for word in longer) >= SUPPORT * len(longer)
+    speech = lexicon().speech_vietnamese if with_accents else lexicon().speech
+    words = [match[0] for match in _WORD.finditer(sentence)]
+    for n, word in enumerate(words):
+        parts = _words(word, with_accents)
+        is_name = n > 0 and word[0].isupper() and word not in _I
+        claims_nothing = all(part in speech or stem(part) in speech or len(part) < _SHORTEST for part in parts)
+        if not _known(parts, known) and (is_name or not claims_nothing):
+            return False
+    return bool(words)
 
 
-def _known(words: str, known: set[str]) -> bool:
+def _known(words: Sequence[str], known: set[str]) -> bool:
     """Whether each word is known, by its first letters: languages inflect."""
     return all(
         word in known or (len(word) > 4 and any(other.startswith(word[: max(4, len(word) - 3)]) for other in known))
-        for word in fold_words(words).split()
+        for word in words
     )
 
 

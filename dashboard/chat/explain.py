@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from dashboard.chat.check import cut, is_order, plain, sentences
+from dashboard.chat.check import cut, quotable
 from dashboard.chat.lexicon import CODES, LANGUAGES, Language, Spaced, compiled, form_pattern, lexicon
 from dashboard.chat.parse import Wish
 from dashboard.chat.retrieve import ages, length_of
@@ -29,7 +29,13 @@ def opening(records: Sequence[Record], wish: Wish) -> str:
     say = _sayings()[wish.language]
     if wish.asks == "why":
         return _one_of(say["openings_why"], records)
-    variants = say["more"] if wish.is_more and len(records) > 1 else say["openings"] if len(records) > 1 else say["openings_one"]
+    variants = (
+        say["more"]
+        if wish.is_more and len(records) > 1
+        else say["openings"]
+        if len(records) > 1
+        else say["openings_one"]
+    )
     parts = _parts(wish, say["wish"])
     first = _one_of(variants, records).format(wish=say["wish"]["for"].format(parts=", ".join(parts)) if parts else "")
     return f"{first} {note}" if (note := _note(records, wish, say)) else first
@@ -56,9 +62,7 @@ def why(record: Record, wish: Wish) -> str:
         return cut(f"{facts} {quoted}".strip())
     if len(quoted) > _MAX_FOREIGN:
         quoted = quoted[:_MAX_FOREIGN].rsplit(" ", 1)[0] + "…"
-    # Quotation marks of the blurb's own would close ours.
-    bare = quoted.translate({ord(mark): None for mark in "“”«»\""})
-    return f"{facts} {say['quote_other'].format(quote=bare)}".strip()
+    return f"{facts} {say['quote_other'].format(quote=quoted)}".strip()
 
 
 def as_asked(text: str, folded: str) -> str:
@@ -88,11 +92,10 @@ def language_said(code: str | None, language: Language) -> str:
 def _parts(wish: Wish, say: dict[str, Any]) -> list[str]:
     """What was understood, in few words."""
     language = wish.language
-    topics = [said for name in wish.subjects if (said := subject_said(name, language))]
-    topics += list(wish.themes) if language == "en" else []
-    parts = [_join(topics[:3], language)] if topics else []
-    if topics and "topic" in say:
-        parts = [say["topic"].format(subjects=parts[0])]
+    topics = [said for name in wish.subjects if (said := subject_said(name, language))][:3]
+    parts = [say["topic"].format(subjects=_join(topics, language))] if topics else []
+    if wish.themes and "theme" in say:  # their names are English
+        parts.append(say["theme"].format(themes=_join(wish.themes[:3], language)))
     if wish.length:
         parts.append(say["length"][wish.length])
     if wish.age is not None:
@@ -104,11 +107,17 @@ def _parts(wish: Wish, say: dict[str, Any]) -> list[str]:
         parts.append(say["between"].format(first=wish.year_from, last=wish.year_to))
     elif wish.year_from or wish.year_to:
         parts.append(
-            say["after"].format(year=wish.year_from) if wish.year_from else say["before"].format(year=(wish.year_to or 0) + 1)
+            say["after"].format(year=wish.year_from)
+            if wish.year_from
+            else say["before"].format(year=(wish.year_to or 0) + 1)
         )
     if wish.written_in and (said := language_said(wish.written_in, language)):
         parts.append(say["language"].format(language=said))
-    avoided = [said for name in wish.avoid if (said := subject_said(name, language, after_without=True)) and name in _sayings()["subjects"]]
+    avoided = [
+        said
+        for name in wish.avoid
+        if (said := subject_said(name, language, after_without=True)) and name in _sayings()["subjects"]
+    ]
     if avoided:
         parts.append(say["without"].format(subjects=_join(avoided, language)))
     return parts
@@ -154,7 +163,7 @@ def _facts(record: Record, wish: Wish, say: dict[str, Any]) -> str:
 
 def _quotation(record: Record, wish: Wish, how_many: int) -> str:
     """The sentences of the blurb that say most of what was asked, in their order; never an order."""
-    usable = [s for s in sentences(plain(record.summary or "")) if not is_order(s) and len(s) >= _MIN_SENTENCE]
+    usable = [sentence for sentence in quotable(record.summary) if len(sentence) >= _MIN_SENTENCE]
     if not usable:
         return ""
     language = next((each for each, code in CODES.items() if code == record.language), "en")

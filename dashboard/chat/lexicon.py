@@ -136,6 +136,8 @@ class Spaced:
 class Lexicon:
     silent: dict[Language, frozenset[str]]  # folded; the Russian ones also without endings
     silent_vietnamese: frozenset[str]  # with accents
+    speech: frozenset[str]  # folded: what says nothing that could be false, with moods
+    speech_vietnamese: frozenset[str]  # the same with accents
     greetings: frozenset[str]
     thanks: frozenset[str]
     written_in: dict[str, tuple[Phrase, ...]]
@@ -162,6 +164,20 @@ def lexicon() -> Lexicon:
     return Lexicon(
         silent=silent,
         silent_vietnamese=frozenset(accented(word) for word in raw["silent"]["vi"].split()),
+        speech=frozenset(
+            word
+            for words in (
+                *raw["speech"].values(),
+                *raw["silent"].values(),
+                *(phrase.replace("*", "") for mood in raw["moods"].values() for phrase in mood.values()),
+            )
+            for word in spaced(words).replace("|", " ").split()
+        ),
+        speech_vietnamese=frozenset(
+            accented(word)
+            for words in (raw["speech"]["vi"], raw["silent"]["vi"], *(mood["vi"] for mood in raw["moods"].values()))
+            for word in words.replace(",", " ").split()
+        ),
         greetings=frozenset(spaced(each) for each in _list(raw["small_talk"]["greeting"])),
         thanks=frozenset(spaced(each) for each in _list(raw["small_talk"]["thanks"])),
         written_in={

@@ -292,10 +292,17 @@ def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish
     wish = _sizes(reading, wish)
     topic = reading.rest()
     wish = _concepts(reading, wish)
-    return replace(_words(reading, wish), spoken=reading.spoken(topic), wanted=reading.wanted(), is_story=bool(re.search(_STORY, reading.original)))
+    return replace(
+        _words(reading, wish),
+        spoken=reading.spoken(topic),
+        wanted=reading.wanted(),
+        is_story=bool(re.search(_STORY, reading.original)),
+    )
 
 
-_STORY = r"\b(?:novels?|novella|story|stories|fiction|truyen|tieu thuyet|роман\w*|повест\w*|рассказ\w*)\b(?! (?:of my|tale))"
+_STORY = (
+    r"\b(?:novels?|novella|story|stories|fiction|truyen|tieu thuyet|роман\w*|повест\w*|рассказ\w*)\b(?! (?:of my|tale))"
+)
 
 
 _PLACES: tuple[tuple[int, str], ...] = (
@@ -702,7 +709,9 @@ def _concepts(reading: Reading, wish: Wish) -> Wish:
                 continue
             reading.negate(match, with_accents=not bare and reading.language == "vi")
             (less if re.search(_RATHER_LESS, match["no"]) else avoided).append(concept.name)
-            while more := reading.take(rf"(?<=\0)(?: \|)? (?:or|nor|and|или|и|ни|hay|hoac|va) (?:{_alternatives(reading)})"):
+            while more := reading.take(
+                rf"(?<=\0)(?: \|)? (?:or|nor|and|или|и|ни|hay|hoac|va) (?:{_alternatives(reading)})"
+            ):
                 reading.negate(more)
                 avoided += [c.name for c in lexicon().concepts if c.any_phrase(reading.language).search(more[0])][:1]
     for word in _avoided_words(reading):
@@ -727,7 +736,9 @@ def _take_phrase(reading: Reading, phrase: str, bare: bool) -> re.Match[str] | N
     no, between = _NOT[reading.language], _BETWEEN
     if not bare and reading.language == "vi":
         no, between = _NOT_WITH_ACCENTS, "(?:(?:quá|nhiều|về|có|nào|hay) )*"
-    return reading.take(rf"(?P<no>\b(?:{no}) {between})?(?:{phrase})", with_accents=not bare and reading.language == "vi")
+    return reading.take(
+        rf"(?P<no>\b(?:{no}) {between})?(?:{phrase})", with_accents=not bare and reading.language == "vi"
+    )
 
 
 def _phrases(reading: Reading) -> Iterator[tuple[str, bool, Concept]]:

@@ -17,9 +17,7 @@ Order = Callable[[Sequence[Record]], Sequence[int] | None]
 TASTE_WEIGHT = 0.35
 
 
-def rerank(
-    candidates: Sequence[Candidate], taste: Taste | None = None, order: Order | None = None
-) -> list[Candidate]:
+def rerank(candidates: Sequence[Candidate], taste: Taste | None = None, order: Order | None = None) -> list[Candidate]:
     """The candidates, best first; `taste` and `order` only move them."""
     ranked = list(candidates)
     if taste is not None and ranked:

@@ -39,7 +39,7 @@ _POOL = 60
 COVERAGE_FLOOR = 0.5
 # MiniLM reads English only; above this nearness a record may answer though it holds none of the words.
 COSINE_FLOOR = 0.42
-_CONCEPTS_FLOOR, _CONCEPTS_NEARNESS = 0.4, 0.31
+_CONCEPTS_FLOOR, _CONCEPTS_NEARNESS = 0.45, 0.31
 _SUBJECT_WEIGHT, _THEME_WEIGHT, _MOOD_WEIGHT = 1.6, 1.6, 0.8
 # Where a unit stands: in title, author, series or subjects; in the blurb.
 _IN_NAMES, _IN_BLURB = 1.0, 0.7
@@ -251,9 +251,8 @@ def _resolve(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | No
             wish = replace(wish, words=(*wish.words, *wish.named.split()), names=(*wish.names, *wish.named.split()))
     said = tuple(dict.fromkeys(word for part in wish.words for word in fold_words(part).split()))
     spoken = tuple(dict.fromkeys(fold_words(word) for word in wish.spoken[:30]))
-    if said and not (wish.author or named_title or like):
-        whole = " ".join(w.folded for w in _content(wish))
-        named_title = named_title or _whole_title(conn, whole, wish, audiences)
+    if not (wish.author or named_title or like):
+        named_title = _whole_title(conn, wish, audiences)
     likely = _likely_authors(conn, wish)
     series = series or frozenset(search.series_named(conn, said) if said and len(said) <= 4 else ())
     counts = statements.counts_beginning(conn, [_prefix(word) for word in (*said, *spoken)]) if spoken or said else {}
@@ -270,19 +269,13 @@ def _resolve(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | No
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Said:
-    folded: str
-
-
-def _content(wish: Wish) -> list[_Said]:
-    return [_Said(word) for word in spaced(wish.text).replace("|", " ").split()]
-
-
-def _whole_title(conn: psycopg.Connection, folded: str, wish: Wish, audiences: Sequence[str] | None) -> int | None:
-    """The work whose whole title the question is: "Number the Stars", "мертвые души"."""
+def _whole_title(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> int | None:
+    """The work whose whole title the question is: "Dune", "мертвые души"; nearly, where it has words of its own."""
+    folded = fold_words(wish.text)
     for book_id, title in search.titles_near(conn, folded):
-        if _is_title(folded, title, exactly=True) and abs(len(fold_words(title)) - len(folded)) <= 0.4 * len(folded):
+        full, main = fold_words(title), fold_words(title.split(":")[0])
+        is_near = bool(wish.words) and _is_title(folded, title, exactly=True)
+        if folded in (full, main) or (is_near and abs(len(full) - len(folded)) <= 0.4 * len(folded)):
             return book_id if statements.records(conn, [book_id], audiences=audiences) else None
     return None
 
@@ -613,7 +606,11 @@ def _is_enough(ask: _Ask, coverage: float, cosine: float) -> bool:
         return coverage >= COVERAGE_FLOOR
     if not any(unit.word for unit in ask.units):  # only what we have names for: that is on our shelves
         return coverage >= _CONCEPTS_FLOOR or cosine >= _CONCEPTS_NEARNESS
-    return coverage >= COVERAGE_FLOOR or coverage + max(0.0, cosine - 0.2) >= COVERAGE_FLOOR + 0.05 or (cosine >= COSINE_FLOOR and coverage >= 0.2)
+    return (
+        coverage >= COVERAGE_FLOOR
+        or coverage + max(0.0, cosine - 0.2) >= COVERAGE_FLOOR + 0.05
+        or (cosine >= COSINE_FLOOR and coverage >= 0.2)
+    )
 
 
 def _share(unit: _Unit, view: _View, language: Language | None) -> float:
@@ -629,7 +626,7 @@ def _share(unit: _Unit, view: _View, language: Language | None) -> float:
         if _COUNTRIES.get(unit.name) == view.record.language and view.record.language:
             return 0.8
         in_blurb = unit.concept.stands_in(view.blurb, read)
-        return (0.5 if unit.concept.kind == "subject" else 0.9) if in_blurb else 0.0
+        return (0.4 if unit.concept.kind == "subject" else 0.9) if in_blurb else 0.0
     if unit.language == "vi":
         return _share_of_run(unit.word, view)
     pattern = compiled(rf"\b{form_pattern(fold_words(unit.word))}\b")

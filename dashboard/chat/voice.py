@@ -26,6 +26,7 @@ import ollama
 import pydantic
 import structlog
 
+from dashboard.chat.check import quotable
 from dashboard.chat.lexicon import Language, lexicon
 from dashboard.chat.parse import Understood
 from openshelf.database.search import Record
@@ -408,7 +409,7 @@ def _as_data(record: Record, max_summary: int) -> str:
         "authors": record.authors_text[:200],
         "year": record.year,
         "subjects": record.subjects_text[:200],
-        "summary": (record.summary or "no summary")[:max_summary],
+        "summary": (" ".join(quotable(record.summary)) or "no summary")[:max_summary],
     }
     return _quoted(fields)
 
