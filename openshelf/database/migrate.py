@@ -1,5 +1,10 @@
-"""Numbered forward-only migrations, each applied once, all or nothing, safe to run together."""
+"""Numbered forward-only migrations, each applied once, all or nothing, safe to run together.
 
+A migration that only adds, so that the program before it finds all it knows, says so in its first line: `-- additive:
+programs of schema 18 may go on`. While such a one is brought in, both programs may run.
+"""
+
+import re
 from dataclasses import dataclass
 from importlib import resources
 
@@ -8,6 +13,7 @@ import psycopg
 from openshelf.errors import SchemaError
 
 _LOCK = 7300
+_ADDITIVE = re.compile(r"-- additive: programs of schema (\d+) may go on\b")
 
 
 @dataclass(frozen=True)
@@ -15,6 +21,12 @@ class Migration:
     number: int
     name: str
     sql: str
+
+    @property
+    def oldest_program(self) -> int:
+        """The oldest schema whose programs work with the database after this migration."""
+        found = _ADDITIVE.match(self.sql)
+        return int(found[1]) if found else self.number
 
 
 def known() -> list[Migration]:
@@ -34,7 +46,7 @@ def applied(conn: psycopg.Connection) -> int:
 
 
 def check(conn: psycopg.Connection) -> None:
-    """Refuse a database whose schema is not this program's.
+    """Refuse a database that this program does not know; of a newer one it says itself whether it can be worked with.
 
     Raises:
         SchemaError: what is there, what is wanted, and what to run.
@@ -42,8 +54,19 @@ def check(conn: psycopg.Connection) -> None:
     have, want = applied(conn), known()[-1].number
     if have < want:
         raise SchemaError(f"the database has schema {have}, this program wants {want}: run `openshelf migrate`")
-    if have > want:
+    if have > want and _oldest_program(conn, want) > want:
         raise SchemaError(f"the database has schema {have}, this program knows only {want}: install the newer program")
+
+
+def _oldest_program(conn: psycopg.Connection, known_until: int) -> int:
+    """What the migrations that came after `known_until` ask for. Read by name: older databases lack the column."""
+    row = conn.execute(
+        """select max(coalesce((to_jsonb(migration) ->> 'oldest_program')::int, number))
+           from public.openshelf_migrations as migration where number > %s""",
+        [known_until],
+    ).fetchone()
+    assert row
+    return row[0]
 
 
 def migrate(conn: psycopg.Connection) -> list[str]:
@@ -56,13 +79,14 @@ def migrate(conn: psycopg.Connection) -> list[str]:
                    number int primary key, name text not null, applied_at timestamptz not null default now()
                )"""
         )
+        conn.execute("alter table public.openshelf_migrations add column if not exists oldest_program int")
         have = applied(conn)
         for migration in known():
             if migration.number > have:
                 conn.execute(migration.sql)  # pyright: ignore[reportArgumentType, reportCallIssue]
                 conn.execute(
-                    "insert into public.openshelf_migrations (number, name) values (%s, %s)",
-                    [migration.number, migration.name],
+                    "insert into public.openshelf_migrations (number, name, oldest_program) values (%s, %s, %s)",
+                    [migration.number, migration.name, migration.oldest_program],
                 )
                 done.append(migration.name)
     return done

@@ -21,7 +21,6 @@ from openshelf import log
 from openshelf.database import pool
 from openshelf.settings import get_settings
 
-
 WHO = "ada@example.org"
 
 

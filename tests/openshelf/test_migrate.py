@@ -82,3 +82,41 @@ def test_migrations_are_numbered_without_gaps() -> None:
 def test_released_migrations_are_never_edited() -> None:
     now = {m.name: hashlib.sha256(m.sql.encode()).hexdigest()[:16] for m in migrate.known()}
     assert {name: now[name] for name in RELEASED} == RELEASED
+
+
+def test_a_program_works_beside_a_newer_schema_only_if_that_says_so(
+    make_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = migrate.known()
+    want = ours[-1].number
+    adds = migrate.Migration(
+        want + 1, "adds", f"-- additive: programs of schema {want} may go on\ncreate table library.more (x int)"
+    )
+    breaks = migrate.Migration(want + 2, "breaks", "-- of this we say nothing\nalter table library.more rename to less")
+    with psycopg.connect(make_database()) as conn:
+        monkeypatch.setattr(migrate, "known", lambda: [*ours, adds])
+        migrate.migrate(conn)
+        monkeypatch.setattr(migrate, "known", lambda: ours)
+        migrate.check(conn)
+        monkeypatch.setattr(migrate, "known", lambda: ours[:-1])
+        with pytest.raises(SchemaError, match="install the newer program"):
+            migrate.check(conn)
+
+        monkeypatch.setattr(migrate, "known", lambda: [*ours, adds, breaks])
+        migrate.migrate(conn)
+        monkeypatch.setattr(migrate, "known", lambda: ours)
+        with pytest.raises(SchemaError, match="install the newer program"):
+            migrate.check(conn)
+
+
+def test_a_database_of_before_migrations_said_so_is_refused_by_an_older_program(
+    make_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = migrate.known()
+    with psycopg.connect(make_database()) as conn:
+        migrate.migrate(conn)
+        conn.execute("alter table public.openshelf_migrations drop column oldest_program")
+        monkeypatch.setattr(migrate, "known", lambda: ours[:-1])
+
+        with pytest.raises(SchemaError, match="install the newer program"):
+            migrate.check(conn)

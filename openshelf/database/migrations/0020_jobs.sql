@@ -1,3 +1,4 @@
+-- additive: programs of schema 18 may go on
 -- What the installation did by itself: openshelf/schedule.py. Where Airflow has the rhythm, it keeps records of its own.
 
 -- Grain: one row per run of a job.
