@@ -161,7 +161,7 @@ def current_visitor() -> Visitor:
     if account and account.keeps_history and account.reader_key is None:
         account = _with_pseudonym(account)
     session_id, begins = resources.sessions().current(visit, owner_of(account), utc_now())
-    reader_key = readers.session_key(session_id)
+    reader_key = readers.session_key(session_id, "staff" if account and account.is_staff else "reader")
     if account and account.keeps_history and account.reader_key:
         reader_key = account.reader_key
     personal = account.personal if account else cookie(PLAIN_COOKIE) != "1"

@@ -158,7 +158,7 @@ def check(settings: Settings) -> dict[str, object]:
 def _act_and_wait(settings: Settings) -> tuple[list[float], list[contracts.Interaction]]:
     """Act as a reader of one session, one act at a time; milliseconds from each act's commit to its slate's."""
     session_id = contracts.new_event_id()
-    reader_key = readers.session_key(session_id)
+    reader_key = readers.session_key(session_id, "test")
     latencies: list[float] = []
     acts: list[contracts.Interaction] = []
     with pool.connect(settings, autocommit=True) as conn:

@@ -74,7 +74,7 @@ def act(
     event = contracts.Interaction(
         event_id=contracts.new_event_id(),
         occurred_at=contracts.utc_now(),
-        reader_key=reader or readers.session_key(session_id),
+        reader_key=reader or readers.session_key(session_id, "test"),
         session_id=session_id,
         action=action,
         book_id=book,

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 # The notice (page Privacy) a reader decides on; a consent keeps the version it was given for, and who agreed to another
@@ -41,9 +42,12 @@ def program_key(secret: bytes, source: str, name: str) -> str:
     return "x_" + hmac.new(derived, f"{source}/{name}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def session_key(session_id: UUID) -> str:
-    """The reader_key of someone of whom nothing is kept beyond the session."""
-    return "s_" + session_id.hex
+def session_key(session_id: UUID, whose: Literal["reader", "staff", "test"] = "reader") -> str:
+    """The reader_key of someone of whom nothing is kept beyond the session.
+
+    Acts of staff, and of who tries the installation, are told apart by it: no figure of the library counts them.
+    """
+    return ("s_" if whose == "reader" else f"s_{whose}_") + session_id.hex
 
 
 def is_session_key(reader_key: str) -> bool:

@@ -67,7 +67,8 @@ def lines(
     colour = alt.Color("series:N", title=None, sort=names, scale=_scale(names, COLOURS))
     base = alt.Chart(frame).encode(x=x, color=colour)
     layers: list[alt.Chart] = []
-    if any(point.low is not None for point in points):
+    # Of more lines the bands would hide each other; their intervals stand in the tooltips and the table.
+    if any(point.low is not None for point in points) and len(names) <= 3:
         layers.append(
             base.mark_area(opacity=0.16).encode(
                 y=alt.Y("low:Q", title=title, axis=y_axis, scale=alt.Scale(zero=from_zero)), y2="high:Q"
@@ -99,7 +100,7 @@ def stacks(
     """A bar a day, of one part for each series; the first series lies at the bottom, and is the grey one."""
     names = _order(points, order)
     frame = _frame(points).assign(rank=[names.index(point.series) for point in points])
-    shades = (GREY, *(colour for colour in COLOURS if colour != GREY))
+    shades = (GREY, *(colour for colour in COLOURS if colour != GREY), "#2a8f9d", "#946f3a", "#4b5d8a")
     bars = (
         alt.Chart(frame)
         .mark_bar(width={"band": 0.85}, stroke="transparent", strokeWidth=1)
@@ -175,7 +176,7 @@ def finished(*layers: alt.Chart, words: str) -> alt.LayerChart:
         .configure(locale=_locale())
         .configure_view(strokeWidth=0)
         .configure_axis(domain=False, ticks=False, labelPadding=6, titlePadding=10, labelFontSize=12, titleFontSize=12)
-        .configure_legend(orient="bottom", columns=2, labelLimit=260, labelFontSize=13, symbolSize=110)
+        .configure_legend(orient="bottom", columns=2, labelLimit=260, labelFontSize=13, symbolSize=110, symbolOpacity=1)
     )
 
 

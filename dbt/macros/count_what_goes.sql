@@ -116,7 +116,7 @@
     {%- set counts = [
         'count_places', 'count_opened', 'count_read', 'count_liked', 'count_skipped', 'count_answers', 'reward'
     ] -%}
-    create or replace function marts.count_gone_places() returns trigger language plpgsql as $body$
+    create or replace function marts.count_gone_places() returns trigger language plpgsql as $body$ -- noqa: LT02
     begin
         perform 1 from ({{ rows }}) as went limit 1;
         if not found then
@@ -165,7 +165,7 @@
 
 {% macro count_gone_acts() -%}
     {%- set rows = gone_rows(source('stream', 'interactions'), 'event_id') -%}
-    create or replace function marts.count_gone_acts() returns trigger language plpgsql as $body$
+    create or replace function marts.count_gone_acts() returns trigger language plpgsql as $body$ -- noqa: LT02
     begin
         perform 1 from ({{ rows }}) as went limit 1;
         if found then

@@ -36,3 +36,10 @@
     sum(count_opened::double precision * count_opened) as opened_squared,
     sum(count_shown::double precision * count_opened) as shown_times_opened
 {%- endmacro %}
+
+{% macro exposure_totals() -%}
+    {%- for column in exposure_columns() -%}
+        sum({{ column }})::{{ 'bigint' if column.startswith('count_') else 'double precision' }} as {{ column }}
+        {%- if not loop.last %}, {% endif -%}
+    {%- endfor -%}
+{%- endmacro %}

@@ -24,10 +24,10 @@
 {%- endmacro %}
 
 {% macro quality_sums() -%}
-    {% for column in quality_columns() %}
+    {%- for column in quality_columns() -%}
         sum({{ column }})::{{ 'double precision' if column == 'reward' else 'bigint' }} as {{ column }}
-        {{- ',' if not loop.last }}
-    {% endfor %}
+        {%- if not loop.last %}, {% endif -%}
+    {%- endfor -%}
 {%- endmacro %}
 
 {% macro quality_rates() -%}

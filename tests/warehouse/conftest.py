@@ -13,6 +13,13 @@ from openshelf import warehouse
 from openshelf.settings import Settings
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A build of the warehouse is hundreds of statements and as many tests: on a busy machine some minutes."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(1_200))
+
+
 @pytest.fixture(scope="session")
 def built(
     make_database: Callable[..., str], migrated_template: str, tmp_path_factory: pytest.TempPathFactory

@@ -87,9 +87,6 @@ select
     arm,
     sum(count_readers)::bigint as count_readers,
     sum(count_crossed)::bigint as count_crossed,
-    {% for column in exposure_columns() %}
-        sum({{ column }})::{{ 'bigint' if column.startswith('count_') else 'double precision' }} as {{ column }}
-        {{- ',' if not loop.last }}
-    {% endfor %}
+    {{ exposure_totals() }}
 from arms
 group by experiment_id, arm

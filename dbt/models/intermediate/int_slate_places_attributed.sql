@@ -1,6 +1,5 @@
 {{ config(materialized='ephemeral') }}
 {%- set is_partial = is_partial('fct_slate_places') %}
-{%- set in_changed = 'where slate_id in (select changed.slate_id from changed)' if is_partial else '' %}
 
 -- Answers come from fct_interactions, so that both facts tell of the same acts although the stream goes on.
 with
@@ -22,7 +21,9 @@ with
         where
             cardinality(slates.book_ids) > 0
             and not exists (
-                select 1 from marts.fct_slate_places as loaded where loaded.slate_id = slates.slate_id
+                select 1
+                from marts.fct_slate_places as loaded
+                where loaded.slate_id = slates.slate_id
             )
 
     ),
@@ -31,21 +32,27 @@ with
 slates as (
 
     select * from {{ ref('stg_stream__slates') }}
-    {{ in_changed }}
+    {% if is_partial %}
+        where slate_id in (select changed.slate_id from changed)
+    {% endif %}
 
 ),
 
 slate_places as (
 
     select * from {{ ref('stg_stream__slate_places') }}
-    {{ in_changed }}
+    {% if is_partial %}
+        where slate_id in (select changed.slate_id from changed)
+    {% endif %}
 
 ),
 
 interactions as (
 
     select * from {{ ref('fct_interactions') }}
-    {{ in_changed }}
+    {% if is_partial %}
+        where slate_id in (select changed.slate_id from changed)
+    {% endif %}
 
 ),
 

@@ -4,5 +4,5 @@ select
     definition,
     numerator,
     denominator,
-    "interval"
+    "interval" -- noqa: RF06
 from {{ ref('metrics') }}

@@ -81,7 +81,8 @@ select
     reader_keys.reader_key,
     left(reader_keys.reader_key, 2) = 's_' as is_session_only,
     case
-        when staff_readers.reader_key is not null or starts_with(reader_keys.reader_key, 's_staff_') then 'staff'
+        when staff_readers.reader_key is not null then 'staff'
+        when starts_with(reader_keys.reader_key, 's_staff_') then 'staff'
         when starts_with(reader_keys.reader_key, 's_test_') then 'test'
         when programs.reader_key is not null then 'bot'
         else 'reader'

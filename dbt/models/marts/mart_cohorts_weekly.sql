@@ -81,8 +81,8 @@ select
     coalesce(returned.count_returned, 0) as count_returned,
     {{ rate('coalesce(returned.count_returned, 0)', 'every_week.count_readers', 'return_rate') }},
     every_week.count_readers < {{ var('min_readers') }}
-    or coalesce(returned.count_returned, 0) between 1 and {{ var('min_readers') - 1 }}
-    or every_week.count_readers - coalesce(returned.count_returned, 0) between 1 and {{ var('min_readers') - 1 }}
+    or coalesce(returned.count_returned, 0) between 1 and {{ var('min_readers') }} - 1
+    or every_week.count_readers - coalesce(returned.count_returned, 0) between 1 and {{ var('min_readers') }} - 1
         as is_suppressed
 from every_week
 left join returned

@@ -53,7 +53,9 @@ acts_by_day as (
 
 first_hour as (
 
-    select min(hour_start_at) as first_hour_at from hours where count_acts > 0
+    select min(hour_start_at) as first_hour_at
+    from hours
+    where count_acts > 0
 
 ),
 

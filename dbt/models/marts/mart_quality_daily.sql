@@ -60,9 +60,7 @@ counted as (
         max(condensed.newest_stored_at) as newest_stored_at
     from condensed
     cross join lateral (values ('all'), (condensed.policy_version)) as versions (policy_version)
-    cross join lateral (
-        values {{ place_dimensions('condensed', 'condensed') }}
-    ) as dimensions (dimension, value)
+    cross join lateral (values {{ place_dimensions('condensed', 'condensed') }}) as dimensions (dimension, value)
     group by condensed.slate_date, versions.policy_version, dimensions.dimension, dimensions.value
 
 ),
@@ -93,9 +91,7 @@ members as (
         shown.reader_key
     from shown
     cross join lateral (values ('all'), (shown.policy_version)) as versions (policy_version)
-    cross join lateral (
-        values {{ place_dimensions('shown', 'shown') }}
-    ) as dimensions (dimension, value)
+    cross join lateral (values {{ place_dimensions('shown', 'shown') }}) as dimensions (dimension, value)
 
 ),
 

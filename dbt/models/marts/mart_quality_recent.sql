@@ -85,9 +85,7 @@ members as (
     left join works
         on places.book_id = works.book_id
     cross join lateral (values ('all'), (places.policy_version)) as versions (policy_version)
-    cross join lateral (
-        values {{ place_dimensions('places', 'works') }}
-    ) as dimensions (dimension, value)
+    cross join lateral (values {{ place_dimensions('places', 'works') }}) as dimensions (dimension, value)
     group by versions.policy_version, dimensions.dimension, dimensions.value, places.reader_key
 
 ),
