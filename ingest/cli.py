@@ -12,6 +12,7 @@ from ingest import marc_load
 from ingest.calibre import Choice
 from ingest.embed import EmbedReport, embed_changed
 from ingest.load import Difference, Report, difference, ingest_calibre
+from ingest.open_library import ingest_open_library
 from ingest.progress import progress
 from openshelf.cli import command_app, report
 from openshelf.database import migrate, pool
@@ -91,6 +92,19 @@ def marc_command(
         with progress("Reading records") as show:
             done = marc_load.ingest_marc(conn, path, source, show)
         _finish(conn, done, embed=embed, rejects=rejects, as_json=as_json)
+
+
+@ingest_app.command("open-library")
+def open_library_command(
+    path: Annotated[Path, typer.Argument(help="A dump of Open Library's editions: ol_dump_editions_*.txt[.gz].")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Give our editions the ids of Open Library, found by ISBN in a dump. Nothing is fetched."""
+    with pool.connect(unlimited=True) as conn:
+        migrate.check(conn)
+        with progress("Reading lines") as show:
+            done = ingest_open_library(conn, path, show)
+    report(done, as_json=as_json)
 
 
 def _finish(conn: psycopg.Connection, done: Report, *, embed: bool, rejects: Path | None, as_json: bool) -> None:

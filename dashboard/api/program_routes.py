@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from dashboard.api import ask, interactions, openapi, problems, program_readers, recommendations, works
+from dashboard.api import ask, interactions, linked_data, openapi, problems, program_readers, recommendations, works
 from dashboard.api.callers import Caller
 from dashboard.api.operations import Operation
 from openshelf.database import pool
@@ -34,6 +34,7 @@ def health(conn: psycopg.Connection, _caller: Caller, _asked: msgspec.Struct, _b
 
 OPERATIONS = [
     *works.OPERATIONS,
+    *linked_data.OPERATIONS,
     *recommendations.OPERATIONS,
     *ask.OPERATIONS,
     *interactions.OPERATIONS,

@@ -43,6 +43,20 @@ def by_isbn(conn: psycopg.Connection, isbns: Sequence[str], audiences: Sequence[
     return {asked[spelled]: book_id for spelled, book_id in rows}
 
 
+def editions_by_isbn(conn: psycopg.Connection) -> dict[str, list[int]]:
+    """ISBN of 13 digits -> active editions that have it, whoever spelled it how."""
+    rows = conn.execute(
+        """select identifiers.value, editions.edition_id
+           from library.identifiers join library.editions using (edition_id)
+           where identifiers.kind ilike 'isbn%%' and editions.active order by editions.edition_id"""
+    ).fetchall()
+    found: dict[str, list[int]] = {}
+    for value, edition_id in rows:
+        if isbn_numbers.is_valid(value):
+            found.setdefault(isbn_numbers.compact(isbn_numbers.to_isbn13(value)), []).append(edition_id)
+    return found
+
+
 def isbns_of(conn: psycopg.Connection, book_ids: Sequence[int]) -> dict[int, str]:
     """book_id -> an ISBN of its newest edition that has a valid one."""
     rows = conn.execute(

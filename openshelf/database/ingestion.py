@@ -250,11 +250,31 @@ def store_files(
 def store_identifiers(
     conn: psycopg.Connection, edition_ids: Sequence[int], rows: Iterable[tuple[int, str, str]]
 ) -> None:
-    """Replace the identifiers of these editions: edition_id, kind, value."""
-    conn.execute("delete from library.identifiers where edition_id = any(%s)", [list(edition_ids)])
-    with conn.cursor().copy("copy library.identifiers (edition_id, kind, value) from stdin") as copy:
-        for row in rows:
-            copy.write_row(row)
+    """Replace the identifiers of these editions, but those that Open Library gave: edition_id, kind, value."""
+    conn.execute(
+        "delete from library.identifiers where edition_id = any(%s) and kind not like 'openlibrary%%'",
+        [list(edition_ids)],
+    )
+    add_identifiers(conn, rows)
+
+
+def add_identifiers(conn: psycopg.Connection, rows: Iterable[tuple[int, str, str]]) -> None:
+    """Give editions identifiers, beside those they have or instead of one of the kind: edition_id, kind, value."""
+    _copy(conn, "incoming_identifiers", "edition_id int, kind text, value text", rows)
+    conn.execute(
+        """insert into library.identifiers (edition_id, kind, value) select * from incoming_identifiers
+           on conflict (edition_id, kind) do update set value = excluded.value
+           where identifiers.value <> excluded.value"""
+    )
+
+
+def count_works(conn: psycopg.Connection, edition_ids: Sequence[int]) -> int:
+    """Works that have one of these editions."""
+    row = conn.execute(
+        "select count(distinct book_id) from library.editions where edition_id = any(%s)", [list(edition_ids)]
+    ).fetchone()
+    assert row
+    return row[0]
 
 
 def store_classifications(

@@ -18,6 +18,7 @@ RULED = "/api/interactions"
 OPERATIONS = [
     ("GET", "/api/works"),
     ("GET", "/api/works/{book_id}"),
+    ("GET", "/api/works/{book_id}/linked-data"),
     ("GET", "/api/subjects"),
     ("GET", "/api/recommendations/{reader_key}"),
     ("POST", "/api/recommendations/query"),
