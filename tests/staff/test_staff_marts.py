@@ -50,6 +50,7 @@ def test_slates_are_as_varied_and_repeated_as_computed_by_hand(library: str) -> 
     assert (row["count_repeated"], row["count_shown"], row["repetition_rate"]) == (6, 30, 0.2)
 
 
+@pytest.mark.timeout(600)  # it builds the warehouse anew
 def test_a_week_that_was_measured_stays_when_its_acts_have_gone(library: str) -> None:
     query = "select count_pairs, diversity, repetition_rate from marts.mart_exposure_slates_weekly order by 1"
     spread = "select coverage, gini, count_shown, count_readers, novelty from marts.mart_exposure_weekly order by 1"
