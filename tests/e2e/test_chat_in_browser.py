@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from browser_steps import sign_in_demo, sign_out
 from playwright.sync_api import Locator, Page, expect
 
@@ -300,3 +302,24 @@ def test_the_model_speaks_word_by_word_and_when_it_hangs_the_catalogue_does(page
 
     assert "no language model" in words
     assert time.monotonic() - began < 40
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_the_open_panel_is_for_every_eye_and_hand(page: Page, scheme: Literal["light", "dark"], width: int) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto("/browse")
+    opener(page).click()
+    ask(page, QUESTION)
+    ask(page, "zxqvian plorf maintenance")
+    page.wait_for_timeout(600)
+
+    found = Axe().run(page).response["violations"]
+
+    assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+    small = page.evaluate(
+        "[...document.querySelectorAll('dialog :is(button, a)')].filter(each => each.checkVisibility())"
+        ".map(each => [each.textContent, each.getBoundingClientRect()]).filter(([, box]) => box.height < 24)"
+        ".map(([text]) => text)"
+    )
+    assert small == [], "targets are at least 24 pixels high"
