@@ -34,7 +34,7 @@ _TAG = re.compile(r"</?[a-zA-Z!][^<>]*>")
 _BLOCK_END = re.compile(r"</(?:p|div|li|h[1-6]|blockquote|tr)\s*>|<br\s*/?>", re.IGNORECASE)
 _SPACES = re.compile(r"[^\S\n]+")
 _REFUSED = re.compile("[\x00\ud800-\udfff]")
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # the last two: not in XML either
 _NOTHING = frozenset({"", "nan", "none", "null", "n a", "unknown"})
 _NO_AUTHOR = frozenset(
     {"unknown", "unknown author", "неизвестныи", "неизвестен", "unbekannt", "inconnu", "desconocido", "khong ro"}

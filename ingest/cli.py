@@ -8,7 +8,7 @@ from typing import Annotated
 import psycopg
 import typer
 
-from ingest import marc_load
+from ingest import epub_load, marc_load
 from ingest.calibre import Choice
 from ingest.embed import EmbedReport, embed_changed
 from ingest.load import Difference, Report, difference, ingest_calibre
@@ -91,6 +91,26 @@ def marc_command(
             return
         with progress("Reading records") as show:
             done = marc_load.ingest_marc(conn, path, source, show)
+        _finish(conn, done, embed=embed, rejects=rejects, as_json=as_json)
+
+
+@ingest_app.command("epub")
+def epub_command(
+    path: Annotated[Path, typer.Argument(help="A folder of EPUB files, also in folders of its own.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change; change nothing.")] = False,
+    embed: Annotated[bool, typer.Option(help="Embed new and changed texts at the end.")] = True,
+    yes: Annotated[bool, typer.Option("--yes", help="Go on although more than a fifth of the files are gone.")] = False,
+    rejects: RejectsFile = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Bring the catalogue to what a folder of EPUB files holds, by the metadata in them. The files are only read."""
+    with pool.connect(unlimited=True) as conn:
+        migrate.check(conn)
+        if dry_run:
+            _print_difference(epub_load.difference(conn, path), as_json=as_json)
+            return
+        with progress("Reading files") as show:
+            done = epub_load.ingest_epubs(conn, path, allow_vanishing=yes, on_progress=show)
         _finish(conn, done, embed=embed, rejects=rejects, as_json=as_json)
 
 

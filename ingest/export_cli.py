@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ingest.epub_load import export_opf
 from ingest.marc_load import export_marc
 from openshelf.cli import command_app, report
 from openshelf.database import migrate, pool
@@ -29,3 +30,15 @@ def marc_command(
         migrate.check(conn)
         done = export_marc(conn, path)
     report(done, as_json=as_json)
+
+
+@app.command("opf")
+def opf_command(
+    folder: Annotated[Path, typer.Argument(file_okay=False, help="Folder to write to; made if it is not there.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Write every edition as an OPF package document, edition-N.opf: EPUB 3 metadata that Calibre reads too."""
+    with pool.connect(unlimited=True) as conn:
+        migrate.check(conn)
+        count = export_opf(conn, folder)
+    report({"records": count}, as_json=as_json)

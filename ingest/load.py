@@ -84,7 +84,7 @@ def ingest_calibre(
     def plan(conn: psycopg.Connection) -> tuple[int, Plan]:
         library_id, found = _plan_calibre(conn, library, choice, patience_s, on_progress)
         if not allow_vanishing:
-            _refuse_vanishing(found, library)
+            refuse_vanishing(found, library)
         return library_id, found
 
     return run(conn, str(library), plan, choice.recipe)
@@ -190,7 +190,8 @@ def _is_current(stored: StoredEdition | None, modified_at: str) -> bool:
     return stored is not None and stored.active and stored.calibre_modified_at == instant(modified_at)
 
 
-def _refuse_vanishing(plan: Plan, library: Path) -> None:
+def refuse_vanishing(plan: Plan, library: Path) -> None:
+    """Raises IngestError when more than a fifth of what was there would be withdrawn."""
     active = sum(old.active for old in plan.stored.values())
     if len(plan.removed) > VANISHING_SHARE * active:
         raise IngestError(
