@@ -42,7 +42,7 @@ def in_airflow(home: Path, *words: str, **more: str) -> subprocess.CompletedProc
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=220,
+        timeout=900,
     )
 
 
@@ -192,7 +192,7 @@ def made(conn: psycopg.Connection, *schemas: str) -> dict[str, contents.Contents
 
 
 @pytest.mark.airflow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_all_run_green_on_the_real_parts_and_twice_as_once(airflow_home: Path, installation: str) -> None:
     run_green(airflow_home, "refresh_catalogue", "train_adapter")
     let_readers_come()

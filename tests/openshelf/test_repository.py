@@ -7,7 +7,13 @@ from pathlib import Path
 
 import yaml
 
+from openshelf.alerts import RULES
+from openshelf.database.roles import ROLES
+from openshelf.jobs import JOBS
+
 ROOT = Path(__file__).resolve().parents[2]
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+SECURITY = (ROOT / "docs" / "security.md").read_text()
 WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
 
 # What a secret looks like. Words that stand for one (in tests, examples, documentation) are short, spelt or named.
@@ -96,9 +102,34 @@ def test_the_list_of_licences_is_of_what_is_pinned() -> None:
 def test_the_grafana_board_names_only_metrics_that_are_there() -> None:
     """docs/operations.md lists every metric of /metrics: tests/streaming/test_stream_metrics.py compares the two."""
     board = json.loads((ROOT / "docker" / "grafana" / "openshelf.json").read_text())
-    documented = set(re.findall(r"`(openshelf_[a-z_]+)`", (ROOT / "docs" / "operations.md").read_text()))
+    documented = set(re.findall(r"`(openshelf_[a-z_]+)`", OPERATIONS))
     asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
     named = {name for expression in asked for name in re.findall(r"\bopenshelf_[a-z_]+", expression)}
 
     assert len(board["panels"]) > 10
     assert {re.sub(r"_(?:bucket|sum|count)$", "", name) for name in named} <= documented
+
+
+def test_the_runbook_has_a_paragraph_for_each_alert() -> None:
+    runbook = OPERATIONS.partition("## Runbook")[2].partition("\n## ")[0]
+
+    assert set(re.findall(r"^\*\*`(\w+)`\*\*:", runbook, re.MULTILINE)) == set(RULES)
+
+
+def test_the_page_says_what_runs_when() -> None:
+    section = OPERATIONS.partition("## What runs when")[2].partition("\n## ")[0]
+    table = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| (.*) \|$", section, re.MULTILINE))
+
+    assert {job.name for job in JOBS} == set(table) - {"rebuild_warehouse"}
+    for job in JOBS:
+        for step in job.steps:
+            words = [word for word in step.words if word != "--json"]
+            assert f"`openshelf {' '.join(words)}" in table[job.name]
+
+
+def test_the_threat_model_names_tests_and_roles_that_are_there() -> None:
+    named = set(re.findall(r"`((?:tests|docker|dashboard)/[\w./-]+)`", SECURITY))
+
+    assert len(named) > 10
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    assert all(f"`{role}`" in SECURITY for role in ROLES)
