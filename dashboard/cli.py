@@ -73,8 +73,8 @@ class Steps:
 
     def lines(self) -> list[str]:
         candidates = [
-            f"  {'answers' if c['answers'] else 'too little'}: {c['title']} ({c['book_id']}), evidence {c['evidence']:.2f},"
-            f" holds {', '.join(c['holds']) or 'nothing asked for'}"
+            f"  {'answers' if c['answers'] else 'too little'}: {c['title']} ({c['book_id']}), evidence"
+            f" {c['evidence']:.2f}, holds {', '.join(c['holds']) or 'nothing asked for'}"
             for c in self.told["candidates"]
         ]
         checks = [f"  {check['said']} -> {check['kept'] or '(cut)'}" for check in self.told["checks"]]

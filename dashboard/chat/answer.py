@@ -142,17 +142,10 @@ def stream(records: Sequence[Record], wish: Wish, voice: Voice | None, watch: Wa
     waiting = {record.book_id: record for record in records}
     opened, spoken, excuse = False, False, None
     try:
-        for piece in _spoken(voice, wish, records, watch) if voice else ():
-            if isinstance(piece, Opening):
-                opened = True
-            elif waiting.pop(piece.book_id, None) is None:
-                continue
-            elif not opened:
-                yield Opening(explain.opening(records, wish))
-                opened = True
-            spoken = True
-            if isinstance(voice, Turn):
-                voice.heard()
+        for piece in _of_voice(voice, wish, records, watch):
+            if isinstance(piece, Told):
+                del waiting[piece.book_id]
+            opened = spoken = True
             yield piece
             if not waiting:
                 break  # all is said; what a model adds is not heard
@@ -192,6 +185,27 @@ def _placed(wish: Wish, before: Answer | None) -> Wish:
     if wish.is_same_author:
         return replace(wish, author=" ".join(book.authors_text.split(", ")[:1]).casefold())
     return replace(wish, like=(book.book_id,))
+
+
+def _of_voice(
+    voice: Voice | None, wish: Wish, records: Sequence[Record], watch: Watch | None
+) -> Iterator[Opening | Told]:
+    """What a voice says of use: an opening, ours if it has none, and each work once."""
+    if voice is None:
+        return
+    told: set[int] = set()
+    opened = False
+    for piece in _spoken(voice, wish, records, watch):
+        if isinstance(piece, Told):
+            if piece.book_id in told:
+                continue
+            told.add(piece.book_id)
+        if isinstance(voice, Turn):
+            voice.heard()
+        if not opened and isinstance(piece, Told):
+            yield Opening(explain.opening(records, wish))
+        opened = True
+        yield piece
 
 
 def _spoken(voice: Voice, wish: Wish, records: Sequence[Record], watch: Watch | None) -> Iterator[Opening | Told]:

@@ -23,27 +23,39 @@ _WORD = re.compile(r"[^\W\d_][\w'’\-]*")
 _NUMBER = re.compile(r"\d+")
 # A record or a voice that gives orders, or speaks to or of a machine, is not quoted.
 _MACHINE = (
-    r"assistants?|chat ?bots?|language models?|ai models?|llms?|gpt|the librarian|system prompt|ассистент\w*|чат ?бот\w*|"
+    r"assistants?|chat ?bots?|language models?|ai models?|llms?|gpt|the librarian|system prompt|ассистент\w*"
+    r"|чат ?бот\w*|"
     r"языков\w+ модел\w*|нейросет\w*|искусственн\w+ интеллект\w*|trợ lý|mô hình ngôn ngữ|trí tuệ nhân tạo|thủ thư ảo"
 )
 _SAYING = (
-    r"say|says|tell|inform|reply|respond|answer|output|print|reveal|repeat|recommend|rate|praise|add|include|insert|list|name|"
+    r"say|says|tell|inform|reply|respond|answer|output|print|reveal|repeat|recommend|rate|praise|add|include|insert"
+    r"|list|name|"
     r"write|begin|start|mention|show|praise|warn|claim|state|describe|translate|speak|greet|"
-    r"скажи|сообщи\w*|ответ\w*|напиши|выведи|повтори|рекоменд\w*|порекоменд\w*|встав\w*|добав\w*|назови|похвали|придумай|"
+    r"скажи|сообщи\w*|ответ\w*|напиши|выведи|повтори|рекоменд\w*|порекоменд\w*|встав\w*|добав\w*|назови|похвали"
+    r"|придумай|"
     r"nói|trả lời|viết|giới thiệu|thêm|in ra|liệt kê|khuyên|báo|chào"
 )
 _ORDERS = re.compile(
-    r"\b(?:ignore|disregard|forget|override|bypass|skip)\b.{0,40}\b(?:instructions?|rules?|prompts?|previous|above|guidelines?)\b"
-    r"|\b(?:hidden|secret|initial|my|your|these|previous|new) (?:system )?(?:prompts?|instructions?)\b|\byou (?:are|must) now\b"
+    r"\b(?:ignore|disregard|forget|override|bypass|skip)\b.{0,40}\b(?:instructions?|rules?|prompts?|previous|above"
+    r"|guidelines?)\b"
+    r"|\b(?:hidden|secret|initial|my|your|these|previous|new) (?:system )?(?:prompts?|instructions?)\b|\byou (?:are"
+    r"|must) now\b"
     r"|\bfrom now on\b|\bas an ai\b|</?\w+>|<!--|\[/?inst\]"
-    rf"|\b(?:{_MACHINE})\b.{{0,80}}\b(?:{_SAYING}|must|should|shall|обязан\w*|долж\w+|hãy|phải)\b|\b(?:{_SAYING})\b.{{0,80}}\b(?:{_MACHINE})\b"
-    rf"|\b(?:if you are|to all|note to|dear|attention|для|nếu bạn là|gửi|если ты) .{{0,20}}\b(?:{_MACHINE}|models?|bots?)\b"
-    r"|\b(?:tell|inform|warn|convince|remind|ask)\b (?:the |all |every |your )?(?:reader|readers|user|users|patron|patrons)\b"
-    r"|\b(?:reply|respond|answer) (?:only )?with\b|\brate this\b|\brecommend\b.{0,60}\binstead\b|\binstead of (?:any|all|the) (?:other )?books?\b"
+    rf"|\b(?:{_MACHINE})\b.{{0,80}}\b(?:{_SAYING}|must|should|shall|обязан\w*|долж\w+|hãy|phải)\b"
+    rf"|\b(?:{_SAYING})\b.{{0,80}}\b(?:{_MACHINE})\b"
+    rf"|\b(?:if you are|to all|note to|dear|attention|для|nếu bạn là|gửi|если ты) .{{0,20}}\b(?:{_MACHINE}|models?"
+    rf"|bots?)\b"
+    r"|\b(?:tell|inform|warn|convince|remind|ask)\b (?:the |all |every |your )?(?:reader|readers|user|users|patron"
+    r"|patrons)\b"
+    r"|\b(?:reply|respond|answer) (?:only )?with\b|\brate this\b|\brecommend\b.{0,60}\binstead\b|\binstead of (?:any"
+    r"|all|the) (?:other )?books?\b"
     r"|^(?:recommend|reply|respond|output|print|reveal|repeat|pretend|say|ignore|forget)\b|\bnever write\b|\bno rules\b"
-    r"|(?:проигнорир|игнорир|забуд|отмени)\w*.{0,40}(?:инструкц|правил|указан|промпт|предыдущ)|системн\w+ (?:промпт|инструкц)|\b(?:ты|вы) теперь\b|\bотныне\b"
-    r"|\b(?:напиши|скажи|сообщи|посоветуй|ответь|объяви)(?:те)?\b|\b(?:читател[юья]м?|пользовател[юья]м?)\b.{0,40}\bчто\b"
-    r"|bỏ qua.{0,30}(?:hướng dẫn|chỉ dẫn|quy tắc|lệnh)|lời nhắc hệ thống|bạn bây giờ là|từ bây giờ|\bhãy (?:giới thiệu|trả lời|viết|in ra|nói|bỏ qua|thêm|khuyên|bảo)"
+    r"|(?:проигнорир|игнорир|забуд|отмени)\w*.{0,40}(?:инструкц|правил|указан|промпт|предыдущ)|системн\w+ (?:промпт"
+    r"|инструкц)|\b(?:ты|вы) теперь\b|\bотныне\b"
+    r"|\b(?:напиши|скажи|сообщи|посоветуй|ответь|объяви)(?:те)?\b|\b(?:читател[юья]м?"
+    r"|пользовател[юья]м?)\b.{0,40}\bчто\b"
+    r"|bỏ qua.{0,30}(?:hướng dẫn|chỉ dẫn|quy tắc|lệnh)|lời nhắc hệ thống|bạn bây giờ là|từ bây giờ"
+    r"|\bhãy (?:giới thiệu|trả lời|viết|in ra|nói|bỏ qua|thêm|khuyên|bảo)"
     r"|nói (?:với|cho) (?:bạn đọc|người đọc|độc giả)|\bmọi (?:chỉ dẫn|quy tắc)",
     re.IGNORECASE,
 )
@@ -72,7 +84,7 @@ def grounded(text: str, own_words: str, question: str, *, is_opening: bool = Fal
     asked = " ".join(each for each in sentences(question) if not is_order(each))
     # Without their accents, different words of Vietnamese are one.
     with_accents = bool(_VIETNAMESE.search(text))
-    known = set(_words(f"{own_words} {asked}", with_accents))
+    known = _words(f"{own_words} {asked}", with_accents)
     kept = [s for s in sentences(text) if not is_order(s) and _is_supported(s, known, with_accents)]
     return cut(" ".join(kept[:1] if is_opening else kept[:3]))
 
@@ -93,8 +105,10 @@ def _words(text: str, with_accents: bool) -> list[str]:
     return spaced(text, with_accents=with_accents).replace("|", " ").split()
 
 
-def _is_supported(sentence: str, known: set[str], with_accents: bool) -> bool:
-    if any(not _known(_words(quote, with_accents), known) for quote in _QUOTED.findall(sentence)):
+def _is_supported(sentence: str, text: list[str], with_accents: bool) -> bool:
+    whole, known = f" {' '.join(text)} ", set(text)
+    # What is quoted is a title, or meant as one: it must stand there as it is.
+    if any(f" {' '.join(_words(quote, with_accents))} " not in whole for quote in _QUOTED.findall(sentence)):
         return False
     if any(number not in known for number in _NUMBER.findall(sentence)):
         return False
@@ -103,7 +117,9 @@ def _is_supported(sentence: str, known: set[str], with_accents: bool) -> bool:
     for n, word in enumerate(words):
         parts = _words(word, with_accents)
         is_name = n > 0 and word[0].isupper() and word not in _I
-        claims_nothing = all(part in speech or stem(part) in speech or len(part) < _SHORTEST for part in parts)
+        # In Vietnamese short words are words like others.
+        shortest = 0 if with_accents else _SHORTEST
+        claims_nothing = all(part in speech or stem(part) in speech or len(part) < shortest for part in parts)
         if not _known(parts, known) and (is_name or not claims_nothing):
             return False
     return bool(words)

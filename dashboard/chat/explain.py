@@ -166,7 +166,10 @@ def _quotation(record: Record, wish: Wish, how_many: int) -> str:
     usable = [sentence for sentence in quotable(record.summary) if len(sentence) >= _MIN_SENTENCE]
     if not usable:
         return ""
-    language = next((each for each, code in CODES.items() if code == record.language), "en")
+    language: Language = "en"
+    for each in LANGUAGES:
+        if CODES[each] == record.language:
+            language = each
     scored = sorted(range(len(usable)), key=lambda n: (-_speaks_of(usable[n], wish, language), n))
     return " ".join(usable[n] for n in sorted(scored[:how_many]))
 

@@ -24,8 +24,72 @@ _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 # Endings of Russian nouns, adjectives and verbs, folded (й is и); the longest are tried first.
 _RUSSIAN_ENDINGS = tuple(
     sorted(
-        """иями ями ами ием иях ях ах ого его ому ему ыми ими ете ать ять ить еть ует уют ыи ии ои еи ая яя ое ее ую юю
-        ою ею ых их ым им ом ем ев ов ия ие ью ья ье ам ям ет ут ют ат ят ил ла ли а я о е у ю ы и ь""".split(),
+        [
+            "иями",
+            "ями",
+            "ами",
+            "ием",
+            "иях",
+            "ях",
+            "ах",
+            "ого",
+            "его",
+            "ому",
+            "ему",
+            "ыми",
+            "ими",
+            "ете",
+            "ать",
+            "ять",
+            "ить",
+            "еть",
+            "ует",
+            "уют",
+            "ыи",
+            "ии",
+            "ои",
+            "еи",
+            "ая",
+            "яя",
+            "ое",
+            "ее",
+            "ую",
+            "юю",
+            "ою",
+            "ею",
+            "ых",
+            "их",
+            "ым",
+            "им",
+            "ом",
+            "ем",
+            "ев",
+            "ов",
+            "ия",
+            "ие",
+            "ью",
+            "ья",
+            "ье",
+            "ам",
+            "ям",
+            "ет",
+            "ут",
+            "ют",
+            "ат",
+            "ят",
+            "ил",
+            "ла",
+            "ли",
+            "а",
+            "я",
+            "о",
+            "е",
+            "у",
+            "ю",
+            "ы",
+            "и",
+            "ь",
+        ],
         key=lambda ending: -len(ending),
     )
 )
@@ -147,6 +211,9 @@ class Lexicon:
         return _by_name()[name]
 
 
+_SECTIONS: tuple[tuple[Kind, str], ...] = (("subject", "subjects"), ("theme", "themes"), ("mood", "moods"))
+
+
 @cache
 def lexicon() -> Lexicon:
     """The words of `words.toml`, read once."""
@@ -157,9 +224,7 @@ def lexicon() -> Lexicon:
     }
     silent["ru"] |= {stem(word) for word in silent["ru"]}
     concepts = tuple(
-        _concept(name, kind, phrases)
-        for kind, section in (("subject", "subjects"), ("theme", "themes"), ("mood", "moods"))
-        for name, phrases in raw[section].items()
+        _concept(name, kind, phrases) for kind, section in _SECTIONS for name, phrases in raw[section].items()
     )
     return Lexicon(
         silent=silent,
@@ -194,17 +259,19 @@ def _by_name() -> dict[str, Concept]:
 
 
 def _concept(name: str, kind: Kind, phrases: dict[str, str]) -> Concept:
-    known = {language: tuple(_phrase(each, language) for each in _list(phrases[language])) for language in LANGUAGES}
+    known: dict[Language, tuple[Phrase, ...]] = {
+        language: tuple(_phrase(each, language) for each in _list(phrases[language])) for language in LANGUAGES
+    }
     return Concept(name, kind, known, phrases.get("subject", ""))
 
 
-@lru_cache(maxsize=None)
+@cache
 def compiled(pattern: str) -> re.Pattern[str]:
     """Compiled when first needed: all of them at once would take most of a second."""
     return re.compile(pattern)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _alternatives(name: str, language: Language, bare: bool) -> re.Pattern[str]:
     phrases = _by_name()[name].phrases[language]
     patterns = [phrase.bare if bare else phrase.pattern for phrase in phrases]

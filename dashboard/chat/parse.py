@@ -45,7 +45,9 @@ _FORMATS = ("EPUB", "PDF", "MOBI", "AZW3", "DJVU", "CBZ", "MP3", "M4B")
 class Wish:
     """What a question asks for.
 
-    `text` as asked, `language` of the question; `subjects`, `themes`, `moods` and `avoid` are names of `words.toml`, `less` those there should be little of; `wanted`: the text without what is not wanted; `spoken`: its words that say something;
+    `text` as asked, `language` of the question; `subjects`, `themes`, `moods` and `avoid` are names of
+    `words.toml`, `less` those there should be little of; `wanted`: the text without what is not wanted, `spoken`: its
+    words that say something;
     `words` and `avoid_words` are folded words that records should hold, or not; `names` are those of the words that
     were written as names. `titled`: what books should be like; `named`: a title, author or series that must be there;
     `author`: who must have written it. `age` in years; `max_pages` as asked (our records do not count pages).
@@ -125,7 +127,7 @@ def language_of(text: str, before: Language | None = None) -> Language:
         return "vi"
     words = spaced(text).split()
     silent = lexicon().silent
-    english, vietnamese = (sum(word in silent[each] for word in words) for each in ("en", "vi"))
+    english, vietnamese = (sum(word in among for word in words) for among in (silent["en"], silent["vi"]))
     if english == vietnamese and (before == "vi" or _VIETNAMESE.search(text)):
         return "vi"
     return "vi" if vietnamese > english else "en"
@@ -143,7 +145,7 @@ class Reading:
     """The words of a question. What one rule has read, the next does not see."""
 
     def __init__(self, text: str, language: Language) -> None:
-        self.language = language
+        self.language: Language = language
         self.has_accents = language == "vi" and bool(_VIETNAMESE.search(text))
         self.words: list[Word] = []
         self._spans: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
@@ -241,18 +243,31 @@ _ORDERS = (
     r"|\b(?:дур[ао]к?\w*|тупо[ийе]|тупая|заткнись|(?:ты|вы) идиот\w*)\b"
 )
 _NOT_BOOKS = (
-    r"\bweather\b(?! girl)|\b(?:what|which) time\b(?! travel)|\bopening (?:hours|times)\b|\b(?:do|are|when) you (?:open|close)"
-    r"|\bhow much (?:is|does|do|are)\b|\bexchange rate\b|\bwho (?:won|is winning|is the (?:president|prime minister|king|queen))\b"
-    r"|\bwhat is the (?:capital|population|time|date|weather|score)\b|\btell me a joke\b|\bhow (?:are you|old are you)\b"
-    r"|\b(?:write|compose|draft|code) (?:me |us )?(?:a |an |some |my )?(?:poem|essay|letter|e ?mail|email|code|program|script|song|story|function|cv)\b"
-    r"|^(?:please )?(?:translate|calculate|compute|solve|summari[sz]e this)\b|\bwhat is \d+\b|^\d+ ?[+*/x-]|\bare you (?:a |an )?(?:human|robot|real|ai|bot)\b"
-    r"|\bwho (?:are|made|built) you\b|\bwifi\b|\btoilets?\b|\bparking\b|\bbook (?:me )?a (?:table|flight|room|hotel|taxi)\b|\bprinter\b"
-    r"|\border (?:me )?(?:a )?pizza\b|\bplay (?:me )?(?:some )?music\b|\b(?:stock|share) price\b|\bmatch last night\b|\bopen on (?:sunday|saturday|monday)"
-    r"|(?:какая|какои) (?:сегодня |завтра )?(?:погода|курс)|\bпогод[ау] (?:на|в|сегодня|завтра)|\bкоторыи час\b|\bсколько (?:времени|стоит|будет)\b"
-    r"|\bво сколько (?:вы )?(?:закры|откры)|\bчасы работы\b|\bкурс (?:доллара|евро|валют)|\bкто (?:президент|выиграл|победил)\b|\bанекдот\b"
-    r"|\b(?:напиши|сочини|переведи|реши|посчитаи)(?:те)?\b|\bты (?:робот|человек|бот)\b|\bкто ты\b|\bтуалет\b|\bстолица\b"
-    r"|\bthoi tiet\b|\btroi (?:co )?(?:mua|nang)|\bmay gio\b|\bgio (?:mo|dong) cua\b|\bgia (?:vang|do la|dollar|bao nhieu)\b|\bty gia\b"
-    r"|\bai (?:la|thang)\b.{0,20}\b(?:tong thong|thu tuong|vo dich)\b|\bket qua (?:bong da|tran)|\bke (?:cho toi )?(?:mot )?chuyen cuoi\b|\bviet (?:cho toi |giup )?(?:mot )?(?:bai tho|doan code|email|bai van|doan van)\b"
+    r"\bweather\b(?! girl)|\b(?:what|which) time\b(?! travel)|\bopening (?:hours|times)\b|\b(?:do|are"
+    r"|when) you (?:open|close)"
+    r"|\bhow much (?:is|does|do|are)\b|\bexchange rate\b|\bwho (?:won|is winning|is the (?:president|prime minister"
+    r"|king|queen))\b"
+    r"|\bwhat is the (?:capital|population|time|date|weather|score)\b|\btell me a joke\b|\bhow (?:are you"
+    r"|old are you)\b"
+    r"|\b(?:write|compose|draft|code) (?:me |us )?(?:a |an |some |my )?(?:poem|essay|letter|e ?mail|email|code"
+    r"|program|script|song|story|function|cv)\b"
+    r"|^(?:please )?(?:translate|calculate|compute|solve|summari[sz]e this)\b|\bwhat is \d+\b|^\d+ ?[+*/x-]"
+    r"|\bare you (?:a |an )?(?:human|robot|real|ai|bot)\b"
+    r"|\bwho (?:are|made|built) you\b|\bwifi\b|\btoilets?\b|\bparking\b|\bbook (?:me )?a (?:table|flight|room|hotel"
+    r"|taxi)\b|\bprinter\b"
+    r"|\border (?:me )?(?:a )?pizza\b|\bplay (?:me )?(?:some )?music\b|\b(?:stock|share) price\b"
+    r"|\bmatch last night\b|\bopen on (?:sunday|saturday|monday)"
+    r"|(?:какая|какои) (?:сегодня |завтра )?(?:погода|курс)|\bпогод[ау] (?:на|в|сегодня|завтра)|\bкоторыи час\b"
+    r"|\bсколько (?:времени|стоит|будет)\b"
+    r"|\bво сколько (?:вы )?(?:закры|откры)|\bчасы работы\b|\bкурс (?:доллара|евро|валют)|\bкто (?:президент|выиграл"
+    r"|победил)\b|\bанекдот\b"
+    r"|\b(?:напиши|сочини|переведи|реши|посчитаи)(?:те)?\b|\bты (?:робот|человек|бот)\b|\bкто ты\b|\bтуалет\b"
+    r"|\bстолица\b"
+    r"|\bthoi tiet\b|\btroi (?:co )?(?:mua|nang)|\bmay gio\b|\bgio (?:mo|dong) cua\b|\bgia (?:vang|do la|dollar"
+    r"|bao nhieu)\b|\bty gia\b"
+    r"|\bai (?:la|thang)\b.{0,20}\b(?:tong thong|thu tuong|vo dich)\b|\bket qua (?:bong da|tran)"
+    r"|\bke (?:cho toi )?(?:mot )?chuyen cuoi\b|\bviet (?:cho toi |giup )?(?:mot )?(?:bai tho|doan code|email"
+    r"|bai van|doan van)\b"
     r"|^dich (?:giup|sang|cau)\b|\bban la (?:ai|nguoi|robot)\b|\bwifi\b|\bnha ve sinh\b|\bthu do (?:cua|nuoc)\b"
 )
 
@@ -314,8 +329,10 @@ _PLACES: tuple[tuple[int, str], ...] = (
 )
 _NOT_A_PLACE = r"(?! (?:world|war|centur|millenni|миров|love|любов|thang|the ki|the ky|year|ten|chien)| \d)"
 _WHY = (
-    r"^(?:so |but |and |ok )?why\b|\btell me more about\b|\bmore about (?:the|that|this|it)\b|\bwhat is (?:the|that|this) \w+ (?:one )?about\b"
-    r"|\bwhat s (?:the|that) \w+ (?:one )?about\b|^(?:а |и |но )?почему\b|\bрасскажи(?:те)? (?:подробнее |побольше |еще )?(?:о|об|про)\b|\bподробнее (?:о|об|про)\b"
+    r"^(?:so |but |and |ok )?why\b|\btell me more about\b|\bmore about (?:the|that|this|it)\b|\bwhat is (?:the|that"
+    r"|this) \w+ (?:one )?about\b"
+    r"|\bwhat s (?:the|that) \w+ (?:one )?about\b|^(?:а |и |но )?почему\b|\bрасскажи(?:те)? (?:подробнее |побольше "
+    r"|еще )?(?:о|об|про)\b|\bподробнее (?:о|об|про)\b"
     r"|^(?:con )?(?:tai sao|vi sao)\b|\b(?:noi|ke) (?:them|ro hon) ve\b"
 )
 
@@ -333,7 +350,8 @@ def _references(reading: Reading, wish: Wish) -> Wish:
             break
     is_same_author = bool(
         reading.take(
-            r"\b(?:by |from |of )?(?:the )?same (?:author|writer)\b|\bby (?:him|her|them|that author)\b|\b(?:cung|chinh) tac gia(?: nay| do)?\b"
+            r"\b(?:by |from |of )?(?:the )?same (?:author|writer)\b|\bby (?:him|her|them|that author)\b|\b(?:cung"
+            r"|chinh) tac gia(?: nay| do)?\b"
             r"|\b(?:тои|того|этого|эт[оу]и) же автор\w*|\b(?:этого|того же) автора\b|\bэтого (?:же )?писателя\b"
         )
     )
@@ -341,8 +359,10 @@ def _references(reading: Reading, wish: Wish) -> Wish:
         is_why
         or is_same_author
         or reading.take(
-            r"\b(?:more |something |anything |one |books? )?(?:like|similar to) (?:it|that|this|these|those|them)(?: one| book)?\b"
-            r"|\bgiong (?:cuon |quyen )?(?:nay|do|vay|the)\b|\bпохож\w+ на (?:нее|него|эту|этот|это|них|эти)\b|\bв том же духе\b"
+            r"\b(?:more |something |anything |one |books? )?(?:like|similar to) (?:it|that|this|these|those"
+            r"|them)(?: one| book)?\b"
+            r"|\bgiong (?:cuon |quyen )?(?:nay|do|vay|the)\b|\bпохож\w+ на (?:нее|него|эту|этот|это|них|эти)\b"
+            r"|\bв том же духе\b"
         )
     ):
         refers = 0
@@ -352,18 +372,27 @@ def _references(reading: Reading, wish: Wish) -> Wish:
 
 
 _LIKE = (
-    r"\b(?:(?:something|anything|books?|novels?|stories|more|ones?|sth|similar|stuff|reads?|much|authors?|writers?|a lot) like"
-    r"|similar to|in the (?:style|spirit|vein|manner) of|reminiscent of|(?:re)?reminds me of|along the lines of|fans? of"
-    r"|(?<!would )(?<!d )(?:i|we|she|he|they|son|daughter|kid|wife|husband|mother|father|\w+) (?:just |really |absolutely |also |have |has |ve |both |had )*(?:liked|loved|enjoyed|adored)"
-    r"|i (?:like|love) (?=[|a-z])(?!to\b|a\b|an\b|books|novels|reading|stories|something|when|how|it\b)|(?:just |have |ve )?finished(?: reading)?|after reading"
-    r"|tuong tu(?: nhu| cuon)?|giong(?: nhu)?(?: voi)?(?: cuon| truyen| quyen| sach)?|kieu nhu|nhu kieu|theo phong cach|cung kieu|(?:minh|toi|em|con|be|chau) (?:rat |cung |da )*(?:thich|me|yeu)(?: cuon| truyen| quyen)?(?= (?!doc|sach|truyen))"
-    r"|похож\w* на|вроде|в духе|в стиле|наподобие|типа|как у|понравил(?:ась|ся|ись|ось)(?: книга| роман)?|люблю (?=[А-я]))"
+    r"\b(?:(?:something|anything|books?|novels?|stories|more|ones?|sth|similar|stuff|reads?|much|authors?|writers?"
+    r"|a lot) like"
+    r"|similar to|in the (?:style|spirit|vein|manner) of|reminiscent of|(?:re)?reminds me of|along the lines of"
+    r"|fans? of"
+    r"|(?<!would )(?<!d )(?:i|we|she|he|they|son|daughter|kid|wife|husband|mother|father|\w+) (?:just |really "
+    r"|absolutely |also |have |has |ve |both |had )*(?:liked|loved|enjoyed|adored)"
+    r"|i (?:like|love) (?=[|a-z])(?!to\b|a\b|an\b|books|novels|reading|stories|something|when|how|it\b)|(?:just "
+    r"|have |ve )?finished(?: reading)?|after reading"
+    r"|tuong tu(?: nhu| cuon)?|giong(?: nhu)?(?: voi)?(?: cuon| truyen| quyen| sach)?|kieu nhu|nhu kieu"
+    r"|theo phong cach|cung kieu|(?:minh|toi|em|con|be|chau) (?:rat |cung |da )*(?:thich|me|yeu)(?: cuon| truyen"
+    r"| quyen)?(?= (?!doc|sach|truyen))"
+    r"|похож\w* на|вроде|в духе|в стиле|наподобие|типа|как у|понравил(?:ась|ся|ись|ось)(?: книга| роман)?"
+    r"|люблю (?=[А-я]))"
 )
 # Where the name of a book ends: what follows is another wish.
 _ENDS = (
-    r"(?= (?:but|only|except|though|without|please|for (?:my|a|an|kids|children|adults|teens)|with (?:more|less|a)|in (?:english|russian|vietnamese|french|german|spanish)"
+    r"(?= (?:but|only|except|though|without|please|for (?:my|a|an|kids|children|adults|teens)|with (?:more|less|a)"
+    r"|in (?:english|russian|vietnamese|french|german|spanish)"
     r"|what|which|any|can|could|do|written|published|and (?:want|would|need|i|now|am)|so much|very much"
-    r"|nhung|ma|cho|khong|thi|goi y|co|bang tieng|a$|nhe|но|только|для|без|на (?:русском|английском|вьетнамском)|посоветуи\w*|что|хочу|хочется|пожалуиста|есть)\b| \||$)"
+    r"|nhung|ma|cho|khong|thi|goi y|co|bang tieng|a$|nhe|но|только|для|без|на (?:русском|английском|вьетнамском)"
+    r"|посоветуи\w*|что|хочу|хочется|пожалуиста|есть)\b| \||$)"
 )
 
 
@@ -397,7 +426,8 @@ _NAME_ENDS: dict[Language, str] = {
     "ru": "но|о|об|про|на|для|без|до|после|есть|у|которые|или|пожалуиста",
 }
 _NO_NAMES: dict[Language, str] = {
-    "en": "the (?:sea|beach|fire|pool|way)|a|an|my|his|her|their|its|our|women|men|woman|man|local|modern|contemporary|new|young|black|"
+    "en": "the (?:sea|beach|fire|pool|way)|a|an|my|his|her|their|its|our|women|men|woman|man|local|modern|"
+    "contemporary|new|young|black|"
     "female|male|someone|any|all|many|american|russian|british|english|french|german|japanese|chinese|vietnamese|african|indian|"
     "latin|italian|spanish|far|chance|heart|theme|subject|year|age|topic|different|other|various|same|i",
     "vi": "nguoi|toi|minh|ban|em|ai|mot|cac|nhung|thu vien|nuoc|viet nam|nga|phap|anh|my|cuoc|nhieu|no|toi",
@@ -405,13 +435,15 @@ _NO_NAMES: dict[Language, str] = {
 }
 _WRITTEN_BY: dict[Language, str] = {
     "en": r"(?:written by|authored by|by|from the author of|the author|author"
-    r"|(?:do|have|got|anything|something|what|books?|more|novels?|poems?|stories) (?:\w+ ){0,3}from|(?:works|novels|poems|stories|books) of)"
+    r"|(?:do|have|got|anything|something|what|books?|more|novels?|poems?|stories) (?:\w+ ){0,3}from|(?:works|novels"
+    r"|poems|stories|books) of)"
     r" (?:the )?(?:author |writer |poet |neurologist |philosopher |novelist |historian )?",
     "vi": r"(?:tac gia|nha van|nha tho|cua tac gia|cua nha van|cua nha tho|do|cua) ",
     "ru": r"(?:автор[а-я]*|писател[а-я]*|за авторством|написал[а-я]*|пера|поэт[а-я]*) ",
 }
 _NOT_BY: dict[Language, str] = {
-    "en": r"(?:not|nothing|none|except|excluding|other than|no more|anything but)(?: anything| books?| ones?)?(?: written)? (?:by|from|of) ",
+    "en": r"(?:not|nothing|none|except|excluding|other than|no more|anything but)(?: anything| books?"
+    r"| ones?)?(?: written)? (?:by|from|of) ",
     "vi": r"(?:khong phai|tru|khong phai la|ngoai tru)(?: sach| truyen)? (?:cua|do|tac gia) ",
     "ru": r"(?:не|кроме|без|исключая) ",
 }
@@ -443,8 +475,10 @@ def _creators(reading: Reading, wish: Wish) -> Wish:
 
 
 _HAVE = (
-    r"(?:\b(?:do you have|have you got|have you|got|is there(?: a copy of)?|looking for|searching for|find me|i want|i need|can i (?:borrow|get|read)|where is|copy of|the book|called|titled|series)"
-    r"|\b(?:co cuon|co quyen|co sach|tim cuon|tim quyen|cuon|quyen|bo truyen|bo sach|bo|loat truyen)|(?:есть ли(?: у вас)?|есть у вас|у вас есть|ищу(?: книгу| роман)?|книг[ауи]|роман|сери[яюи]|цикл[а-я]*))"
+    r"(?:\b(?:do you have|have you got|have you|got|is there(?: a copy of)?|looking for|searching for|find me|i want"
+    r"|i need|can i (?:borrow|get|read)|where is|copy of|the book|called|titled|series)"
+    r"|\b(?:co cuon|co quyen|co sach|tim cuon|tim quyen|cuon|quyen|bo truyen|bo sach|bo|loat truyen)"
+    r"|(?:есть ли(?: у вас)?|есть у вас|у вас есть|ищу(?: книгу| роман)?|книг[ауи]|роман|сери[яюи]|цикл[а-я]*))"
 )
 
 
@@ -458,7 +492,8 @@ def _quoted(reading: Reading, wish: Wish) -> Wish:
             return replace(wish, named=title.replace(" | ", " "))
     match = reading.find(
         _HAVE
-        + r" (?P<title>[^\0|]+?)(?= (?:series|books?|trilogy|in (?:english|russian|vietnamese|french|german|spanish|japanese)|khong|nhi|a|nao|bang tieng|на (?:русском|английском|вьетнамском))\b| \||$)"
+        + r" (?P<title>[^\0|]+?)(?= (?:series|books?|trilogy|in (?:english|russian|vietnamese|french|german|spanish"
+        r"|japanese)|khong|nhi|a|nao|bang tieng|на (?:русском|английском|вьетнамском))\b| \||$)"
     )
     if not match or reading.is_title_case() or wish.titled or wish.author:
         return wish
@@ -477,7 +512,19 @@ def _quoted(reading: Reading, wish: Wish) -> Wish:
 
 
 _NATIONS = frozenset(
-    "russian vietnamese english french german american japanese chinese spanish italian indian".split()
+    [
+        "russian",
+        "vietnamese",
+        "english",
+        "french",
+        "german",
+        "american",
+        "japanese",
+        "chinese",
+        "spanish",
+        "italian",
+        "indian",
+    ]
 )
 
 
@@ -490,7 +537,8 @@ def _form(reading: Reading, wish: Wish) -> Wish:
     if reading.take(r"\b(?:audio ?books?|audio book|sach noi|аудиокниг\w*)\b"):
         wish = replace(wish, format="MP3")
     if reading.take(
-        r"\bnuoc ngoai\b|\bsach dich\b|\bтранслирован\w*\b|\bпереводн\w+\b|\bзарубежн\w+\b|\binostrann\w*\b|\bиностранн\w+ (?:литератур\w*|автор\w*)|\bin translation\b|\btranslated\b"
+        r"\bnuoc ngoai\b|\bsach dich\b|\bтранслирован\w*\b|\bпереводн\w+\b|\bзарубежн\w+\b|\binostrann\w*\b"
+        r"|\bиностранн\w+ (?:литератур\w*|автор\w*)|\bin translation\b|\btranslated\b"
     ):
         wish = replace(wish, is_translated=True)
     for code, phrases in lexicon().written_in.items():
@@ -532,18 +580,35 @@ _YEAR = r"(?P<year>1[0-9]{3}|20[0-9]{2})"
 
 def _dates(reading: Reading, wish: Wish, today: date) -> Wish:
     """When it was first published. "1984" by itself is a title."""
+    for rule in (_span, _decade_or_century, _before_or_after, _time):
+        dated = rule(reading, wish, today)
+        if dated.year_from or dated.year_to:
+            reading.take(r"\b(?:newer|older|recent|published|written)\b")
+            return dated
+    return wish
+
+
+def _span(reading: Reading, wish: Wish, today: date) -> Wish:
+    """Between two years, or the last so many."""
     span = reading.take(
-        r"\b(?:between |from |с |от |tu (?:nam )?|giua (?:nam )?)?(?P<a>1[0-9]{3}|20[0-9]{2}) (?:and|to|until|till|и|по|до|den|va|toi)?(?: nam)? ?(?P<b>1[0-9]{3}|20[0-9]{2})\b(?: год\w*)?"
+        r"\b(?:between |from |с |от |tu (?:nam )?|giua (?:nam )?)?(?P<a>1[0-9]{3}|20[0-9]{2}) (?:and|to|until|till|и"
+        r"|по|до|den|va|toi)?(?: nam)? ?(?P<b>1[0-9]{3}|20[0-9]{2})\b(?: год\w*)?"
     )
     if span:
         return replace(wish, year_from=int(span["a"]), year_to=int(span["b"]))
     ago = reading.take(
-        rf"\b(?:last|past|recent|последн\w+|за последн\w+) (?:{_N} )?(?:years?|лет|года?)\b|\b(?P<vi>\d{{1,2}}) nam (?:gan day|tro lai|qua)\b"
+        rf"\b(?:last|past|recent|последн\w+|за последн\w+) (?:{_N} )?(?:years?|лет|года?)\b"
+        rf"|\b(?P<vi>\d{{1,2}}) nam (?:gan day|tro lai|qua)\b"
     )
     if ago:
         return replace(wish, year_from=today.year - _number(ago["n"] or ago["vi"] or "5"))
+    return wish
+
+
+def _decade_or_century(reading: Reading, wish: Wish, _today: date) -> Wish:
     decade = reading.take(
-        r"\b(?:the |in the |from the |nhung |thap nien |thap ky |nam |в |из )*(?:(?P<long>1[89]\d0|20[012]0) ?(?:s|х|е|ые|ых)\b|(?P<short>[2-9]0) ?(?:s|х|е|ые|ых)\b|(?P<vi>(?<=thap nien )[2-9]0)"
+        r"\b(?:the |in the |from the |nhung |thap nien |thap ky |nam |в |из )*(?:(?P<long>1[89]\d0|20[012]0) ?(?:s|х"
+        r"|е|ые|ых)\b|(?P<short>[2-9]0) ?(?:s|х|е|ые|ых)\b|(?P<vi>(?<=thap nien )[2-9]0)"
         rf"|(?P<word>{'|'.join(_DECADES)}))(?: год\w*| the ky 20| the ky truoc)?\b"
     )
     if decade:
@@ -552,37 +617,49 @@ def _dates(reading: Reading, wish: Wish, today: date) -> Wish:
         )
         return replace(wish, year_from=begins, year_to=begins + 9)
     century = reading.take(
-        rf"\b(?:the ky (?:thu )?)?(?P<n>1[0-9]|2[01]|{'|'.join(sorted(_CENTURIES, key=lambda w: -len(w)))})(?: ?(?:th|st|го))?(?: centur(?:y|ies)| век\w*| столет\w*)"
+        rf"\b(?:the ky (?:thu )?)?(?P<n>1[0-9]|2[01]"
+        rf"|{'|'.join(sorted(_CENTURIES, key=lambda w: -len(w)))})(?: ?(?:th|st|го))?(?: centur(?:y|ies)| век\w*"
+        rf"| столет\w*)"
         rf"|\bthe ky (?:thu )?(?P<vi>1[0-9]|2[01]|{'|'.join(sorted(_CENTURIES, key=lambda w: -len(w)))})\b"
     )
     if century:
         said = century["n"] or century["vi"]
         number = int(said) if said.isdigit() else _CENTURIES[said]
         return replace(wish, year_from=100 * (number - 1), year_to=100 * number - 1)
+    return wish
+
+
+def _before_or_after(reading: Reading, wish: Wish, _today: date) -> Wish:
     before = reading.take(
-        rf"\b(?:before|older than|until|up to|pre|earlier than|truoc(?: nam)?|до|раньше|старше)(?: the)?(?: year)? {_YEAR}\b(?: год\w*)?"
+        rf"\b(?:before|older than|until|up to|pre|earlier than|truoc(?: nam)?|до|раньше"
+        rf"|старше)(?: the)?(?: year)? {_YEAR}\b(?: год\w*)?"
     )
     if before:
         wish = replace(wish, year_to=int(before["year"]) - 1)
     after = reading.take(
-        rf"\b(?:after|since|newer than|later than|from|post|sau(?: nam)?|tu(?: nam)?|после|с|начиная с) {_YEAR}\b(?: год\w*| tro (?:di|lai)| on(?:wards)?)?"
+        rf"\b(?:after|since|newer than|later than|from|post|sau(?: nam)?|tu(?: nam)?|после|с"
+        rf"|начиная с) {_YEAR}\b(?: год\w*| tro (?:di|lai)| on(?:wards)?)?"
     )
     if after:
         wish = replace(
             wish,
             year_from=int(after["year"]) + (after[0].startswith(("after", "sau", "после", "later", "newer", "post"))),
         )
-    if wish.year_from or wish.year_to:
-        reading.take(r"\b(?:newer|older|recent|published|written|something newer)\b")
-        return wish
+    return wish
+
+
+def _time(reading: Reading, wish: Wish, today: date) -> Wish:
+    """One year; or words such as "recent"."""
     exact = reading.take(
-        rf"\b(?:published in|written in|came out in|released in|from the year|xuat ban (?:nam)?|nam|вышедш\w+ в|издан\w* в|написан\w* в) {_YEAR}\b|\b(?P<ru>1[0-9]{{3}}|20[0-9]{{2}}) год\w*"
+        rf"\b(?:published in|written in|came out in|released in|from the year|xuat ban (?:nam)?|nam|вышедш\w+ в"
+        rf"|издан\w* в|написан\w* в) {_YEAR}\b|\b(?P<ru>1[0-9]{{3}}|20[0-9]{{2}}) год\w*"
     )
     if exact:
         year = int(exact["year"] or exact["ru"])
         return replace(wish, year_from=year, year_to=year)
     if reading.take(
-        r"\b(?:newer|more recent|recently published|latest|newest|brand new|moi xuat ban|moi hon|gan day|поновее|новинк\w*|недавн\w*|новее)\b"
+        r"\b(?:newer|more recent|recently published|latest|newest|brand new|moi xuat ban|moi hon|gan day|поновее"
+        r"|новинк\w*|недавн\w*|новее)\b"
     ):
         return replace(wish, year_from=today.year - 15)
     if reading.take(r"\b(?:contemporary|hien dai|duong dai|современн\w*|modern day)\b"):
@@ -592,9 +669,18 @@ def _dates(reading: Reading, wish: Wish, today: date) -> Wish:
     return wish
 
 
-_CHILD = r"son|daughter|kid|kids|child|children|girl|boy|niece|nephew|grandson|granddaughter|grandchild|grandchildren|grandkids|toddler|baby|pupil|pupils|students?|brother|sister|little one|boys|girls"
-_CHILD_RU = r"дочк[еиу]|дочер[иь]|дочь|сын[ауо]?к?[ауе]?|ребен[кок]+[ауе]?|дет[ея][ми]*|детеи|малыш\w*|внук[ауе]?|внучк[еиу]|племянниц[еы]|племянник[ау]|мальчик[ау]|девочк[еи]|школьник\w*"
-_TEEN = r"teen|teens|teenager|teenagers|teenage|young adults?|ya|adolescents?|high schooler|подрост\w*|tuoi teen|tuoi moi lon|thanh thieu nien|thieu nien|hoc sinh cap (?:hai|ba|2|3)"
+_CHILD = (
+    r"son|daughter|kid|kids|child|children|girl|boy|niece|nephew|grandson|granddaughter|grandchild|grandchildren"
+    r"|grandkids|toddler|baby|pupil|pupils|students?|brother|sister|little one|boys|girls"
+)
+_CHILD_RU = (
+    r"дочк[еиу]|дочер[иь]|дочь|сын[ауо]?к?[ауе]?|ребен[кок]+[ауе]?|дет[ея][ми]*|детеи|малыш\w*|внук[ауе]?|внучк[еиу]"
+    r"|племянниц[еы]|племянник[ау]|мальчик[ау]|девочк[еи]|школьник\w*"
+)
+_TEEN = (
+    r"teen|teens|teenager|teenagers|teenage|young adults?|ya|adolescents?|high schooler|подрост\w*|tuoi teen"
+    r"|tuoi moi lon|thanh thieu nien|thieu nien|hoc sinh cap (?:hai|ba|2|3)"
+)
 
 
 def _readers(reading: Reading, wish: Wish) -> Wish:
@@ -602,19 +688,26 @@ def _readers(reading: Reading, wish: Wish) -> Wish:
     age = _age(reading)
     if age is not None:
         reading.take(
-            rf"\b(?:for |для |cho )?(?:my |a |an |our |мо\w+ )?(?:{_CHILD}|{_CHILD_RU}|be|chau|con)(?: (?:trai|gai))?(?: toi| minh| em)?\b"
+            rf"\b(?:for |для |cho )?(?:my |a |an |our |мо\w+ )?(?:{_CHILD}|{_CHILD_RU}|be|chau|con)(?: (?:trai"
+            rf"|gai))?(?: toi| minh| em)?\b"
         )
         audience = "children" if age <= 11 else "young adult" if age <= 17 else None
         return replace(wish, age=age, audience=audience)
     if reading.take(
-        rf"\b(?:for |для |cho )?(?:my |a |our )?(?:{_TEEN})s?\b(?: (?:books?|fiction|novels?|son|daughter|boy|girl|readers?))?"
+        rf"\b(?:for |для |cho )?(?:my |a |our )?(?:{_TEEN})s?\b(?: (?:books?|fiction|novels?|son|daughter|boy|girl"
+        rf"|readers?))?"
     ):
         return replace(wish, audience="young adult")
     if reading.take(
-        rf"\b(?:for|to read (?:to|with)|to) (?:my |a |an |our |the |some |small |young |little |younger )*(?:{_CHILD})\b|\b(?:children|kid|kids|child) s? ?(?:books?|stories|story|literature|classics?|fiction|novels?|poems|poetry)\b"
-        rf"|\b(?:children|kids) s\b|\b(?:for|the) (?:kids|children)\b|\bmy (?:{_CHILD})\b|\bkindergarten\b|\bpreschool\w*"
-        rf"|\b(?:для|с|почитать|читать) (?:мо\w+ |маленьк\w+ )?(?:{_CHILD_RU})\b|\bдетск\w+ (?:книг\w*|литератур\w*|стих\w*|сказк\w*|рассказ\w*|книжк\w*)|\b(?:мо\w+|наш\w+) (?:{_CHILD_RU})\b|\bдетям\b|\bдетск(?:ое|ие|ую)\b"
-        r"|\bthieu nhi\b|\btre em\b|\bcho (?:be|con|chau|tre)(?: (?:trai|gai|nho|toi|minh|em|trai toi|gai toi))*\b|\bcon (?:trai|gai) (?:toi|minh|em)\b|\bnhi dong\b|\bmau giao\b"
+        rf"\b(?:for|to read (?:to|with)|to) (?:my |a |an |our |the |some |small |young |little "
+        rf"|younger )*(?:{_CHILD})\b|\b(?:children|kid|kids|child) s? ?(?:books?|stories|story|literature|classics?"
+        rf"|fiction|novels?|poems|poetry)\b"
+        rf"|\b(?:children|kids) s\b|\b(?:for|the) (?:kids|children)\b|\bmy (?:{_CHILD})\b|\bkindergarten\b"
+        rf"|\bpreschool\w*"
+        rf"|\b(?:для|с|почитать|читать) (?:мо\w+ |маленьк\w+ )?(?:{_CHILD_RU})\b|\bдетск\w+ (?:книг\w*|литератур\w*"
+        rf"|стих\w*|сказк\w*|рассказ\w*|книжк\w*)|\b(?:мо\w+|наш\w+) (?:{_CHILD_RU})\b|\bдетям\b|\bдетск(?:ое|ие|ую)\b"
+        r"|\bthieu nhi\b|\btre em\b|\bcho (?:be|con|chau|tre)(?: (?:trai|gai|nho|toi|minh|em|trai toi|gai toi))*\b"
+        r"|\bcon (?:trai|gai) (?:toi|minh|em)\b|\bnhi dong\b|\bmau giao\b"
     ):
         return replace(wish, audience="children")
     if reading.take(r"\b(?:for (?:adults|grown ups|grownups)|для взрослых|cho nguoi lon)\b"):
@@ -627,7 +720,8 @@ def _age(reading: Reading) -> int | None:
         reading.take(rf"\b(?:aged?|ages) {_N}(?: (?:to|and|or)? ?(?P<m>\d{{1,2}}))?\b")
         or reading.take(rf"\b{_N} (?P<m>\d{{1,2}}) year olds?\b")
         or reading.take(
-            rf"\b{_N}(?: (?:to|or|and) \w+)? (?:(?:year|yr)s? )?old\w*\b|\b(?P<m>\d{{1,2}}) ?(?:yo|y o|yrs?|years old)\b"
+            rf"\b{_N}(?: (?:to|or|and) \w+)? (?:(?:year|yr)s? )?old\w*\b|\b(?P<m>\d{{1,2}}) ?(?:yo|y o|yrs?"
+            rf"|years old)\b"
         )
         or reading.take(
             rf"\b(?:{_CHILD})(?: (?:who is|is|turning|turns|of|aged))*(?: \|)? {_N}\b(?! (?:books|novels|titles))"
@@ -635,7 +729,8 @@ def _age(reading: Reading) -> int | None:
         or reading.take(rf"\b(?:he|she|who) (?:s|is|turns|just turned) {_N}\b")
         or reading.take(rf"\b(?:от |с )?{_N} ?(?:лет|года?|годик\w*|летн\w+)\b")
         or reading.take(
-            r"\b(?P<n>двух|трех|четырех|пяти|шести|семи|восьми|девяти|десяти|одиннадцати|двенадцати|тринадцати|четырнадцати|пятнадцати|шестнадцати)летн\w+\b"
+            r"\b(?P<n>двух|трех|четырех|пяти|шести|семи|восьми|девяти|десяти|одиннадцати|двенадцати|тринадцати"
+            r"|четырнадцати|пятнадцати|шестнадцати)летн\w+\b"
         )
         or reading.take(rf"\b{_N}(?: (?P<m>\d{{1,2}}))? tuoi\b(?! tho)")
     )
@@ -655,29 +750,41 @@ def _number(said: str) -> int:
 def _sizes(reading: Reading, wish: Wish) -> Wish:
     """How long it may be."""
     under = reading.take(
-        r"\b(?:not more than|no more than|less than|fewer than|under|below|max(?:imum)?|up to|at most|shorter than|до|не больше|меньше|не более|менее|duoi|khong qua|it hon|toi da) (?:of )?(?P<n>\d{2,4}) ?(?:pages?|pp|p|стр\w*|trang)\b"
+        r"\b(?:not more than|no more than|less than|fewer than|under|below|max(?:imum)?|up to|at most|shorter than"
+        r"|до|не больше|меньше|не более|менее|duoi|khong qua|it hon|toi da) (?:of )?(?P<n>\d{2,4}) ?(?:pages?|pp|p"
+        r"|стр\w*|trang)\b"
     )
     if under:
         return replace(wish, length="short", max_pages=int(under["n"]))
     over = reading.take(
-        r"\b(?:over|more than|at least|above|от|больше|более|свыше|tren|hon|it nhat) (?P<n>\d{2,4}) ?(?:pages?|pp|стр\w*|trang)\b"
+        r"\b(?:over|more than|at least|above|от|больше|более|свыше|tren|hon|it nhat) (?P<n>\d{2,4}) ?(?:pages?|pp"
+        r"|стр\w*|trang)\b"
     )
     if over:
         return replace(wish, length="long")
     if reading.take(
-        r"\b(?:shorter|short|quick|brief|slim|thin|novella|novellas|not (?:too|very|so) (?:long|thick|big)|in one (?:sitting|evening|go|day|afternoon)|(?:on|for) (?:one|a) (?:train|bus|plane|short) ?(?:ride|journey|flight)?)\b(?! (?:stor|history|introduction|while|time|term))"
-        r"|\b(?:ngan hon|ngan gon|ngan thoi|ngan ngan|mong|khong (?:qua )?(?:dai|day)|doc (?:mot |trong mot )?(?:buoi|loang|nhanh|toi)|mot buoi(?: la xong)?)\b|(?<!truyen )\bngan\b"
-        r"|\b(?:коротк\w*|короче|покороче|недлинн\w*|небольш\w+|тонк(?:ая|ую|ие)|за (?:один )?вечер|на (?:один )?вечер|не (?:очень |слишком )?длинн\w*|потоньше|повест[ьи]|за один присест)\b"
+        r"\b(?:shorter|short|quick|brief|slim|thin|novella|novellas|not (?:too|very|so) (?:long|thick|big)"
+        r"|in one (?:sitting|evening|go|day|afternoon)|(?:on|for) (?:one|a) (?:train|bus|plane|short) ?(?:ride"
+        r"|journey|flight)?)\b(?! (?:stor|history|introduction|while|time|term))"
+        r"|\b(?:ngan hon|ngan gon|ngan thoi|ngan ngan|mong|khong (?:qua )?(?:dai|day)|doc (?:mot "
+        r"|trong mot )?(?:buoi|loang|nhanh|toi)|mot buoi(?: la xong)?)\b|(?<!truyen )\bngan\b"
+        r"|\b(?:коротк\w*|короче|покороче|недлинн\w*|небольш\w+|тонк(?:ая|ую|ие)|за (?:один )?вечер"
+        r"|на (?:один )?вечер|не (?:очень |слишком )?длинн\w*|потоньше|повест[ьи]|за один присест)\b"
     ):
         while reading.take(
-            r"\b(?:in one (?:sitting|evening|go|day|afternoon)|(?:on|for) (?:one|a) (?:train|bus|plane|flight)(?: ride| journey)?|finish|на один вечер|за вечер|mot buoi|la xong|короткая|повесть)\b"
+            r"\b(?:in one (?:sitting|evening|go|day|afternoon)|(?:on|for) (?:one|a) (?:train|bus|plane"
+            r"|flight)(?: ride| journey)?|finish|на один вечер|за вечер|mot buoi|la xong|короткая|повесть)\b"
         ):
             pass
         return replace(wish, length="short")
     if reading.take(
-        r"\b(?:longer|long|thick|huge|fat|big|doorstopper|lengthy|epic|sprawling|massive|enormous|immense|chunky)\b(?! (?:ago|time|distance|run|as|before|term|idea|ideas|bang|history|city|fan|walk|short))(?: (?:book|novel|read|saga))?"
-        r"|\b(?:to disappear into|get lost in|all winter|all summer)\b|\b(?:dai ky|dai hon|day hon|truong thien|rat day|that day)\b"
-        r"|\b(?:длинн\w*|подлиннее|потолще|толст(?:ая|ую|ыи|ые)|объемн\w*|эпопе\w*|надолго|больш(?:ои|ого) (?:роман|книг)\w*)\b"
+        r"\b(?:longer|long|thick|huge|fat|big|doorstopper|lengthy|epic|sprawling|massive|enormous|immense"
+        r"|chunky)\b(?! (?:ago|time|distance|run|as|before|term|idea|ideas|bang|history|city|fan|walk"
+        r"|short))(?: (?:book|novel|read|saga))?"
+        r"|\b(?:to disappear into|get lost in|all winter|all summer)\b|\b(?:dai ky|dai hon|day hon|truong thien"
+        r"|rat day|that day)\b"
+        r"|\b(?:длинн\w*|подлиннее|потолще|толст(?:ая|ую|ыи|ые)|объемн\w*|эпопе\w*|надолго|больш(?:ои|ого) (?:роман"
+        r"|книг)\w*)\b"
     ):
         reading.take(r"\b(?:to disappear into|get lost in)(?: all (?:winter|summer))?\b|\ball (?:winter|summer)\b")
         return replace(wish, length="long")
@@ -685,7 +792,8 @@ def _sizes(reading: Reading, wish: Wish) -> Wish:
 
 
 _NOT: dict[Language, str] = {
-    "en": r"no|not|less|without|nothing|except|avoid|avoiding|minus|free of|hates?|dislikes?|never|neither|nor|anything but|don t (?:want|like|need)|doesn t (?:want|like)|rather than|instead of|not into",
+    "en": r"no|not|less|without|nothing|except|avoid|avoiding|minus|free of|hates?|dislikes?|never|neither|nor"
+    r"|anything but|don t (?:want|like|need)|doesn t (?:want|like)|rather than|instead of|not into",
     "vi": r"khong|tru|dung|chang|ghet|tranh|khong phai|ngoai tru|khong thich|khong muon|khong co|bot|do",
     "ru": r"без|кроме|не|ни|никак\w+|исключая|только не|не люблю|не хочу|ненавижу|но не",
 }
@@ -694,7 +802,10 @@ _NOT_WITH_ACCENTS = (
 )
 # "Not too sad" leaves room for a little.
 _RATHER_LESS = r"\b(?:less|too|much|very|слишком|очень|менее|поменьше|quá|qua|bớt|bot|đỡ|nhiều|nhieu)\b"
-_BETWEEN = r"(?:(?:too|much|any|a|an|the|so|very|about|with|of|has|have|is|are|and|really|set in|on|in|по|про|о|об|qua|nhieu|ve|co|nao|слишком|очень|много|hay|sad) )*"
+_BETWEEN = (
+    r"(?:(?:too|much|any|a|an|the|so|very|about|with|of|has|have|is|are|and|really|set in|on|in|по|про|о|об|qua|nhieu"
+    r"|ve|co|nao|слишком|очень|много|hay|sad) )*"
+)
 
 
 def _concepts(reading: Reading, wish: Wish) -> Wish:
@@ -751,7 +862,7 @@ def _phrases(reading: Reading) -> Iterator[tuple[str, bool, Concept]]:
         for language in languages:
             accents = with_accents and language == "vi"
             any_phrase = concept.any_phrase(language, bare=bare and language == "vi")
-            if not any_phrase.search(reading._text[accents]):  # noqa: SLF001
+            if not any_phrase.search(reading._text[accents]):
                 continue
             for phrase in concept.phrases[language]:
                 pattern = phrase.bare if bare and language == "vi" else phrase.pattern
@@ -813,7 +924,11 @@ def _words(reading: Reading, wish: Wish) -> Wish:
     return replace(wish, words=tuple(dict.fromkeys(words)), names=tuple(dict.fromkeys(names)), is_more=is_more)
 
 
-_CONTINUES = r"^(?:and|but|what about|how about|also|а|и|но|con|the con|va|nhung|the|more|less|ok|okay|hmm|yes|no|nope|какие|something|anything|only|just|in|for|for my|cho|для|на|bang|чуть|поновее|funnier|sadder|shorter|longer|lighter|darker|newer|older|\w+er)\b"
+_CONTINUES = (
+    r"^(?:and|but|what about|how about|also|а|и|но|con|the con|va|nhung|the|more|less|ok|okay|hmm|yes|no|nope|какие"
+    r"|something|anything|only|just|in|for|for my|cho|для|на|bang|чуть|поновее|funnier|sadder|shorter|longer|lighter"
+    r"|darker|newer|older|\w+er)\b"
+)
 
 
 def _follow(wish: Wish, before: Wish, reading: Reading) -> Wish:

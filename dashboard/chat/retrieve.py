@@ -8,8 +8,9 @@ under which the librarian would rather name nothing.
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from math import log
 
 import psycopg
@@ -47,12 +48,49 @@ _IN_NAMES, _IN_BLURB = 1.0, 0.7
 _OWN_LANGUAGE = 1.2
 _FOR_CHILDREN = 0.5
 _NO_STORIES = frozenset(
-    """poetry drama essays history biography memoir politics society philosophy religion psychology economics business
-    education language science mathematics physics astronomy biology nature environment medicine health technology
-    computing engineering art architecture design music film photography cooking gardening crafts parenting sport
-    travel""".split()
+    [
+        "poetry",
+        "drama",
+        "essays",
+        "history",
+        "biography",
+        "memoir",
+        "politics",
+        "society",
+        "philosophy",
+        "religion",
+        "psychology",
+        "economics",
+        "business",
+        "education",
+        "language",
+        "science",
+        "mathematics",
+        "physics",
+        "astronomy",
+        "biology",
+        "nature",
+        "environment",
+        "medicine",
+        "health",
+        "technology",
+        "computing",
+        "engineering",
+        "art",
+        "architecture",
+        "design",
+        "music",
+        "film",
+        "photography",
+        "cooking",
+        "gardening",
+        "crafts",
+        "parenting",
+        "sport",
+        "travel",
+    ]
 )
-_LANGUAGE_OF = {code: language for language, code in CODES.items()}
+_LANGUAGE_OF: dict[str, Language] = {code: language for language, code in CODES.items()}
 # A country is also meant by its language.
 _COUNTRIES = {
     "Russia": "rus", "Vietnam": "vie", "Paris": "fra", "Germany": "deu", "Italy": "ita", "Japan": "jpn",
@@ -219,7 +257,7 @@ def _look(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None)
     ask = _resolve(conn, wish, audiences)
     if ask is None:
         return []
-    hits = _pool(conn, ask, audiences)
+    hits = _Pool(conn, ask, audiences).fill()
     records = statements.records(conn, list(hits), audiences=audiences)
     liked = {record.book_id for record in ask.like}
     weighed = [
@@ -254,6 +292,7 @@ def _resolve(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | No
     if not (wish.author or named_title or like):
         named_title = _whole_title(conn, wish, audiences)
     likely = _likely_authors(conn, wish)
+    avoided_authors = frozenset(_authors(conn, wish.avoid_author) if wish.avoid_author else ())
     series = series or frozenset(search.series_named(conn, said) if said and len(said) <= 4 else ())
     counts = statements.counts_beginning(conn, [_prefix(word) for word in (*said, *spoken)]) if spoken or said else {}
     total = max(catalogue.count_works(conn, ANY_WORK), 1)
@@ -264,7 +303,7 @@ def _resolve(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | No
     )
     unknown = [w for w in said if w in wish.names and not counts.get(_prefix(w))]
     return _Ask(
-        wish, units, authors, likely, frozenset(_authors(conn, wish.avoid_author)) if wish.avoid_author else frozenset(),
+        wish, units, authors, likely, avoided_authors,
         series, named_title, like, _meaning(wish), bool(unknown), heard, subject_weights,
     )  # fmt: skip
 
@@ -349,58 +388,84 @@ def _meaning(wish: Wish) -> str:
     return " ".join((*wish.moods, *wish.subjects, *wish.themes))
 
 
-def _pool(conn: psycopg.Connection, ask: _Ask, audiences: Sequence[str] | None) -> dict[int, Hit]:
-    """Works worth a look, by several roads: words, meaning, subjects, names, likeness; in the reader's language first."""
-    wish = ask.wish
-    base = Filters(language=wish.written_in, year_from=wish.year_from, year_to=wish.year_to, format=wish.format)
-    pool: dict[int, Hit] = {}
+class _Pool:
+    """Works worth a look, each with the best that any road to it found."""
 
-    def add(hits: Iterable[Hit]) -> None:
+    def __init__(self, conn: psycopg.Connection, ask: _Ask, audiences: Sequence[str] | None) -> None:
+        wish = ask.wish
+        self.hits: dict[int, Hit] = {}
+        self._conn, self._ask, self._audiences = conn, ask, audiences
+        self._base = Filters(
+            language=wish.written_in, year_from=wish.year_from, year_to=wish.year_to, format=wish.format
+        )
+        self._own = replace(self._base, language=self._base.language or CODES[wish.language])
+        self._phrases = _phrases(ask)
+
+    def fill(self) -> dict[int, Hit]:
+        """By names and likeness; where these are not all that is asked, by topic, too."""
+        self._by_names()
+        self._by_likeness()
+        ask = self._ask
+        if not (ask.authors or (ask.like and not ask.units)):
+            self._by_what_it_is()
+            self._by_topic()
+        return self.hits
+
+    def _add(self, hits: Iterable[Hit]) -> None:
         for hit in hits:
-            known = pool.get(hit.book_id)
+            known = self.hits.get(hit.book_id)
             if known is None or (hit.cosine or 0) > (known.cosine or 0):
-                pool[hit.book_id] = hit
+                self.hits[hit.book_id] = hit
 
-    def browse(filters: Filters) -> None:
-        add(Hit(book_id, 0.0, "popular") for book_id in _browse(conn, filters, audiences, _POOL))
+    def _browse(self, filters: Filters) -> None:
+        found = _browse(self._conn, filters, self._audiences, _POOL)
+        self._add(Hit(book_id, 0.0, "popular") for book_id in found)
 
-    for author in (*ask.authors, *sorted(ask.likely_authors)[:5]):
-        browse(replace(base, author=author))
-    for name in ask.series:
-        browse(replace(base, series=name))
-    if ask.titled is not None:
-        add([Hit(ask.titled, 1.0, "words")])
-    for record in ask.like:
-        add(search.similar(conn, record.book_id, _POOL, audiences=audiences))
-        for subject in record.subjects_text.split(", ")[:2]:
-            browse(replace(base, subject=subject, language=wish.written_in or record.language))
-    if ask.authors or (ask.like and not ask.units):
-        return pool
-    own = CODES[wish.language]
-    narrower = [base] if base.language or not ask.units else [base, replace(base, language=own)]
-    if wish.audience in ("children", "young adult"):
-        narrower.append(replace(base, audience=wish.audience))
-    if not ask.units and not ask.like:
-        for filters in narrower:
-            browse(filters)
-            browse(replace(filters, language=filters.language or own))
-    if wish.length:
-        said = _SAYS_SHORT if wish.length == "short" else _SAYS_LONG
-        for filters in (base, replace(base, language=base.language or own)):
-            add(search.search_any_word(conn, "", said, filters, 2 * _POOL, audiences=audiences))
-    phrases = _phrases(ask)
-    for filters in narrower if ask.units else ():
-        add(search.search_any_word(conn, ask.meaning, phrases, filters, _POOL, audiences=audiences))
-    known = lexicon()
-    implied = [known.of(theme).subject for theme in wish.themes if known.of(theme).subject]
-    if wish.audience:
-        browse(replace(base, audience=wish.audience, language=base.language or own))
-        browse(replace(base, audience=wish.audience))
-    for subject in dict.fromkeys((*wish.subjects, *implied)):
-        for filters in narrower[:2]:
-            on_subject = replace(filters, subject=subject)
-            add(search.search_any_word(conn, ask.meaning or subject, phrases, on_subject, _POOL, audiences=audiences))
-    return pool
+    def _search(self, meaning: str, words: Sequence[str], filters: Filters, limit: int = _POOL) -> None:
+        self._add(search.search_any_word(self._conn, meaning, words, filters, limit, audiences=self._audiences))
+
+    def _by_names(self) -> None:
+        ask = self._ask
+        for author in (*ask.authors, *sorted(ask.likely_authors)[:5]):
+            self._browse(replace(self._base, author=author))
+        for name in ask.series:
+            self._browse(replace(self._base, series=name))
+        if ask.titled is not None:
+            self._add([Hit(ask.titled, 1.0, "words")])
+
+    def _by_likeness(self) -> None:
+        for record in self._ask.like:
+            self._add(search.similar(self._conn, record.book_id, _POOL, audiences=self._audiences))
+            for subject in record.subjects_text.split(", ")[:2]:
+                language = self._base.language or record.language
+                self._browse(replace(self._base, subject=subject, language=language))
+
+    def _by_what_it_is(self) -> None:
+        """By audience and length, and where nothing else is asked, the best of all."""
+        wish = self._ask.wish
+        if wish.audience or not (self._ask.units or self._ask.like):
+            for filters in (self._base, self._own):
+                self._browse(replace(filters, audience=wish.audience))
+        if wish.length:
+            said = _SAYS_SHORT if wish.length == "short" else _SAYS_LONG
+            for filters in (self._base, self._own):
+                self._search("", said, filters, 2 * _POOL)
+
+    def _by_topic(self) -> None:
+        """By words and meaning, in any language and in the reader's own, and within each subject."""
+        ask, wish = self._ask, self._ask.wish
+        if not ask.units:
+            return
+        roads = [self._base] if self._base == self._own else [self._base, self._own]
+        for filters in roads:
+            self._search(ask.meaning, self._phrases, filters)
+        if wish.audience:
+            self._search(ask.meaning, self._phrases, replace(self._base, audience=wish.audience))
+        known = lexicon()
+        implied = [known.of(theme).subject for theme in wish.themes if known.of(theme).subject]
+        for subject in dict.fromkeys((*wish.subjects, *implied)):
+            for filters in roads:
+                self._search(ask.meaning or subject, self._phrases, replace(filters, subject=subject))
 
 
 def _phrases(ask: _Ask) -> list[str]:
@@ -455,7 +520,8 @@ def _for_reader(wish: Wish, record: Record) -> bool:
 
 
 _AGE_WORDS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "eleven": 11,
     "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "hai": 2, "ba": 3, "bon": 4, "nam": 5,
     "sau": 6, "bay": 7, "tam": 8, "chin": 9, "muoi": 10, "muoi hai": 12, "двух": 2, "трех": 3, "четырех": 4,
     "пяти": 5, "шести": 6, "семи": 7, "восьми": 8, "девяти": 9, "десяти": 10, "одиннадцати": 11, "двенадцати": 12,
@@ -465,14 +531,17 @@ _AGE = r"(?:\d{1,2}|" + "|".join(sorted(_AGE_WORDS, key=lambda word: -len(word))
 _AGES = re.compile(
     rf"\b(?P<a>{_AGE})(?: years?)? (?:to|and|or) (?:about )?(?P<b>{_AGE})(?: years?)?(?: olds?)?\b"
     rf"|\bfrom (?P<c>{_AGE}) years? up to (?:\w+ ){{0,4}}(?P<d>{_AGE})\b"
-    rf"|\b(?:from|ages?|aged|of|at|for|over|until)(?: about| around| the age of| age)? (?P<from>{_AGE})\b(?! (?:years (?:ago|of)|different|generations|lives|short|long|women|men|sisters|brothers))"
+    rf"|\b(?:from|ages?|aged|of|at|for|over|until)(?: about| around| the age of"
+    rf"| age)? (?P<from>{_AGE})\b(?! (?:years (?:ago|of)|different|generations|lives|short|long|women|men|sisters"
+    rf"|brothers))"
     rf"|\b(?P<olds>{_AGE}) years? olds\b|\bunder (?P<under>{_AGE})\b|\bup to (?:about )?(?P<upto>{_AGE})\b"
     rf"|\bот (?P<ra>{_AGE}) до (?P<rb>{_AGE})(?: лет)?\b|\b(?:с|от|лет с|для) (?P<rfrom>{_AGE})(?: лет)?\b(?! до)"
     rf"|\btu (?P<va>{_AGE}) (?:den|toi) (?P<vb>{_AGE}) tuoi|\b(?:tu|tren|khoang) (?P<vfrom>{_AGE}) tuoi"
     r"|\b(?P<small>дошкольник\w*|малыш\w*|toddlers|babies)\b"
 )
 _OF_READERS = re.compile(
-    r"\b(?:ages?|aged|read|reads|reader|readers|reading|suits?|children|aloud|listeners|for|tuoi|лет|детям|читател|чтени|читать)\b"
+    r"\b(?:ages?|aged|read|reads|reader|readers|reading|suits?|children|aloud|listeners|for|tuoi|лет|детям|читател"
+    r"|чтени|читать)\b"
 )
 
 
@@ -529,13 +598,16 @@ _SAYS_LONG = (
 )
 _SHORT = re.compile(
     r"(?:^|\| )(?:short|brief|slim|compact|concise)\b|\b(?:very |and )(?:short|brief|slim|compact)\b"
-    r"|\b(?:short|brief|slim|slender|compact|small|little|tiny|thin) (?:\w+ )?(?:novels?|books?|read|text|essay|story|volume|memoir|study|tale|account|play|lectures?|fable|classic|masterpiece)\b"
+    r"|\b(?:short|brief|slim|slender|compact|small|little|tiny|thin) (?:\w+ )?(?:novels?|books?|read|text|essay"
+    r"|story|volume|memoir|study|tale|account|play|lectures?|fable|classic|masterpiece)\b"
     r"|\bnovella\b|\bin (?:one|a single) (?:sitting|evening|afternoon|breath)\b|\b(?:few|hundred) pages\b"
     r"|\b(?:tap|cuon|sach|van|truyen|ky|chuyen) (?:\w+ )?(?:mong|ngan|nho)\b|\b(?:ngan gon|co dong|doc gon|gon)\b"
     r"|\b(?:повест\w*|небольш\w*|коротк\w*|невелик\w*|притч\w*|тоненьк\w*|кратк\w*)\b"
 )
 _LONG = re.compile(
-    r"\b(?:(?:very |a |this )long (?:novel|book|read|story|tale|poem)|long novel|longest|huge|vast|sprawling|epic|panoramic|immense|enormous|massive|saga|generations|monumental|doorstopper|thick|leisurely|capacious|hundreds of pages|pages long|many voiced|teeming|grand"
+    r"\b(?:(?:very |a |this )long (?:novel|book|read|story|tale|poem)|long novel|longest|huge|vast|sprawling|epic"
+    r"|panoramic|immense|enormous|massive|saga|generations|monumental|doorstopper|thick|leisurely|capacious"
+    r"|hundreds of pages|pages long|many voiced|teeming|grand"
     r"|do so|dai hoi|truong thien|bo tieu thuyet|nhieu tap|hang nghin trang|tieu thuyet dai|day dan|su thi"
     r"|эпопе\w*|многотомн\w*|длинн\w*|объемн\w*|панорам\w*|сага|саги|толст\w+ роман|эпическ\w*|поколени\w*)\b"
 )
@@ -572,7 +644,7 @@ def _weigh(ask: _Ask, view: _View, hit: Hit) -> Candidate:
         cosine + 1.4 * coverage + 0.8 * _heard(ask, view) + alike + 1.5 * by_likely + 1.2 * in_series + 3.0 * is_titled
     )
     principal = view.subjects[0] if view.subjects else ""
-    evidence += 0.25 * (principal in wish.subjects) + 0.02 * (record.rating or 0)
+    evidence += 0.5 * _title_share(view, wish) + 0.25 * (principal in wish.subjects) + 0.02 * (record.rating or 0)
     if not wish.written_in and record.language == CODES[wish.language]:
         evidence += _OWN_LANGUAGE
     evidence += _of_length(wish, record) + _of_age(wish, record)
@@ -639,13 +711,20 @@ def _share_of_run(run: str, view: _View) -> float:
     """Of Vietnamese syllables that stand together, the share of pairs that stand together in the record."""
     is_accented = run != fold_words(run)
     syllables = run.split()
-    pairs = [" ".join(pair) for pair in zip(syllables, syllables[1:], strict=False)] or syllables
+    pairs = [" ".join(pair) for pair in pairwise(syllables)] or syllables
     names, blurb = (text.accented if is_accented else text.folded for text in (view.names, view.blurb))
     found = [
         _IN_NAMES if f" {pair} " in f" {names} " else _IN_BLURB if f" {pair} " in f" {blurb} " else 0.0
         for pair in pairs
     ]
     return sum(found) / len(found)
+
+
+def _title_share(view: _View, wish: Wish) -> float:
+    """Share of the title's words that were said: who says "Dune" means Dune before its sequels."""
+    said = {fold_words(word) for word in wish.spoken}
+    title = fold_words(view.record.title).split()
+    return sum(word in said for word in title) / len(title) if title else 0.0
 
 
 def _heard(ask: _Ask, view: _View) -> float:
@@ -666,7 +745,7 @@ def _heard(ask: _Ask, view: _View) -> float:
 
 
 def _likeness(ask: _Ask, view: _View, cosine: float) -> float:
-    """How like a record is to works that were named: by meaning, and by what it shares with them, rare subjects first."""
+    """How like a record is to works that were named: by meaning and by shared subjects, the rare ones most."""
     best = 0.0
     for record in ask.like:
         own = {s.strip().casefold() for s in record.subjects_text.split(", ")}

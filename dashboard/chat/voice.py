@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import httpx
 import msgspec
@@ -43,8 +43,8 @@ MAX_SUMMARY = 700
 MAX_REPLY = 8_000
 # Who waits for a free place at the model, in one process; more get the catalogue's words at once.
 MAX_WAITING = 8
-# A share of the patience: understanding comes before speaking, and must leave time for it.
-_UNDERSTANDING_SHARE = 0.5
+# A share of the patience: who helps comes before who speaks, and must leave time for it.
+_HELPING_SHARE = 0.5
 _LANGUAGES: dict[Language, str] = {"en": "English", "vi": "Vietnamese", "ru": "Russian"}
 _FAILURES = (
     ollama.ResponseError,
@@ -62,6 +62,10 @@ log = structlog.get_logger(__name__)
 
 class VoiceError(OpenshelfError):
     """The model is away, slow or broken; the answer is made without it."""
+
+
+class _LateError(VoiceError):
+    """Too slow, but perhaps well."""
 
 
 class Voice(Protocol):
@@ -186,17 +190,22 @@ class OllamaVoice:
 
 @dataclass
 class Turn:
-    """What the model does for one question, from `started` on, within one deadline."""
+    """What the model does for one question, from `started` on, within one deadline.
+
+    `patience_left` is spent only while the model is waited for, so that a slow database does not silence it.
+    """
 
     shared: OllamaVoice
     session: str
     started: float
+    patience_left: float = field(init=False)
     patient_until: float = field(init=False)
     _requests: list["_Request"] = field(default_factory=list, init=False, repr=False)
     _is_stopped: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        self.patient_until = self.started + min(self.shared.patience_s, self.shared.timeout_s)
+        self.patience_left = min(self.shared.patience_s, self.shared.timeout_s)
+        self.patient_until = self.started + self.patience_left
 
     @property
     def name(self) -> str:
@@ -225,8 +234,7 @@ class Turn:
         if not self.shared.parses:
             return None
         schema = msgspec.json.schema(Understood)
-        half = self.started + _UNDERSTANDING_SHARE * (self.patient_until - self.started)
-        text = self._whole([_system(_understanding()), _user(_quoted(question))], _flat(schema), half)
+        text = self._whole([_system(_understanding()), _user(_quoted(question))], _flat(schema))
         try:
             return None if text is None else msgspec.json.decode(text, type=Understood)
         except msgspec.MsgspecError:
@@ -243,62 +251,70 @@ class Turn:
             _user(f"<catalogue>\n{data}\n</catalogue>\n\nThe reader asks: {_quoted(question)}"),
         ]
         schema = {"type": "array", "items": {"type": "integer"}, "maxItems": len(records)}
-        text = self._whole(asked, schema, self.patient_until)
+        text = self._whole(asked, schema)
         try:
             return None if text is None else msgspec.json.decode(text, type=list[int])
         except msgspec.MsgspecError:
             return None
 
-    def _whole(self, asked: list[dict[str, str]], schema: dict[str, Any], until: float) -> str | None:
+    def _whole(self, asked: list[dict[str, str]], schema: dict[str, Any]) -> str | None:
         try:
-            return "".join(self._ask(asked, schema, until))
+            return "".join(self._ask(asked, schema))
         except VoiceError as error:
             log.info("the model does not help", reason=str(error))
             return None
 
-    def _ask(
-        self, asked: list[dict[str, str]], schema: dict[str, Any] | None = None, until: float | None = None
-    ) -> Iterator[str]:
-        """Pieces of a reply. `until`: a helper's own limit; to miss it is no failure of the model."""
+    def _ask(self, asked: list[dict[str, str]], schema: dict[str, Any] | None = None) -> Iterator[str]:
+        """Pieces of a reply. With a `schema` the model only helps: it gets a share of the patience, and to be late is
+        no failure of it.
+        """
         shared = self.shared
+        begun = shared.clock()
+        self.patient_until = begun + self.patience_left * (1.0 if schema is None else _HELPING_SHARE)
         shared.begin(self)
         request = _Request(self, asked, schema)
         self._requests.append(request)
         if self._is_stopped:
             request.cancel()
         request.start()
-        length, said_nothing_for = 0, None
         try:
-            while True:
-                limit = min(self.patient_until if until is None else until, self.deadline)
-                try:
-                    piece = request.pieces.get(timeout=max(0.0, limit - shared.clock()))
-                except queue.Empty:
-                    said_nothing_for = limit - self.started
-                    raise VoiceError(f"the model said nothing of use within {said_nothing_for:g} s") from None
-                if piece is None:
-                    return
-                if isinstance(piece, Exception):
-                    raise VoiceError(f"the model did not answer: {type(piece).__name__}") from piece
-                length += len(piece)
-                yield piece
-                if length > MAX_REPLY:
-                    return
-                # One who drips on for ever is late, too, though each piece came in time.
-                if shared.clock() > (self.patient_until if until is None else until):
-                    said_nothing_for = self.patient_until - self.started
-                    raise VoiceError(f"the model said nothing of use within {said_nothing_for:g} s")
+            yield from self._until_late(request)
+        except _LateError:
+            if schema is None and not self._is_stopped:
+                self._was_late()
+            raise
         except VoiceError:
-            self._failed(until, said_nothing_for)
+            if not self._is_stopped:
+                shared.rest()
             raise
         finally:
             request.cancel()
+            self.patience_left = max(0.0, self.patience_left - (shared.clock() - begun))
 
-    def _failed(self, until: float | None, said_nothing_for: float | None) -> None:
-        if self._is_stopped or until is not None:
-            return
+    def _until_late(self, request: "_Request") -> Iterator[str]:
+        length = 0
+        while length <= MAX_REPLY:
+            left = min(self.patient_until, self.deadline) - self.shared.clock()
+            try:
+                # One who drips on for ever is late, too, though each piece comes in time.
+                piece = request.pieces.get(timeout=max(0.0, left)) if left > 0 or length == 0 else self._late()
+            except queue.Empty:
+                self._late()
+            if piece is None:
+                return
+            if isinstance(piece, Exception):
+                raise VoiceError(f"the model did not answer: {type(piece).__name__}") from piece
+            length += len(piece)
+            yield piece
+
+    def _late(self) -> NoReturn:
+        waited = min(self.patient_until, self.deadline) - self.started
+        raise _LateError(f"the model said nothing of use within {waited:.1f} s")
+
+    def _was_late(self) -> None:
+        """A model that is not in memory yet is loaded, once; one that was, and is late, is left alone."""
         self.shared.rest()
-        if said_nothing_for is not None and not self.shared.is_loaded:
+        if not self.shared.is_loaded:
             self.shared.load()
         self.shared.is_loaded = False
 

@@ -1,0 +1,163 @@
+"""Which works answer a wish, which do not and why; and the order in which they are named."""
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+import small_catalogue
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashboard.chat.answer import Answer, ask
+from dashboard.chat.parse import parse
+from dashboard.chat.rerank import permuted, rerank
+from dashboard.chat.retrieve import Bounds, Candidate, ages, length_of, retrieve
+from openshelf.database.search import Record
+
+
+@pytest.fixture(scope="session")
+def migrated_template(make_database: Callable[..., str], migrated_template: str) -> str:
+    return small_catalogue.template(make_database, migrated_template)
+
+
+@pytest.fixture
+def keys(conn: psycopg.Connection) -> dict[str, int]:
+    return small_catalogue.keys_of(conn)
+
+
+def titles(answer: Answer) -> list[str]:
+    return [book.title for book in answer.books]
+
+
+@pytest.mark.parametrize(
+    ("question", "first"),
+    [
+        ("Dune", "Dune"),
+        ("anything by Le Guin", "The Left Hand of Darkness"),
+        ("книги Стивена Хокинга", "A Brief History of Time"),
+        ("science fiction before 1966", "Dune"),
+        ("science fiction, but not by Herbert", "The Left Hand of Darkness"),
+        ("a story for my daughter, 8", "Charlotte's Web"),
+        ("truyện cho bé 8 tuổi", "Dế Mèn phiêu lưu ký"),
+        ("sách vật lý về hố đen", "A Brief History of Time"),
+        ("что-нибудь по кулинарии", "Salt, Fat, Acid, Heat"),
+        ("desert planets full of sandworms", "Dune"),
+        ("poetry in Vietnamese", "Truyện Kiều"),
+    ],
+)
+def test_the_right_work_comes_first(conn: psycopg.Connection, keys: dict[str, int], question: str, first: str) -> None:
+    assert titles(ask(conn, question, None))[0] == first
+
+
+def test_what_is_avoided_is_not_there(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    assert "Dune" not in titles(ask(conn, "science fiction without politics or sandworms", None))
+    assert titles(ask(conn, "science fiction as pdf", None)) == ["Dune Messiah"]
+
+
+def test_why_nothing_is_named(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    first = ask(conn, "books by Frank Herbert", None)
+    hidden = ask(conn, "books by Frank Herbert", None, hidden={keys["Dune"], keys["Dune Messiah"]})
+    limited = ask(conn, "cooking", None, audiences=["children"])
+
+    assert titles(first) == ["Dune", "Dune Messiah"]
+    assert (hidden.books, hidden.refusal) == ((), "hidden")
+    assert (limited.books, limited.refusal) == ((), "limited")
+    assert "Salt" not in limited.opening
+    assert ask(conn, "another one", None, first).refusal == "named"
+    assert ask(conn, "tax law of Luxembourg", None).refusal == "nothing"
+    assert ask(conn, "hello", None).refusal == "greeting"
+    assert ask(conn, "books by Dan Brown", None).refusal == "nothing"
+
+
+def test_hidden_works_leave_room_for_others(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    assert titles(ask(conn, "books by Frank Herbert", None, hidden={keys["Dune"]})) == ["Dune Messiah"]
+
+
+def test_a_conversation_is_known(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    first = ask(conn, "science fiction", None)
+    like_second = ask(conn, "more like the second one", None, first)
+    why = ask(conn, "why the first one?", None, first)
+
+    assert len(first.books) == 3
+    assert not set(titles(first)) & set(titles(like_second))
+    assert titles(why) == titles(first)[:1]
+    assert len(why.books[0].why) > len(first.books[0].why)
+
+
+def test_candidates_say_what_they_hold(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    found = retrieve(conn, parse("science fiction about whales"), Bounds())
+    by_title = {c.record.title: c for c in found.candidates}
+
+    assert "science fiction" in by_title["Dune"].holds
+    assert "whales" in by_title["Dune"].lacks
+
+
+@pytest.mark.parametrize(
+    ("blurb", "span"),
+    [
+        ("For readers from nine.", (9, 14)),
+        ("Best for ages eight to twelve.", (8, 12)),
+        ("Suits children under four.", (0, 4)),
+        ("For ages fourteen and over.", (14, 19)),
+        ("Four- to eight-year-olds will love it.", (4, 8)),
+        ("Удобно читать вслух дошкольникам.", (2, 6)),
+        ("Dành cho bạn đọc từ 8 tuổi.", (8, 13)),
+        ("Two sisters of nine sail away.", None),
+        ("A novel of 1914.", None),
+    ],
+)
+def test_ages_are_read_where_a_blurb_names_them(blurb: str, span: tuple[int, int] | None) -> None:
+    assert ages(blurb) == span
+
+
+def test_length_is_what_the_record_says_of_it() -> None:
+    assert length_of(record(1, summary="A slim novel of one night.")) == "short"
+    assert length_of(record(1, summary="A sprawling saga of four generations.")) == "long"
+    assert length_of(record(1, summary="Whales, mostly.")) is None
+
+
+def record(book_id: int, **fields: object) -> Record:
+    known = {
+        "title": f"Title {book_id}", "authors_text": "Somebody", "year": 1990, "language": "eng", "audience": "adult",
+        "subjects_text": "war", "series_name": None, "summary": "Some words.",
+    }  # fmt: skip
+    return Record(book_id, **(known | fields))  # pyright: ignore[reportArgumentType]
+
+
+def candidates(count: int) -> list[Candidate]:
+    return [Candidate(record(n), 1.0 - n / 100, True, 1.0, 0.0) for n in range(count)]
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 50),
+    st.lists(st.integers(-5, 60), max_size=80),
+    st.dictionaries(st.integers(-5, 60), st.floats(-1, 1), max_size=60),
+)
+def test_reranking_is_a_permutation_whatever_taste_and_model_say(
+    count: int, order: list[int], taste: dict[int, float]
+) -> None:
+    before = candidates(count)
+
+    after = rerank(before, lambda _ids: taste, lambda _records: order)
+
+    assert sorted(c.record.book_id for c in after) == sorted(c.record.book_id for c in before)
+
+
+def test_the_models_order_counts_when_it_makes_sense() -> None:
+    before = candidates(4)
+
+    assert [c.record.book_id for c in permuted(before, [3, 2, 1, 0])] == [3, 2, 1, 0]
+    assert [c.record.book_id for c in permuted(before, [2, 3])] == [2, 3, 0, 1]
+    assert permuted(before, [99, 98, 97, 96]) == before
+    assert permuted(before, [3]) == before
+    assert permuted(before, []) == before
+
+
+def test_taste_moves_works_that_answer_alike_and_no_others() -> None:
+    alike = [Candidate(record(n), 1.0, True, 1.0, 0.0) for n in (1, 2)]
+    better = Candidate(record(3), 2.0, True, 1.0, 0.0)
+
+    ranked = rerank([better, *alike], lambda _ids: {1: -0.5, 2: 0.8})
+
+    assert [c.record.book_id for c in ranked] == [3, 2, 1]
