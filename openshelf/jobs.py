@@ -94,10 +94,15 @@ JOBS: tuple[Job, ...] = (
         "train_policy",
         # Seven minutes after a build of the warehouse, so that the two do not meet.
         cron="37 3 * * *",
-        steps=(Step("policy", ("train", "policy", "--json"), minutes=30),),
+        steps=(
+            # Before the training: afterwards there is no slate that the newest policy has not learned from.
+            Step("estimates", ("evaluate", "policies", "--json"), minutes=30),
+            Step("policy", ("train", "policy", "--json"), minutes=30),
+        ),
         outlet="openshelf://policy",
-        purpose="Train the policy on the slates since its parent and a sample of older ones, evaluate it on later "
-        "acts, and let it serve if the gate lets it pass.",
+        purpose="Estimate from the log what the newest policy would earn, served or not; then train the policy on the "
+        "slates since its parent and a sample of older ones, evaluate it on later acts, and let it serve if the gate "
+        "lets it pass.",
         inputs="Slates and interactions; the champion as the parent.",
         outputs="A candidate in schema `learning` with its metrics; the champion, when the gate lets the candidate "
         "pass. The dataflow serves a new champion within seconds, without a restart.",
