@@ -221,3 +221,8 @@ row("beside", _("Readers who liked this also liked"), data.read_beside(known.wor
 of_series = {work.book_id for work in data.in_series(known.work.book_id)}
 near = [work for work in data.similar(known.work.book_id) if work.book_id not in of_series]
 row("similar", _("Close in meaning"), near, Surface.SIMILAR)
+account = state.shown_visitor().account
+if account and account.is_staff:
+    furniture.aside(
+        _("For staff:"), _("Recommend it more, less, or not at all"), address("hand", book=known.work.book_id)
+    )
