@@ -3,7 +3,7 @@
 import importlib.util
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -13,7 +13,8 @@ import typer
 
 from openshelf import stream_health, supervisor
 from openshelf.cli import command_app, report
-from openshelf.database import embedded, migrate, pool, summary
+from openshelf.database import embedded, job_runs, migrate, pool, summary
+from openshelf.database.job_runs import JobRun
 from openshelf.database.workers import Worker
 from openshelf.errors import OpenshelfError
 from openshelf.settings import Settings, get_settings
@@ -70,6 +71,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             migrate.check(conn)
             yield Finding("schema", True, True, f"schema {migrate.applied(conn)}")
             counts = summary.counts(conn)
+            kept, last = job_runs.is_kept(conn), job_runs.latest(conn)
     except OpenshelfError as error:
         yield Finding("database", False, True, str(error))
         return
@@ -79,9 +81,21 @@ def _database(settings: Settings) -> Iterator[Finding]:
     yield Finding(
         "policy", bool(counts["champion"]), False, f"champion {counts['champion']} (make one: openshelf train adapter)"
     )
+    yield from _schedule(kept, last)
     yield Finding(
         "warehouse", bool(counts["mart_rows"]), False, f"{counts['mart_rows']} mart rows (openshelf warehouse build)"
     )
+
+
+def _schedule(is_kept: bool, last: Mapping[str, JobRun]) -> Iterator[Finding]:
+    """Whether somebody does what is to be done by the hour, and did it. Airflow's own records are not looked at."""
+    remedy = "" if is_kept else "nobody keeps the schedule here: openshelf up --schedule, unless Airflow has it"
+    yield Finding("schedule", is_kept, False, remedy or "is kept")
+    for run in last.values():
+        if run.status == "failed":
+            yield Finding(
+                f"job {run.job}", False, False, f"failed: {run.message} (try it: openshelf schedule once {run.job})"
+            )
 
 
 def _storefront(settings: Settings) -> Finding:

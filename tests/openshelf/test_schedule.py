@@ -20,6 +20,7 @@ from croniter import croniter
 from openshelf import jobs, schedule
 from openshelf.cli import COMMANDS
 from openshelf.database import job_runs, pool
+from openshelf.doctor import examine
 from openshelf.jobs import JOBS, Job, Step
 from openshelf.schedule import Schedule, due_at
 from openshelf.settings import get_settings
@@ -339,3 +340,17 @@ def test_a_job_can_be_run_by_hand_and_the_list_says_what_came_of_it(database: st
     assert by_name["back_up"]["next_at"]
     with pool.connect() as conn:
         assert not job_runs.is_kept(conn)
+
+
+def test_the_doctor_says_who_keeps_the_schedule_and_which_job_failed(installed: psycopg.Connection) -> None:
+    run_id = job_runs.begin(installed, "back_up", NOON)
+    job_runs.finish(installed, run_id, "failed", 3, "backup: the disk is full")
+
+    said = {finding.name: finding for finding in examine(get_settings())}
+    job_runs.announce(installed)
+    kept = {finding.name: finding for finding in examine(get_settings())}
+
+    assert not said["schedule"].ok
+    assert "up --schedule" in said["schedule"].text
+    assert "the disk is full" in said["job back_up"].text
+    assert kept["schedule"].ok

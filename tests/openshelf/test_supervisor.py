@@ -14,8 +14,9 @@ import psutil
 import pytest
 
 from openshelf.errors import UsageError
+from openshelf.jobs import BY_NAME
 from openshelf.settings import Settings
-from openshelf.supervisor import Part, Supervisor, check_port_free, is_running, only_instance
+from openshelf.supervisor import Part, Supervisor, check_port_free, is_running, only_instance, parts_of
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -114,3 +115,12 @@ def test_a_taken_port_is_said_with_the_setting_to_change(settings: Settings) -> 
 
         with pytest.raises(UsageError, match="OPENSHELF_PORT"):
             check_port_free(busy)
+
+
+def test_with_a_schedule_one_part_does_what_else_retention_alone_would(settings: Settings) -> None:
+    plain, scheduled = ([part.name for part in parts_of(settings, schedule=asked)] for asked in (False, True))
+
+    assert plain == ["dataflow", "storefront", "retention"]
+    assert scheduled == ["dataflow", "storefront", "schedule"]
+    assert "keep_privacy" in BY_NAME
+    assert BY_NAME["keep_privacy"].steps[0].words[:2] == ("retention", "run")
