@@ -78,7 +78,10 @@ def kinds_of_marks(conn: psycopg.Connection) -> dict[bytes, str]:
 
 
 def tables_with(conn: psycopg.Connection, column: str) -> list[tuple[str, str]]:
-    """(schema, table) of every table of this database that has this column, whoever made it."""
+    """(schema, table) of every table of this database that has this column, whoever made it.
+
+    Facts of the warehouse before its dimensions: what goes from a fact is counted by what the dimension says of it.
+    """
     return conn.execute(
         """select namespaces.nspname, tables.relname
            from pg_class as tables
@@ -86,7 +89,7 @@ def tables_with(conn: psycopg.Connection, column: str) -> list[tuple[str, str]]:
            join pg_attribute as columns on columns.attrelid = tables.oid
            where tables.relkind in ('r', 'p') and columns.attname = %s and not columns.attisdropped
                and namespaces.nspname not in ('pg_catalog', 'information_schema')
-           order by namespaces.nspname, tables.relname""",
+           order by namespaces.nspname, starts_with(tables.relname, 'dim_'), tables.relname""",
         [column],
     ).fetchall()
 
