@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from test_dags import ROOT, airflow_environment
 
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
-PATIENCE_S = 240
+PATIENCE_S = 300
 
 DAG = """
 from datetime import timedelta
@@ -54,14 +55,15 @@ class Airflow:
         (folder / "_defaults.py").write_text((ROOT / "dags" / "_defaults.py").read_text())
         (home / "script.py").write_text(SCRIPT.format(seen=str(self.seen)))
         (folder / "slow.py").write_text(DAG.format(python=sys.executable, script=home / "script.py"))
-        port = 18_300 + os.getpid() % 500
+        self.port = 18_300 + os.getpid() % 500
         self.environment = airflow_environment(home) | {
             "AIRFLOW__CORE__DAGS_FOLDER": str(folder),
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "2",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
-            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self.port}/execution/",
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API__SECRET_KEY": "k" * 32,
             "AIRFLOW__API_AUTH__JWT_SECRET": "j" * 64,
@@ -86,6 +88,13 @@ class Airflow:
             yield process
         finally:
             kill_whole(process)
+
+    def answers(self) -> bool:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v2/monitor/health", timeout=5).close()
+        except OSError:
+            return False
+        return True
 
     def tries(self) -> list[int]:
         return [int(line) for line in self.seen.read_text().splitlines()] if self.seen.exists() else []
@@ -122,6 +131,8 @@ def test_a_run_finishes_although_its_task_and_then_the_scheduler_are_killed(tmp_
     airflow.run("db", "migrate")
     airflow.run("dags", "reserialize")
     with airflow.running("api-server"):
+        # A task that begins before it answers has failed.
+        wait_for(airflow.answers, "the API server does not answer")
         with airflow.running("scheduler") as scheduler:
             airflow.run("dags", "trigger", "slow")
             wait_for(lambda: len(airflow.tries()) == 1, "the task did not begin")
