@@ -21,6 +21,7 @@ RECIPE = 2
 # How long to wait for Calibre to finish a write before giving up.
 PATIENCE_S = 15.0
 _POLL_S = 0.25
+_LONGEST_FORMAT = 20  # characters
 _MAGIC = b"SQLite format 3\0"
 _LINKED = ("authors", "tags", "publishers", "ratings", "series", "languages")
 _TABLES = (
@@ -200,14 +201,14 @@ def _check(path: Path, copy: sqlite3.Connection) -> None:
 
 def library_uuid(db: sqlite3.Connection) -> str:
     row = db.execute("select uuid from library_id").fetchone()
-    if not row or not row[0]:
+    if not row or not isinstance(row[0], str) or not row[0].strip("\0 "):
         raise IngestError("the library has no id of its own; open it once in Calibre, then run again.")
-    return row[0]
+    return row[0].replace("\0", "")
 
 
 def modified_times(db: sqlite3.Connection) -> dict[int, str]:
     """Id -> last change of every book: what decides whether anything is to be read at all."""
-    return dict(db.execute("select id, last_modified from books").fetchall())
+    return {key: _words(time) or "" for key, time in db.execute("select id, last_modified from books").fetchall()}
 
 
 def custom_columns(db: sqlite3.Connection, wanted: Iterable[tuple[str, str]]) -> list[Column]:
@@ -236,7 +237,7 @@ def _custom(db: sqlite3.Connection, columns: Iterable[Column]) -> defaultdict[in
         tables = f"books_{values}_link l join {values} a on a.id = l.value" if column.is_linked else f"{values} l"
         value = "a.value" if column.is_linked else "l.value"
         for book, rows in _many(db, tables, value, "l.id").items():
-            found[book] += [(column.target, str(text)) for (text,) in rows if text is not None]
+            found[book] += [(column.target, _words(text) or "") for (text,) in rows if text is not None]
     return found
 
 
@@ -277,30 +278,49 @@ def _read_books(db: sqlite3.Connection, ids: Iterable[int], columns: Iterable[Co
     return [
         CalibreBook(
             calibre_id=key,
-            uuid=uuid,
-            title=title or "",
-            title_sort=sort,
-            added_at=added,
-            published_at=published,
-            modified_at=modified,
-            folder=folder or "",
+            uuid=_words(uuid),
+            title=_words(title) or "",
+            title_sort=_words(sort),
+            added_at=_words(added),
+            published_at=_words(published),
+            modified_at=_words(modified) or "",
+            folder=_words(folder) or "",
             has_cover=bool(has_cover),
-            series_index=float(index if index is not None else 1.0),
-            authors=tuple(authors[key]),
-            languages=tuple(code for (code,) in languages[key]),
-            publisher=_first(publishers[key]),
-            rating=_first(ratings[key]),
-            series=_first(series[key]),
-            subjects=tuple(name for (name,) in subjects[key]),
-            comments=_first(comments[key]),
-            files=tuple(
-                CalibreFile(kind.upper(), f"{name}.{kind.lower()}", int(size or 0)) for kind, name, size in files[key]
-            ),
-            identifiers=tuple(identifiers[key]),
+            series_index=_number(index if index is not None else 1.0, 1e6) or 0.0,
+            authors=tuple((_words(name) or "", _words(name_sort)) for name, name_sort in authors[key]),
+            languages=tuple(_words(code) or "" for (code,) in languages[key]),
+            publisher=_words(_first(publishers[key])),
+            rating=int(_number(_first(ratings[key]), 100) or 0) or None,
+            series=_words(_first(series[key])),
+            subjects=tuple(_words(name) or "" for (name,) in subjects[key]),
+            comments=_words(_first(comments[key])),
+            files=tuple(_file(*row) for row in files[key]),
+            identifiers=tuple((_words(kind) or "", _words(value) or "") for kind, value in identifiers[key]),
             custom=tuple(custom[key]),
         )
         for key, uuid, title, sort, added, published, modified, folder, has_cover, index in rows
     ]
+
+
+def _file(kind: object, name: object, size: object) -> CalibreFile:
+    ending = (_words(kind) or "")[:_LONGEST_FORMAT]
+    return CalibreFile(ending.upper(), f"{_words(name)}.{ending.lower()}", max(int(_number(size, 2**53) or 0), 0))
+
+
+def _words(value: object) -> str | None:
+    """Text of a cell: SQLite keeps anything in any column."""
+    if value is None or isinstance(value, str):
+        return value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _number(value: object, largest: float) -> float | None:
+    """A finite number of a cell between -largest and largest; None for anything else."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if abs(number) <= largest else None
 
 
 def _many(db: sqlite3.Connection, tables: str, columns: str, order: str) -> defaultdict[int, list[tuple]]:

@@ -253,7 +253,7 @@ def clean(book: CalibreBook) -> Edition | Rejected:
     codes = [(target, line(value)) for target, value in book.custom if target in scheme.SCHEMES and line(value)]
     return Edition(
         calibre_id=book.calibre_id,
-        calibre_uuid=book.uuid,
+        calibre_uuid=line(book.uuid) or None,
         title=title,
         title_sort=line(book.title_sort) or title,
         authors=_authors(book),
