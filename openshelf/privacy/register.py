@@ -165,6 +165,7 @@ REGISTER: tuple[Kept, ...] = (
 NOBODYS: dict[str, str] = {
     "library.pins": "`note`: of staff, about a book they put into a place",
     "library.steers": "`note`: of staff, about a book they exclude, boost or bury",
+    "library.work_decisions": "`note`: of staff, about works they merge or split",
     "library.staff_notes": "`note`: of staff, about what happened on a day",
     "learning.experiments": "`note`: of staff, about what is tried",
 }
