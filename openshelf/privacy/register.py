@@ -196,7 +196,8 @@ ELSEWHERE: tuple[tuple[str, str, str], ...] = (
     (
         "browser",
         "a cookie for the visit, one for the sign-in, one for the language, one for the plain mode; the chat with the "
-        "librarian, until the tab is closed; of who has no account, the place in a text",
+        "librarian, until the tab is closed; of who has no account or no history, the place in a text, also until the "
+        "tab is closed, or longer if they ask for it on the page",
         "the reader, by clearing what their browser keeps; nothing of a person is in the cookies",
     ),
     (
