@@ -58,6 +58,7 @@ def record_of(title: str, authors: Iterable[str], languages: Sequence[str], orig
 def place(conn: psycopg.Connection, editions: Sequence[Edition], stored: Mapping[int, StoredEdition]) -> Placement:
     """Find or make the work of each edition, and remember what led there."""
     called = alias_of(conn)
+    _adopt(conn, called)
     records = {
         e.calibre_id: record_of(e.title, map(called, (a.name for a in e.authors)), e.languages, e.original_title)
         for e in editions
@@ -94,6 +95,23 @@ def place(conn: psycopg.Connection, editions: Sequence[Edition], stored: Mapping
     _take_in(conn, done, before, previous)
     done.affected = {placed.book_id for placed in done.editions.values()} | set(previous)
     return done
+
+
+def _adopt(conn: psycopg.Connection, called: Callable[[str], str]) -> None:
+    """Give editions from before works had keys the keys of the works they have."""
+    records = [
+        (old, record_of(old.title, map(called, old.author_names), old.languages, None))
+        for old in stored_works.unplaced(conn)
+    ]
+    if not records:
+        return
+    rows: dict[str, WorkKey] = {}
+    for old, record in records:
+        language = record.language
+        row = WorkKey(record.key, old.book_id, old.title, old.author_names, language, "", sorted(record.blocks), False)
+        rows.setdefault(record.key, row)
+    stored_works.store_keys(conn, list(rows.values()))
+    stored_works.set_keys(conn, {old.edition_id: record.key for old, record in records})
 
 
 _EQUAL = "same title, author and language"
@@ -140,10 +158,14 @@ def _make_missing(
     numbers: Mapping[str, Sequence[int]],
     arrivals: Mapping[int, datetime],
 ) -> None:
-    missing = {group.keys[0]: group for group in groups if group.book_id is None}
+    def first(group: Group) -> int:
+        return min(number for key in group.keys for number in numbers.get(key, ()))
+
+    # Numbered in the order of the source.
+    missing = {group.keys[0]: group for group in sorted((g for g in groups if g.book_id is None), key=first)}
     arrived = {
-        first: min(arrivals[number] for key in group.keys for number in numbers.get(key, ()))
-        for first, group in missing.items()
+        head: min(arrivals[number] for key in group.keys for number in numbers.get(key, ()))
+        for head, group in missing.items()
     }
     for key, book_id in ingestion.new_works(conn, arrived).items():
         missing[key].book_id = book_id

@@ -95,6 +95,34 @@ def keys_near(
         ).fetchall()
 
 
+@dataclass(frozen=True)
+class Unplaced:
+    """An edition from before works had keys; it has its work already."""
+
+    edition_id: int
+    book_id: int
+    title: str
+    author_names: list[str]
+    languages: list[str]
+
+
+def unplaced(conn: psycopg.Connection) -> list[Unplaced]:
+    with conn.cursor(row_factory=class_row(Unplaced)) as cursor:
+        return cursor.execute(
+            """select edition_id, book_id, title, author_names, languages from library.editions
+               where work_key is null order by edition_id"""
+        ).fetchall()
+
+
+def set_keys(conn: psycopg.Connection, keys: Mapping[int, str]) -> None:
+    """edition_id -> the key that leads to its work."""
+    conn.execute(
+        """update library.editions as e set work_key = t.work_key
+           from unnest(%s::int[], %s::text[]) as t (edition_id, work_key) where e.edition_id = t.edition_id""",
+        [list(keys), list(keys.values())],
+    )
+
+
 def count_editions(conn: psycopg.Connection, work_keys: Sequence[str]) -> dict[str, int]:
     """Key -> editions that it led to their work, withdrawn ones counted."""
     rows = conn.execute(

@@ -154,6 +154,21 @@ def test_a_work_that_was_taken_in_stands_again_when_its_edition_is_another_one(
     assert works.survivor(conn, old) == book_of(conn, 1)
 
 
+def test_works_from_before_there_were_keys_keep_their_numbers_and_are_found(
+    conn: psycopg.Connection, source: Source
+) -> None:
+    books = [edition(1, "Emma"), edition(2, "Persuasion")]
+    source(*books)
+    before = book_of(conn, 1), book_of(conn, 2)
+    conn.execute("update library.editions set work_key = null, content_hash = 'of before'")
+    conn.execute("truncate library.work_keys")
+
+    source(books[0], edition(2, "Persuasion"), edition(3, "Emma (Large Print)"))
+
+    assert (book_of(conn, 1), book_of(conn, 2)) == before
+    assert book_of(conn, 3) == before[0]
+
+
 def test_what_staff_merge_stays_one_through_edits_and_new_editions(conn: psycopg.Connection, source: Source) -> None:
     books = [edition(1, "Northern Lights"), edition(2, "The Golden Compass")]
     source(*books)
