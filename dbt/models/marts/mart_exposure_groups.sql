@@ -26,9 +26,11 @@ catalogue as (
         groups.value,
         count(*)::bigint as count_works
     from works
-    cross join lateral (
-        values ('subject', coalesce(works.principal_subject, 'none')), ('language', coalesce(works.language, 'unknown'))
-    ) as groups (dimension, value)
+    cross join
+        lateral (
+            values ('subject', coalesce(works.principal_subject, 'none')),
+            ('language', coalesce(works.language, 'unknown'))
+        ) as groups (dimension, value)
     where works.is_active
     group by groups.dimension, groups.value
 
@@ -36,13 +38,15 @@ catalogue as (
 
 catalogue_of_all as (
 
-    select count(*)::bigint as count_works from works where is_active
+    select count(*)::bigint as count_works from works
+    where is_active
 
 ),
 
 newest as (
 
-    select max(slate_date) as newest_date from places where {{ is_drawn('source') }}
+    select max(slate_date) as newest_date from places
+    where {{ is_drawn('source') }}
 
 ),
 
@@ -75,11 +79,12 @@ works_shown as (
     from last_shown
     cross join newest
     cross join lateral (values ({{ var('recent_weeks') | join('), (') }})) as weeks (weeks)
-    cross join lateral (
-        values
-        ('subject', coalesce(last_shown.principal_subject, 'none')),
-        ('language', coalesce(last_shown.language, 'unknown'))
-    ) as groups (dimension, value)
+    cross join
+        lateral (
+            values
+            ('subject', coalesce(last_shown.principal_subject, 'none')),
+            ('language', coalesce(last_shown.language, 'unknown'))
+        ) as groups (dimension, value)
     where last_shown.last_date > newest.newest_date - 7 * weeks.weeks
     group by weeks.weeks, last_shown.policy_version, groups.dimension, groups.value
 

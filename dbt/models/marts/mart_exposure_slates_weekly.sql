@@ -8,8 +8,8 @@
     )
 }}
 
--- Whole slates are looked at, and one reader's slates together: that cannot be told of readers who have gone. So only of
--- those who keep a history, and a week that was measured stays as it was, unless acts of it come late.
+-- Whole slates are looked at, and one reader's slates together: that cannot be told of readers who have gone. So only
+-- of those who keep a history, and a week that was measured stays as it was, unless acts of it come late.
 with
 
 places as (

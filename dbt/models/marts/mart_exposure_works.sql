@@ -24,7 +24,7 @@ newest as (
         greatest(
             (select max(places.slate_date) from places),
             (select max(acts.occurred_date) from acts)
-        ) - {{ 7 * var('usual_weeks', 4) }} as after_date
+        ) - 7 * {{ var('usual_weeks', 4) }} as after_date
 
 ),
 
@@ -77,7 +77,8 @@ select
     coalesce(drawn.count_shown_recent, 0) as count_shown_recent,
     coalesce(opened.count_opens_recent, 0) as count_opens_recent,
     coalesce(opened.count_readers_recent, 0) as count_readers_recent,
-    coalesce(opened.count_readers_recent, 0) between 1 and {{ var('min_readers') - 1 }} as is_suppressed
+    coalesce(opened.count_readers_recent, 0) > 0
+    and coalesce(opened.count_readers_recent, 0) < {{ var('min_readers') }} as is_suppressed
 from works
 left join drawn
     on works.book_id = drawn.book_id

@@ -63,12 +63,13 @@ used as (
     from uses
     left join works
         on uses.book_id = works.book_id
-    cross join lateral (
-        values
-        ('all', 'all'),
-        ('subject', coalesce(works.principal_subject, 'none')),
-        ('language', coalesce(works.language, 'unknown'))
-    ) as groups (dimension, value)
+    cross join
+        lateral (
+            values
+            ('all', 'all'),
+            ('subject', coalesce(works.principal_subject, 'none')),
+            ('language', coalesce(works.language, 'unknown'))
+        ) as groups (dimension, value)
     group by uses.month_start_date, groups.dimension, groups.value
 
 ),
@@ -103,16 +104,16 @@ reached as (
 active_readers as (
 
     select
-        month_start_date,
-        case dimension
+        reached.month_start_date,
+        case reached.dimension
             when 'readers of a month' then 'all'
             when 'subjects of a month' then 'subject'
             else 'language'
         end as dimension,
-        value,
-        sum(count_readers)::bigint as count_readers
+        reached.value,
+        sum(reached.count_readers)::bigint as count_readers
     from reached
-    group by month_start_date, reached.dimension, value
+    group by reached.month_start_date, reached.dimension, reached.value
 
 ),
 
@@ -146,7 +147,8 @@ counted as (
         coalesce(used.count_works, 0) as count_works,
         -- What was searched in vain is kept for a time; of a month before it nothing is known.
         case
-            when active_readers.dimension = 'all'
+            when
+                active_readers.dimension = 'all'
                 and active_readers.month_start_date >= first_search.first_month_date
                 then coalesce(searches.count_searches, 0)
         end as count_unanswered_searches
