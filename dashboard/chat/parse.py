@@ -907,7 +907,13 @@ def _words(reading: Reading, wish: Wish) -> Wish:
             word.raw[0].isupper()
             and not capitals_say_nothing
             and len(word.raw) > 1
-            and (not is_first or len(reading.words) <= 3 or (reading.language == "vi" and next_is_name))
+            and (
+                not is_first
+                # "Emma" and "It", but not "Another one" and "Something shorter".
+                or len(reading.words) == 1
+                or (len(reading.words) <= 3 and not reading.is_silent(word))
+                or (reading.language == "vi" and next_is_name)
+            )
         )
         if (reading.is_silent(word) and not is_name) or (len(word.folded) < 2 and not is_name):
             runs.append([])

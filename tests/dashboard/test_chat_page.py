@@ -23,6 +23,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import forms, routes, sessions, state, talking
 from dashboard.chat import voice as voices
+from dashboard.chat.parse import parse
 from openshelf.contracts import utc_now
 from openshelf.database import accounts, api_keys, chats, requests, sign_ins
 from openshelf.database.api_keys import Scope
@@ -117,6 +118,20 @@ def test_the_librarian_stands_on_every_page(shelves: dict[str, int], visit: Visi
     assert talk["place"] == place
     assert len(talk["examples"]) == 4
     assert "not kept" in talk["note"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("spoken", "question"), [("en", "a novel about the sea"), ("vi", "tiểu thuyết về biển"), ("ru", "роман о море")]
+)
+def test_what_the_page_offers_to_go_on_with_is_understood(
+    shelves: dict[str, int], visit: Visit, spoken: str, question: str
+) -> None:
+    (talk,) = drawn(visit("librarian", lang=spoken), "talk")
+    before = parse(question)
+
+    for chip in talk["chips"]:
+        wish = parse(chip, before)
+        assert wish.refers == 0 or (wish.themes == before.themes and (wish.is_more or wish.length == "short")), chip
 
 
 def test_what_was_said_is_anothers_when_another_signs_in(
