@@ -17,6 +17,7 @@ from dashboard.chat.parse import Wish, merge, parse
 from dashboard.chat.rerank import Taste, rerank
 from dashboard.chat.retrieve import Bounds, resemble, retrieve
 from dashboard.chat.voice import Turn, Voice, VoiceError
+from openshelf.database import hand
 from openshelf.database import search as statements
 from openshelf.database.search import Record
 
@@ -122,9 +123,12 @@ def look_up(
     wish = replace(wish, like=resemble(conn, wish, audiences))
     named = before.named if before and (wish.is_more or wish.refers is not None) else ()
     found = retrieve(conn, wish, Bounds(audiences, hidden, named))
-    wish = replace(wish, refusal=found.refusal)
+    # What staff took out of the recommendations is not recommended here either.
+    excluded = hand.excluded(conn)
+    answering = [candidate for candidate in found.answering if candidate.record.book_id not in excluded]
+    wish = replace(wish, refusal=found.refusal or (None if answering else "nothing"))
     order = (lambda records: turn.order(wish.text, records)) if turn is not None else None
-    ranked = rerank(found.answering, taste, order)
+    ranked = rerank(answering, taste, order)
     records = [candidate.record for candidate in ranked[:PASSAGES]]
     if watch is not None:
         watch("wish", wish)

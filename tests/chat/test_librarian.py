@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from dashboard.chat.answer import Answer, ask
 from dashboard.chat.voice import OllamaVoice
 from dashboard.cli import ask_app
+from openshelf.database import accounts, hand
 from openshelf.settings import get_settings
 
 POISON = (
@@ -253,3 +254,15 @@ def test_the_command_prints_the_answer_as_json(
     assert report["books"][0]["title"] == "A Brief History of Time"
     assert report["voice"] == "catalogue"
     assert report["found"] is True
+
+
+def test_what_staff_excluded_is_not_recommended(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    staff = accounts.create_demo(conn, "edith", "Edith", role="staff", history_enabled=False)
+    question = "a book about black holes and the universe"
+    before = [book.title for book in ask(conn, question, None).books]
+
+    hand.steer(conn, staff, keys["A Brief History of Time"], hand.EXCLUDED)
+
+    after = ask(conn, question, None)
+    assert "A Brief History of Time" in before
+    assert "A Brief History of Time" not in shown(after)
