@@ -243,7 +243,9 @@ _ORDERS = (
     r"|\b(?:дур[ао]к?\w*|тупо[ийе]|тупая|заткнись|(?:ты|вы) идиот\w*)\b"
 )
 _NOT_BOOKS = (
-    r"\bweather\b(?! girl)|\b(?:what|which) time\b(?! travel)|\bopening (?:hours|times)\b|\b(?:do|are"
+    r"\b(?:return|renew|extend) (?:a|my|the|this) (?:book|loan)|\b(?:overdue|library card|late fees?"
+    r"|fines?) ?\b(?! art)|\bsing (?:me|us)\b|\bweather\b(?! girl)|\b(?:what|which) time\b(?! travel)"
+    r"|\bopening (?:hours|times)\b|\b(?:do|are"
     r"|when) you (?:open|close)"
     r"|\bhow much (?:is|does|do|are)\b|\bexchange rate\b|\bwho (?:won|is winning|is the (?:president|prime minister"
     r"|king|queen))\b"
@@ -374,31 +376,32 @@ def _references(reading: Reading, wish: Wish) -> Wish:
 _LIKE = (
     r"\b(?:(?:something|anything|books?|novels?|stories|more|ones?|sth|similar|stuff|reads?|much|authors?|writers?"
     r"|a lot) like"
-    r"|similar to|in the (?:style|spirit|vein|manner) of|reminiscent of|(?:re)?reminds me of|along the lines of"
+    r"|similar to|close to|akin to|nearest to|in the (?:style|spirit|vein|manner) of|reminiscent of"
+    r"|(?:re)?reminds me of|along the lines of"
     r"|fans? of"
     r"|(?<!would )(?<!d )(?:i|we|she|he|they|son|daughter|kid|wife|husband|mother|father|\w+) (?:just |really "
     r"|absolutely |also |have |has |ve |both |had )*(?:liked|loved|enjoyed|adored)"
     r"|i (?:like|love) (?=[|a-z])(?!to\b|a\b|an\b|books|novels|reading|stories|something|when|how|it\b)|(?:just "
-    r"|have |ve )?finished(?: reading)?|after reading"
+    r"|have |ve )?finished(?: reading)?|after reading|read (?:next )?after|next after"
     r"|tuong tu(?: nhu| cuon)?|giong(?: nhu)?(?: voi)?(?: cuon| truyen| quyen| sach)?|kieu nhu|nhu kieu"
     r"|theo phong cach|cung kieu|(?:minh|toi|em|con|be|chau) (?:rat |cung |da )*(?:thich|me|yeu)(?: cuon| truyen"
     r"| quyen)?(?= (?!doc|sach|truyen))"
-    r"|похож\w* на|вроде|в духе|в стиле|наподобие|типа|как у|понравил(?:ась|ся|ись|ось)(?: книга| роман)?"
+    r"|похож\w* на|вроде|в духе|после(?= «)|в стиле|наподобие|типа|как у|понравил(?:ась|ся|ись|ось)(?: книга| роман)?"
     r"|люблю (?=[А-я]))"
 )
 # Where the name of a book ends: what follows is another wish.
-_ENDS = (
-    r"(?= (?:but|only|except|though|without|please|for (?:my|a|an|kids|children|adults|teens)|with (?:more|less|a)"
-    r"|in (?:english|russian|vietnamese|french|german|spanish)"
-    r"|what|which|any|can|could|do|written|published|and (?:want|would|need|i|now|am)|so much|very much"
-    r"|nhung|ma|cho|khong|thi|goi y|co|bang tieng|a$|nhe|но|только|для|без|на (?:русском|английском|вьетнамском)"
-    r"|посоветуи\w*|что|хочу|хочется|пожалуиста|есть)\b| \||$)"
-)
+_ENDS: dict[Language, str] = {
+    "en": "but|only|except|though|without|please|for (?:my|a|an|kids|children|adults|teens)|with (?:more|less|a)"
+    "|in (?:english|russian|vietnamese|french|german|spanish)|what|which|any|can|could|do|written|published|similar"
+    "|and (?:want|would|need|i|now|am)|so much|very much",
+    "vi": "nhung|ma|cho|khong|thi|goi y|co|bang tieng|a$|nhe|roi",
+    "ru": "но|только|для|без|на (?:русском|английском|вьетнамском)|посоветуи\\w*|что|хочу|хочется|пожалуиста|есть",
+}
 
 
 def _likeness(reading: Reading, wish: Wish) -> Wish:
     """What follows "something like", as far as it is one name: "X by Y" gives the author, too."""
-    match = reading.find(_LIKE + r"(?: \|)? (?P<title>[^\0]+?)" + _ENDS)
+    match = reading.find(_LIKE + r"(?: \|)? (?P<title>[^\0]+?)" + rf"(?= (?:{_ENDS[wish.language]})\b| \||$)")
     if not match or wish.refers is not None:
         return wish
     title = match["title"].strip(" |")
@@ -482,6 +485,12 @@ _HAVE = (
 )
 
 
+# Who has read a book wants another.
+_HAVING_READ = (
+    r"\b(?:after|finished|i read|have read|after reading|после|прочитал\w*|читал\w*|sau|sau khi doc|doc xong)$"
+)
+
+
 def _quoted(reading: Reading, wish: Wish) -> Wish:
     """A title in quotation marks, or what is asked for as one thing: "do you have Emma?"."""
     quoted = re.search(r"[\"“«„]([^\"“”«»„]{2,120})[\"”»“]", wish.text)
@@ -489,7 +498,10 @@ def _quoted(reading: Reading, wish: Wish) -> Wish:
         title = spaced(quoted[1])
         pattern = re.escape(title).replace(r"\ ", " ").replace(" \\| ", "(?: \\| | )")
         if title and reading.take(pattern):
-            return replace(wish, named=title.replace(" | ", " "))
+            name = title.replace(" | ", " ")
+            if re.search(_HAVING_READ, spaced(wish.text[: quoted.start()])):
+                return replace(wish, titled=name)
+            return replace(wish, named=name)
     match = reading.find(
         _HAVE
         + r" (?P<title>[^\0|]+?)(?= (?:series|books?|trilogy|in (?:english|russian|vietnamese|french|german|spanish"
@@ -750,7 +762,8 @@ def _number(said: str) -> int:
 def _sizes(reading: Reading, wish: Wish) -> Wish:
     """How long it may be."""
     under = reading.take(
-        r"\b(?:not more than|no more than|less than|fewer than|under|below|max(?:imum)?|up to|at most|shorter than"
+        r"\b(?:nothing over|not over|no longer than|not more than|no more than|less than|fewer than|under|below"
+        r"|max(?:imum)?|up to|at most|shorter than"
         r"|до|не больше|меньше|не более|менее|duoi|khong qua|it hon|toi da) (?:of )?(?P<n>\d{2,4}) ?(?:pages?|pp|p"
         r"|стр\w*|trang)\b"
     )
@@ -825,6 +838,9 @@ def _concepts(reading: Reading, wish: Wish) -> Wish:
             ):
                 reading.negate(more)
                 avoided += [c.name for c in lexicon().concepts if c.any_phrase(reading.language).search(more[0])][:1]
+    while more := reading.take(r"(?<=\0) (?:or|nor|или|ни|hoac|hay) (?P<word>[^\W\d_]{4,})\b") if avoided else None:
+        reading.negate(more)
+        wish = replace(wish, avoid_words=(*wish.avoid_words, more["word"]))
     for word in _avoided_words(reading):
         wish = replace(wish, avoid_words=(*wish.avoid_words, word))
     found.sort(key=lambda pair: pair[0])

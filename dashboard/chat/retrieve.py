@@ -36,6 +36,7 @@ from openshelf.folding import fold_words
 
 MAX_CANDIDATES = 50
 _POOL = 60
+_MAX_PHRASES = 100
 # Share of what is asked for that a record must hold. Tuned on the questions marked "dev".
 COVERAGE_FLOOR = 0.5
 # MiniLM reads English only; above this nearness a record may answer though it holds none of the words.
@@ -171,9 +172,17 @@ def resemble(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | No
     found = tuple(book_id for part in parts if len(parts) > 1 and (book_id := _titled(conn, part, audiences)))
     if found:
         return found
-    authors = search.authors_named(conn, _name_words(wish.titled))
-    works = [w for name in authors[:1] for w in _browse(conn, Filters(author=name), audiences, 3)]
-    return tuple(works)
+    return _of_series_or_author(conn, wish.titled, audiences) or tuple(
+        book_id for part in parts if len(parts) > 1 for book_id in _of_series_or_author(conn, part, audiences)[:1]
+    )
+
+
+def _of_series_or_author(conn: psycopg.Connection, name: str, audiences: Sequence[str] | None) -> tuple[int, ...]:
+    """A few works of the series, or else of the author, of that name."""
+    words = _name_words(name)
+    roads = [Filters(series=each) for each in search.series_named(conn, words)[:1]]
+    roads = roads or [Filters(author=each) for each in search.authors_named(conn, words)[:1]]
+    return tuple(book_id for filters in roads for book_id in _browse(conn, filters, audiences, 3))
 
 
 def _titled(conn: psycopg.Connection, title: str, audiences: Sequence[str] | None) -> int | None:
@@ -260,10 +269,15 @@ def _look(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None)
     hits = _Pool(conn, ask, audiences).fill()
     records = statements.records(conn, list(hits), audiences=audiences)
     liked = {record.book_id for record in ask.like}
+    # Who names a series by its name has read it; who names one book may go on with the next.
+    read = {r.series_name for r in ask.like if r.series_name} if len(ask.like) > 1 else set()
     weighed = [
         _weigh(ask, view, hits[record.book_id])
         for record in records
-        if record.book_id not in liked and (view := _View.of(record)) and _fulfils(ask, view)
+        if record.book_id not in liked
+        and record.series_name not in read
+        and (view := _View.of(record))
+        and _fulfils(ask, view)
     ]
     return sorted(weighed, key=lambda c: (not c.answers, -c.evidence, c.record.book_id))
 
@@ -437,8 +451,7 @@ class _Pool:
         for record in self._ask.like:
             self._add(search.similar(self._conn, record.book_id, _POOL, audiences=self._audiences))
             for subject in record.subjects_text.split(", ")[:2]:
-                language = self._base.language or record.language
-                self._browse(replace(self._base, subject=subject, language=language))
+                self._browse(replace(self._own, subject=subject))
 
     def _by_what_it_is(self) -> None:
         """By audience and length, and where nothing else is asked, the best of all."""
@@ -473,8 +486,8 @@ def _phrases(ask: _Ask) -> list[str]:
     found = [" ".join(_prefix(part) for part in fold_words(word).split()) for word in ask.wish.words]
     for unit in ask.units:
         if unit.concept is not None:
-            found += unit.concept.index_words(("en", ask.wish.language))[:16]
-    return list(dict.fromkeys(phrase for phrase in found if phrase))[:60]
+            found += unit.concept.index_words((ask.wish.language, "en"))
+    return list(dict.fromkeys(phrase for phrase in found if phrase))[:_MAX_PHRASES]
 
 
 def _fulfils(ask: _Ask, view: _View) -> bool:
@@ -532,7 +545,8 @@ _AGES = re.compile(
     rf"\b(?P<a>{_AGE})(?: years?)? (?:to|and|or) (?:about )?(?P<b>{_AGE})(?: years?)?(?: olds?)?\b"
     rf"|\bfrom (?P<c>{_AGE}) years? up to (?:\w+ ){{0,4}}(?P<d>{_AGE})\b"
     rf"|\b(?:from|ages?|aged|of|at|for|over|until)(?: about| around| the age of"
-    rf"| age)? (?P<from>{_AGE})\b(?! (?:years (?:ago|of)|different|generations|lives|short|long|women|men|sisters"
+    rf"| age)? (?P<from>{_AGE})\b(?! (?:(?:years? )?(?:to|and|or) (?:about )?{_AGE}\b|years (?:ago|of)|different"
+    rf"|generations|lives|short|long|women|men|sisters"
     rf"|brothers))"
     rf"|\b(?P<olds>{_AGE}) years? olds\b|\bunder (?P<under>{_AGE})\b|\bup to (?:about )?(?P<upto>{_AGE})\b"
     rf"|\bот (?P<ra>{_AGE}) до (?P<rb>{_AGE})(?: лет)?\b|\b(?:с|от|лет с|для) (?P<rfrom>{_AGE})(?: лет)?\b(?! до)"
@@ -540,7 +554,7 @@ _AGES = re.compile(
     r"|\b(?P<small>дошкольник\w*|малыш\w*|toddlers|babies)\b"
 )
 _OF_READERS = re.compile(
-    r"\b(?:ages?|aged|read|reads|reader|readers|reading|suits?|children|aloud|listeners|for|tuoi|лет|детям|читател"
+    r"\b(?:ages?|aged|read|reads|reader|readers|reading|suits?|children|aloud|listeners|for|olds|tuoi|лет|детям|читател"
     r"|чтени|читать)\b"
 )
 
@@ -753,7 +767,7 @@ def _likeness(ask: _Ask, view: _View, cosine: float) -> float:
         shared = sum(weights[name] for name in own & set(view.subjects)) / max(sum(weights.values()), 0.01)
         first = record.subjects_text.split(", ")[0].casefold()
         same_kind = weights.get(first, 0.0) if first in view.subjects[:1] else 0.0
-        same_language = record.language == view.record.language
+        same_language = view.record.language == (ask.wish.written_in or CODES[ask.wish.language])
         same_audience = record.audience == view.record.audience
         best = max(best, 0.9 * shared + 0.25 * same_kind + 0.4 * same_language + 0.15 * same_audience)
     return best if cosine >= 0.25 or best >= 0.8 else best * 0.4
