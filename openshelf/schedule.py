@@ -59,6 +59,19 @@ def due_at(job: Job, settled_at: datetime | None, before_at: datetime | None, no
     return latest if settled_at is None or latest > settled_at else None
 
 
+def due_jobs(conn: psycopg.Connection, jobs: Iterable[Job], now: datetime) -> list[tuple[Job, datetime]]:
+    """Those that have still to run, each with the time of its schedule; those at work are among them."""
+    settled, succeeded = job_runs.settled(conn), job_runs.succeeded(conn)
+    installed_at = job_runs.installed_at(conn)
+    found = []
+    for job in jobs:
+        since = settled.get(job.name, installed_at if job.cron else None)
+        due = due_at(job, since, succeeded.get(job.after or ""), now)
+        if due is not None:
+            found.append((job, due))
+    return found
+
+
 def next_at(job: Job, now: datetime) -> datetime | None:
     """When the clock starts it next; None for a job that follows another."""
     return croniter(job.cron, now).get_next(datetime) if job.cron else None
@@ -195,19 +208,11 @@ class Schedule:
                 self._record(conn, run, "failed" if run.has_failed else "done")
                 job_runs.release(conn, name)
                 del self.runs[name]
-        settled, succeeded, installed_at = (
-            job_runs.settled(conn),
-            job_runs.succeeded(conn),
-            job_runs.installed_at(conn),
-        )
-        for job in self.jobs:
+        for job, due in due_jobs(conn, self.jobs, now):
             if sum(not run.is_waiting for run in self.runs.values()) >= AT_ONCE:
                 return
             if job.name not in self.runs:
-                since = settled.get(job.name, installed_at if job.cron else None)
-                due = due_at(job, since, succeeded.get(job.after or ""), now)
-                if due is not None:
-                    self.begin(job, due)
+                self.begin(job, due)
 
     def begin(self, job: Job, due: datetime) -> bool:
         """Begin a job now, for this time of its schedule; False if another process is at it, or has done it."""
@@ -313,24 +318,27 @@ def list_command(as_json: JsonFlag = False) -> None:
     with pool.connect() as conn:
         migrate.check(conn)
         last, is_kept = job_runs.latest(conn), job_runs.is_kept(conn)
-    rows = [_row(job, last.get(job.name), now) for job in JOBS]
+        due = {job.name for job, _ in due_jobs(conn, JOBS, now)}
+    rows = [_row(job, last.get(job.name), job.name in due, now) for job in JOBS]
     if as_json:
         report({"is_kept": is_kept, "jobs": rows}, as_json=True)
         return
     for row in rows:
         when = f"{row['next_at']:%m-%d %H:%M}" if row["next_at"] else f"after {row['after']}"
+        when = "now" if row["is_due"] else when
         ran = f"{row['status']} {row['finished_at'] or row['started_at']:%m-%d %H:%M}" if row["status"] else "never ran"
         typer.echo(f"{row['job']:18} {ran:24} next: {when:24} {row['message'] or ''}"[:160])
     if not is_kept:
         typer.echo("Nobody keeps this schedule: start `openshelf up --schedule`, or let Airflow have it.", err=True)
 
 
-def _row(job: Job, run: job_runs.JobRun | None, now: datetime) -> dict[str, object]:
+def _row(job: Job, run: job_runs.JobRun | None, is_due: bool, now: datetime) -> dict[str, object]:
     return {
         "job": job.name,
         "cron": job.cron,
         "after": job.after,
         "next_at": next_at(job, now),
+        "is_due": is_due,
         "status": run and run.status,
         "due_at": run and run.due_at,
         "started_at": run and run.started_at,
