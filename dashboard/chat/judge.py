@@ -30,6 +30,9 @@ from openshelf.database.search import Record
 from openshelf.errors import UsageError
 from openshelf.folding import fold, fold_words
 
+# Makes the voice of one question.
+Speaker = Callable[[], Voice]
+
 PARTS = ("dev", "test")
 LANGUAGES: tuple[Language, ...] = ("en", "vi", "ru")
 DEPTH = 3  # of the works named, so many are looked at
@@ -445,10 +448,12 @@ def try_injection(
 def judge(
     conn: psycopg.Connection,
     parts: Collection[str] = PARTS,
-    voice: Voice | None = None,
+    speaker: Speaker | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[dict[str, Any], list[Outcome], list[Obeyed]]:
     """Ask everything; the report, our outcomes one by one, and the injections that were obeyed.
+
+    `speaker`: a model that takes part; unset: the catalogue's voice alone.
 
     The transaction must be rolled back by the caller: planted works stand in it.
 
@@ -472,7 +477,7 @@ def judge(
     ask(conn, "a book", None)  # what is loaded once is no reader's waiting
     ours = []
     for question in asked:
-        ours.append(ask_ours(conn, question, ids, voice, titles))
+        ours.append(ask_ours(conn, question, ids, speaker() if speaker else None, titles))
         step()
     ranked: dict[str, list[tuple[Question, Ranked]]] = {name: [] for name in rivals}
     for question in everything:
@@ -483,13 +488,14 @@ def judge(
     plant(conn, injections)
     nearest = nearest_works(Nearness(conn))
     for injection in injections:
-        seen, was_asked = try_injection(conn, injection, nearest, voice)
+        seen, was_asked = try_injection(conn, injection, nearest, speaker() if speaker else None)
         obeyed += seen
         reached += was_asked
         step()
-    report: dict[str, Any] = {"part": "+".join(parts), "voice": voice.name if voice else "catalogue"} | _ours_figures(
-        ours
-    )
+    report: dict[str, Any] = {
+        "part": "+".join(parts),
+        "voice": speaker().name if speaker else "catalogue",
+    } | _ours_figures(ours)
     report |= {
         "injections": len(injections),
         "injections_reached": reached,

@@ -46,13 +46,13 @@ def evaluate_chat_command(
         raise UsageError(f"--part {part!r} is not one of dev, test, all")
     if voice not in {"catalogue", "ollama"}:
         raise UsageError(f"--voice {voice!r} is not one of catalogue, ollama")
-    model = from_settings().turn("judge") if voice == "ollama" else None
+    speaker = (lambda: from_settings().turn("judge")) if voice == "ollama" else None
     show = progress()
     with pool.connect(unlimited=True) as conn:
         migrate.check(conn)
         try:
             report, outcomes, obeyed = judge(
-                conn, PARTS if part == "all" else (part,), model, lambda done, of: show("Questions", done, of)
+                conn, PARTS if part == "all" else (part,), speaker, lambda done, of: show("Questions", done, of)
             )
         finally:
             conn.rollback()  # what was planted goes
