@@ -134,13 +134,12 @@ def faults(trust: Trust) -> list[str]:
     """What speaks against the figures, each in a sentence; the gravest first."""
     said = []
     if trust.failures:
-        at = moment(trust.failed_at) if trust.failed_at else ""
         said.append(
-            plural(
-                "{count} check failed in the last build, {at}.", "{count} checks failed in the last build, {at}.",
-                len(trust.failures),
-            ).replace("{at}", at)
-        )  # fmt: skip
+            _("{checks} in the last build, {at}.").format(
+                checks=plural("{count} check failed", "{count} checks failed", len(trust.failures)),
+                at=moment(trust.failed_at) if trust.failed_at else "",
+            )
+        )
     if trust.is_stale:
         said.append(_("The figures are stale since {built}.").format(built=moment(trust.built_at)))
     if trust.is_unusual and trust.usual is not None:

@@ -1,10 +1,11 @@
 {# Whether a figure of a part is held back: too few readers stand behind it, or it would give one away that is (the
    whole less the others). Of a whole with such a part the smallest are held back, two at least, until those held back
-   have enough readers together. `parts`: what tells one whole from another; `held`: held back already. #}
-{% macro is_held_back(count_readers, parts, held='false') -%}
+   have enough readers together. `parts`: what tells one whole from another; `held`: held back already; `name`: which of
+   two parts of as many readers comes first, the same in every build, or one build would tell what another holds back. #}
+{% macro is_held_back(count_readers, parts, held='false', name='1') -%}
     {%- set is_small -%} ({{ held }} or {{ count_readers }} < {{ var('min_readers') }}) {%- endset -%}
     {%- set whole -%} partition by {{ parts | join(', ') }} {%- endset -%}
-    {%- set smallest_first -%} {{ whole }} order by {{ is_small }} desc, {{ count_readers }} asc {%- endset -%}
+    {%- set smallest_first -%} {{ whole }} order by {{ is_small }} desc, {{ count_readers }} asc, {{ name }} {%- endset -%}
     (
         {{ is_small }}
         or bool_or({{ is_small }}) over ({{ whole }})
@@ -25,7 +26,7 @@ held_in_dimension as (
 
     select
         *,
-        {{ is_held_back('count_readers', [period, 'policy_version', 'dimension']) }} as is_held
+        {{ is_held_back('count_readers', [period, 'policy_version', 'dimension'], name='value') }} as is_held
     from {{ relation }}
 
 ),
@@ -36,7 +37,7 @@ held_in_versions as (
         *,
         policy_version != 'all'
         and {{ is_held_back(
-            'count_readers', [period, 'dimension', 'value', "policy_version = 'all'"], 'is_held'
+            'count_readers', [period, 'dimension', 'value', "policy_version = 'all'"], 'is_held', 'policy_version'
         ) }}
         or is_held as is_held_too
     from held_in_dimension
@@ -47,7 +48,7 @@ held_back as (
 
     select
         *,
-        {{ is_held_back('count_readers', [period, 'policy_version', 'dimension'], 'is_held_too') }}
+        {{ is_held_back('count_readers', [period, 'policy_version', 'dimension'], 'is_held_too', 'value') }}
             as is_suppressed
     from held_in_versions
 

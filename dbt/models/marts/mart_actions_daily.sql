@@ -66,6 +66,6 @@ select
     count_places,
     count_works,
     count_readers,
-    {{ is_held_back('count_readers', ['slate_date']) }} as is_suppressed,
+    {{ is_held_back('count_readers', ['slate_date'], name='outcome') }} as is_suppressed,
     newest_stored_at
 from with_readers

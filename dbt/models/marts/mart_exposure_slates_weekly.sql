@@ -121,7 +121,8 @@ select
     diversity.count_alike,
     {{ share('(diversity.count_pairs - diversity.count_alike)', 'diversity.count_pairs') }} as diversity,
     {{ is_held_back(
-        'repetition.count_readers', ['repetition.week_start_date', "repetition.policy_version = 'all'"]
+        'repetition.count_readers', ['repetition.week_start_date', "repetition.policy_version = 'all'"],
+        name='repetition.policy_version'
     ) }} as is_suppressed,
     repetition.newest_stored_at
 from repetition

@@ -175,5 +175,5 @@ select
     unique_item_requests,
     count_works,
     count_unanswered_searches,
-    {{ is_held_back('count_readers', ['month_start_date', 'dimension']) }} as is_suppressed
+    {{ is_held_back('count_readers', ['month_start_date', 'dimension'], name='value') }} as is_suppressed
 from counted
