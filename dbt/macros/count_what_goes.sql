@@ -116,7 +116,7 @@
     {%- set counts = [
         'count_places', 'count_opened', 'count_read', 'count_liked', 'count_skipped', 'count_answers', 'reward'
     ] -%}
-    create or replace function marts.count_gone_places() returns trigger language plpgsql as $body$ -- noqa: LT02
+    create or replace function marts.count_gone_places() returns trigger language plpgsql as $body$
     begin
         perform 1 from ({{ rows }}) as went limit 1;
         if not found then
@@ -134,7 +134,7 @@
             sum(count_answers),
             sum(reward)
         from ({{ rows }}) as went
-        group by {{ keys | join(', ') }}
+        group by {{ keys | join(', ') }} -- noqa: LT02
         {{ add_up('kept', keys, counts) }};
 
         {{ count_gone_readers(rows, groups_of_places, 'slate_date') }}
@@ -165,7 +165,7 @@
 
 {% macro count_gone_acts() -%}
     {%- set rows = gone_rows(source('stream', 'interactions'), 'event_id') -%}
-    create or replace function marts.count_gone_acts() returns trigger language plpgsql as $body$ -- noqa: LT02
+    create or replace function marts.count_gone_acts() returns trigger language plpgsql as $body$
     begin
         perform 1 from ({{ rows }}) as went limit 1;
         if found then
@@ -183,7 +183,7 @@
             group by date_trunc('hour', occurred_at, 'UTC')
             {{ add_up('kept', ['occurred_hour'], ['count_acts']) }};
 
-            {{ count_gone_uses(rows) }}
+            {{ count_gone_uses(rows) }} -- noqa: LT02
 
             {{ count_gone_readers(rows, groups_of_acts, 'occurred_date') }}
         end if;
