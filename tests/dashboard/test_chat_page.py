@@ -449,14 +449,17 @@ def test_kept_chats_go_after_the_days_their_reader_chose(
 
 
 def test_a_model_gives_the_words_and_is_named(browser: TestClient, monkeypatch: pytest.MonkeyPatch, shelves) -> None:
-    with serving(says(f"Sand, and what it costs.\n[{shelves['Dune']}] A desert planet and its worms.\n")) as server:
+    told = "On the desert planet Arrakis a young heir joins the native Fremen."
+    with serving(says(f"Here it is.\n[{shelves['Dune']}] {told}\n")) as server:
         use_model(monkeypatch, server.url)
         answer = ask(browser, "Dune")
 
     assert "language model qwen3:1.7b" in answer["label"]
+    assert told in next(book["why"] for book in answer["books"] if book["title"] == "Dune")
 
 
 def test_a_model_that_hangs_does_not_hold_up_the_answer(browser: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(browser, "Dune")  # what is loaded once is loaded
     monkeypatch.setenv("OPENSHELF_OLLAMA_TIMEOUT_S", "1")
     with serving(hangs(lambda: server.released, drip=False)) as server:
         use_model(monkeypatch, server.url)
