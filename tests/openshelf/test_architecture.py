@@ -69,6 +69,7 @@ def test_sql_lives_in_the_database_package() -> None:
     sqlite_modules = {
         "ingest/calibre.py",
         "ingest/calibre_schema.py",
+        "ingest/calibre_search.py",
         "ingest/demo_calibre.py",
         "streaming/recovery_store.py",
         "openshelf/privacy/recovery_files.py",
