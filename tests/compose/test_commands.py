@@ -6,6 +6,7 @@ and their health checks.
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -132,6 +133,9 @@ class Installation:
                 process.wait(timeout=20)
             except subprocess.TimeoutExpired:
                 process.kill()
+            # Airflow's parts leave processes of theirs behind.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def wait_until_healthy(self, name: str) -> None:
         words = self.words(SERVICES[name]["healthcheck"]["test"][1:])
