@@ -29,7 +29,18 @@ OF_VISITORS = [
     "/mine",
 ]
 OF_READERS = ["/", "/mine", "/history", "/import", "/account", "/your_data", "/welcome"]
-OF_STAFF = ["/quality", "/requests"]
+OF_STAFF = [
+    "/quality",
+    "/requests",
+    "/exposure",
+    "/learning",
+    "/stream",
+    "/catalogue",
+    "/hand",
+    "/notes",
+    "/alerts",
+    "/report",
+]
 # What axe may still find, by rule: why, and when it was seen last.
 WAIVED: dict[str, str] = {}
 LOOKS = [("light", 1280), ("dark", 390)]
