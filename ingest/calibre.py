@@ -5,6 +5,7 @@ only Calibre defines.
 """
 
 import contextlib
+import json
 import sqlite3
 import tempfile
 import time
@@ -204,6 +205,22 @@ def library_uuid(db: sqlite3.Connection) -> str:
     if not row or not isinstance(row[0], str) or not row[0].strip("\0 "):
         raise IngestError("the library has no id of its own; open it once in Calibre, then run again.")
     return row[0].replace("\0", "")
+
+
+def virtual_libraries(db: sqlite3.Connection) -> dict[str, str]:
+    """Name -> search of the library's virtual libraries.
+
+    Raises:
+        IngestError: they are not as Calibre writes them.
+    """
+    try:
+        row = db.execute("select val from preferences where key = 'virtual_libraries'").fetchone()
+        known = json.loads(row[0]) if row else {}
+        return {name: search for name, search in known.items() if isinstance(search, str)}
+    except (sqlite3.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise IngestError(
+            f"the library's virtual libraries cannot be read ({str(error)[:120]}); open it once in Calibre"
+        ) from error
 
 
 def modified_times(db: sqlite3.Connection) -> dict[int, str]:

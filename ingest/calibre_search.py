@@ -5,12 +5,11 @@
 known is refused aloud: a book too many would be shown to readers.
 """
 
-import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterable
 
-from ingest.calibre import CalibreBook, read_books
+from ingest.calibre import CalibreBook, read_books, virtual_libraries
 from openshelf.errors import IngestError
 from openshelf.folding import fold
 
@@ -54,16 +53,9 @@ def members(db: sqlite3.Connection, name: str, ids: Iterable[int]) -> set[int]:
 
 
 def _search_of(db: sqlite3.Connection, name: str) -> str:
-    try:
-        row = db.execute("select val from preferences where key = 'virtual_libraries'").fetchone()
-        known = json.loads(row[0]) if row else {}
-    except (sqlite3.Error, ValueError, RecursionError) as error:
-        raise IngestError(
-            f"the library's virtual libraries cannot be read ({error}); open it once in Calibre"
-        ) from error
-    if not isinstance(known, dict) or not isinstance(known.get(name), str):
-        listed = ", ".join(sorted(map(str, known))) if isinstance(known, dict) and known else "none"
-        raise IngestError(f"the library has no virtual library {name!r}; it has {listed}.")
+    known = virtual_libraries(db)
+    if name not in known:
+        raise IngestError(f"the library has no virtual library {name!r}; it has {', '.join(sorted(known)) or 'none'}.")
     return known[name]
 
 
