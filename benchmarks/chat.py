@@ -82,8 +82,9 @@ def main() -> int:
     load_before = round(os.getloadavg()[0], 2)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["OPENSHELF_HOME"] = folder
-        with pool.connect() as conn:
+        with pool.connect(autocommit=True, unlimited=True) as conn:
             migrate.migrate(conn)
+        with pool.connect(unlimited=True) as conn:  # it knows the types that the migrations made
             fill(conn, Path(folder), works)
             conn.execute("analyze")
             report = {"works": works, "load_before": load_before} | measure(conn, 20 if arguments.quick else 200)
