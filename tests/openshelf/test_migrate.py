@@ -25,6 +25,11 @@ RELEASED = {
     "0013_api_keys": "37c53ed7141956e0",
     "0014_shelves_and_places": "79895cf594d96cab",
     "0015_privacy": "425682ea0edacd33",
+    "0016_chat": "3f04a3506fa89216",
+    "0017_warehouse": "eac71b62ba73b4f4",
+    "0018_staff": "5c2d31a41cf5599b",
+    "0019_jobs": "7d9551dd0e60ac59",
+    "0020_works": "641a775c48e2015d",
 }
 
 
