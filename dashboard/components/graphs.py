@@ -50,9 +50,18 @@ class Rule:
 
 
 def lines(
-    points: Sequence[Point], title: str, words: str, *, rules: Sequence[Rule] = (), is_share: bool = False,
-    by_month: bool = False, by_hour: bool = False, from_zero: bool = True, order: Sequence[str] = (), x_title: str | None = None,
-) -> alt.LayerChart:  # fmt: skip
+    points: Sequence[Point],
+    title: str,
+    words: str,
+    *,
+    rules: Sequence[Rule] = (),
+    is_share: bool = False,
+    by_month: bool = False,
+    by_hour: bool = False,
+    from_zero: bool = True,
+    order: Sequence[str] = (),
+    x_title: str | None = None,
+) -> alt.LayerChart:
     """A line for each series, in its band where points have intervals. `at` of all points is of one kind."""
     names = _order(points, order)
     frame = _frame(points)
