@@ -218,5 +218,6 @@ select
     )::numeric, 6)::double precision as gini,
     {{ rate('coalesce(count_shown_long_tail, 0)', 'count_shown', 'long_tail_share') }},
     round((surprise / count_shown)::numeric, 6)::double precision as novelty,
-    {{ is_held_back('count_readers', ['week_start_date', "policy_version = 'all'"], name='policy_version') }} as is_suppressed
+    {{ is_held_back('count_readers', ['week_start_date', "policy_version = 'all'"], name='policy_version') }}
+        as is_suppressed
 from with_readers
