@@ -91,18 +91,24 @@ JOBS: tuple[Job, ...] = (
         "rows before building again.",
     ),
     Job(
+        "estimate_policies",
+        # Before the training: afterwards there is no slate that the newest policy has not learned from.
+        cron="7 3 * * *",
+        steps=(Step("estimates", ("evaluate", "policies", "--json"), minutes=25),),
+        purpose="Estimate from the log what the newest policy would earn, served or not.",
+        inputs="Slates with their propensities, interactions, and the newest version of the policy.",
+        outputs="Estimates in schema `learning`, which the page *Would the new one be?* shows after the next build.",
+        if_it_fails="The page shows older estimates and says of which day they are; training goes on. "
+        "`openshelf evaluate policies` says why.",
+    ),
+    Job(
         "train_policy",
         # Seven minutes after a build of the warehouse, so that the two do not meet.
         cron="37 3 * * *",
-        steps=(
-            # Before the training: afterwards there is no slate that the newest policy has not learned from.
-            Step("estimates", ("evaluate", "policies", "--json"), minutes=30),
-            Step("policy", ("train", "policy", "--json"), minutes=30),
-        ),
+        steps=(Step("policy", ("train", "policy", "--json"), minutes=30),),
         outlet="openshelf://policy",
-        purpose="Estimate from the log what the newest policy would earn, served or not; then train the policy on the "
-        "slates since its parent and a sample of older ones, evaluate it on later acts, and let it serve if the gate "
-        "lets it pass.",
+        purpose="Train the policy on the slates since its parent and a sample of older ones, evaluate it on later acts, "
+        "and let it serve if the gate lets it pass.",
         inputs="Slates and interactions; the champion as the parent.",
         outputs="A candidate in schema `learning` with its metrics; the champion, when the gate lets the candidate "
         "pass. The dataflow serves a new champion within seconds, without a restart.",

@@ -66,7 +66,7 @@ def build(
         migrate.check(conn)
         with analytics.building(conn):
             # Tables of an older version of the program may lack columns that are looked at before they are added.
-            full_refresh = full_refresh or not (select or analytics.was_noted(conn))
+            full_refresh = full_refresh or not (select or analytics.was_built(conn))
             arguments = ["build", *(["--full-refresh"] if full_refresh else [])]
             arguments += ["--select", select] if select else []
             results, failed, said = _results(settings, project, arguments, on_progress)

@@ -491,6 +491,9 @@ def training_curves(marts: Marts, kind: str, runs: int) -> list[CurvePoint]:
         ).fetchall()
 
 
-def was_noted(conn: psycopg.Connection) -> bool:
-    """Whether a whole build of this version's kind was ever written down: before, tables may be of an older shape."""
-    return conn.execute("select exists (select from learning.warehouse_builds where is_whole)").fetchone() == (True,)
+def was_built(conn: psycopg.Connection) -> bool:
+    """Whether a whole build ever succeeded that was written down: before, tables may be of an older shape, or half."""
+    row = conn.execute(
+        "select exists (select from learning.warehouse_builds where is_whole and cardinality(failures) = 0)"
+    ).fetchone()
+    return row == (True,)
