@@ -107,8 +107,8 @@ JOBS: tuple[Job, ...] = (
         cron="37 3 * * *",
         steps=(Step("policy", ("train", "policy", "--json"), minutes=30),),
         outlet="openshelf://policy",
-        purpose="Train the policy on the slates since its parent and a sample of older ones, evaluate it on later acts, "
-        "and let it serve if the gate lets it pass.",
+        purpose="Train the policy on the slates since its parent and a sample of older ones, evaluate it on later "
+        "acts, and let it serve if the gate lets it pass.",
         inputs="Slates and interactions; the champion as the parent.",
         outputs="A candidate in schema `learning` with its metrics; the champion, when the gate lets the candidate "
         "pass. The dataflow serves a new champion within seconds, without a restart.",
