@@ -196,7 +196,15 @@ def made(conn: psycopg.Connection, *schemas: str) -> dict[str, contents.Contents
 def test_all_run_green_on_the_real_parts_and_twice_as_once(airflow_home: Path, installation: str) -> None:
     run_green(airflow_home, "refresh_catalogue", "train_adapter")
     let_readers_come()
-    run_green(airflow_home, "train_policy", "retry_waiting", "build_warehouse", "back_up", "keep_privacy")
+    run_green(
+        airflow_home,
+        "estimate_policies",
+        "train_policy",
+        "retry_waiting",
+        "build_warehouse",
+        "back_up",
+        "keep_privacy",
+    )
 
     with psycopg.connect(installation) as conn:
         versions = [version for (version,) in conn.execute("select version from learning.models order by created_at")]
