@@ -11,9 +11,9 @@ from stdnum import isbn
 
 from openshelf.contracts import clean_text
 from openshelf.database import attempts, audit
-from openshelf.database.accounts import Account
+from openshelf.database.accounts import Account, must_be_staff
 from openshelf.database.attempts import Limit
-from openshelf.errors import NotAllowedError, UsageError
+from openshelf.errors import UsageError
 from openshelf.folding import fold_words
 
 Status = Literal["asked", "looking", "bought", "declined"]
@@ -168,7 +168,7 @@ def queue(conn: psycopg.Connection, staff: Account | None, statuses: tuple[Statu
     Raises:
         NotAllowedError: who asks is not staff.
     """
-    _must_be_staff(staff)
+    must_be_staff(staff)
     with conn.cursor(row_factory=class_row(Wish)) as cursor:
         return cursor.execute(_WISHES, [list(statuses)]).fetchall()
 
@@ -182,7 +182,7 @@ def decide(
         NotAllowedError: who decides is not staff.
         UsageError: there is no such status.
     """
-    account = _must_be_staff(staff)
+    account = must_be_staff(staff)
     if status not in STATUSES:
         raise UsageError(f"a request is {', '.join(STATUSES)}; not {status!r}")
     done = conn.execute(
@@ -222,7 +222,7 @@ def unanswered(conn: psycopg.Connection, staff: Account | None, days: int = 30) 
     Raises:
         NotAllowedError: who asks is not staff.
     """
-    _must_be_staff(staff)
+    must_be_staff(staff)
     with conn.cursor(row_factory=class_row(UnansweredSearch)) as cursor:
         groups = cursor.execute(
             """select kind, folded, sum(count_searches)::int as count_searches, max(day) as last_day
@@ -233,12 +233,6 @@ def unanswered(conn: psycopg.Connection, staff: Account | None, days: int = 30) 
     rare = [group for group in groups if group.count_searches < LEAST]
     often = [group for group in groups if group.count_searches >= LEAST]
     return Unanswered(often[:MAX_GROUPS], len(rare), sum(group.count_searches for group in rare))
-
-
-def _must_be_staff(account: Account | None) -> Account:
-    if account is None or not account.is_staff:
-        raise NotAllowedError("only library staff see what readers ask for")
-    return account
 
 
 def _line(text: str, longest: int) -> str:
