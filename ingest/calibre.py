@@ -147,11 +147,11 @@ def open_snapshot(library: Path, patience_s: float = PATIENCE_S) -> Iterator[sql
     path = database_of(library)
     with tempfile.TemporaryDirectory(prefix="openshelf-calibre-") as folder:
         copy = sqlite3.connect(Path(folder) / DATABASE)
+        # One row that is not UTF-8, or what the check quotes of it, would otherwise end the whole reading.
+        copy.text_factory = lambda raw: raw.decode("utf-8", "replace")
         try:
             _copy(path, copy, patience_s)
             _check(path, copy)
-            # One row that is not UTF-8 would otherwise end the whole reading.
-            copy.text_factory = lambda raw: raw.decode("utf-8", "replace")
             yield copy
         finally:
             copy.close()

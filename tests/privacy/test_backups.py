@@ -138,7 +138,7 @@ def test_a_restore_that_fails_changes_nothing(
     assert held() == before
 
 
-@pytest.mark.parametrize("cut", [0, 100, 2_000, -2_000])
+@pytest.mark.parametrize("cut", [0, 100, 2_000, -20_000])
 def test_a_file_that_was_cut_off_is_refused(made: Path, conn: psycopg.Connection, cut: int) -> None:
     conn.close()
     before = held()

@@ -146,8 +146,8 @@ def test_a_mode_looks_only_where_it_says(
 def test_filters_bind_words_and_meaning_alike(
     conn: psycopg.Connection, keys: dict[str, int], filters: Filters, wanted: set[str]
 ) -> None:
-    words = " ".join(word for work in small_catalogue.WORKS for word in [work.title.split()[0], *work.subjects])
-    found = titles(keys, search_any_word(conn, "stories of the world", [words], filters))
+    words = [word for work in small_catalogue.WORKS for word in [work.title.split()[0], *work.subjects]]
+    found = titles(keys, search_any_word(conn, "stories of the world", words, filters))
     near = titles(keys, search(conn, "a story", "meaning", filters))
 
     assert set(found) == wanted
