@@ -206,10 +206,9 @@ def restore(settings: Settings, path: Path, *, replace: bool = False) -> Manifes
         _load(settings, dump, manifest)
         erasing.merge_marks(settings, marks)
     with pool.connect(settings, unlimited=True) as conn:
-        differing = [name for name, there in contents.of_tables(conn).items() if manifest.tables.get(name) != there]
-        missing = set(manifest.tables) - set(contents.of_tables(conn)) if differing else set()
-        if differing or missing:
-            raise DatabaseError(f"after the restore these tables differ: {', '.join(sorted({*differing, *missing}))}")
+        differing = {name for name, _ in contents.of_tables(conn).items() ^ manifest.tables.items()}
+        if differing:
+            raise DatabaseError(f"after the restore these tables differ: {', '.join(sorted(differing))}")
         conn.rollback()
         migrate.migrate(conn)
         erasing.reapply(conn, settings)

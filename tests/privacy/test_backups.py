@@ -138,6 +138,23 @@ def test_a_restore_that_fails_changes_nothing(
     assert held() == before
 
 
+def test_a_table_that_did_not_come_back_is_noticed_though_all_others_are_equal(
+    conn: psycopg.Connection, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn.close()
+    load = backups._run
+
+    def loses(settings: object, program: str, *arguments: str) -> None:
+        if program == "psql":
+            script = Path(arguments[-1].partition("=")[2])
+            script.write_text(script.read_text() + "\ndrop table reading.retention_runs;\n")
+        load(get_settings(), program, *arguments)
+
+    monkeypatch.setattr(backups, "_run", loses)
+    with pytest.raises(DatabaseError, match=r"differ: reading\.retention_runs$"):
+        backups.restore(get_settings(), made, replace=True)
+
+
 @pytest.mark.parametrize("cut", [0, 100, 2_000, -20_000])
 def test_a_file_that_was_cut_off_is_refused(made: Path, conn: psycopg.Connection, cut: int) -> None:
     conn.close()
