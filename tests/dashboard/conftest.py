@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 import streamlit as st
@@ -80,6 +81,24 @@ def sign_in(conn: psycopg.Connection, cookies: dict[str, str]) -> Callable[..., 
         return account
 
     return signed_in
+
+
+@pytest.fixture
+def enter(conn: psycopg.Connection, browser: httpx.Client) -> Callable[..., accounts.Account]:
+    """Sign the browser of the asking test in; `limit` is a child's."""
+
+    def entered(name: str = "lan", role: str = "reader", *, limit: str | None = None) -> accounts.Account:
+        account = accounts.create_demo(conn, name, name.title(), role=role, history_enabled=False)
+        conn.execute(
+            "update reading.accounts set audience_limit = %s where account_id = %s", [limit, account.account_id]
+        )
+        hour = timedelta(hours=1)
+        sign_ins.begin(conn, account.account_id, state.token_hash(name), idle=hour, expires_at=datetime.now(UTC) + hour)
+        conn.commit()
+        browser.cookies.set(state.ACCOUNT_COOKIE, name)
+        return account
+
+    return entered
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from dashboard import forms, routes, sessions, state, talking
 from dashboard.chat import voice as voices
 from dashboard.chat.parse import parse
 from openshelf.contracts import utc_now
-from openshelf.database import accounts, api_keys, chats, requests, sign_ins
+from openshelf.database import accounts, api_keys, chats, requests
 from openshelf.database.api_keys import Scope
 from openshelf.privacy import choices, retention
 from openshelf.readers import NOTICE_VERSION
@@ -57,24 +56,6 @@ def browser(shelves: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> Iterato
         client.cookies.set(state.VISIT_COOKIE, str(sessions.new_visit()))
         yield client
     voices.from_settings.cache_clear()
-
-
-@pytest.fixture
-def enter(conn: psycopg.Connection, browser: TestClient) -> Callable[..., accounts.Account]:
-    """Sign the browser in."""
-
-    def entered(name: str = "lan", *, limit: str | None = None) -> accounts.Account:
-        account = accounts.create_demo(conn, name, name.title(), role="reader", history_enabled=False)
-        conn.execute(
-            "update reading.accounts set audience_limit = %s where account_id = %s", [limit, account.account_id]
-        )
-        hour = timedelta(hours=1)
-        sign_ins.begin(conn, account.account_id, state.token_hash(name), idle=hour, expires_at=datetime.now(UTC) + hour)
-        conn.commit()
-        browser.cookies.set(state.ACCOUNT_COOKIE, name)
-        return account
-
-    return entered
 
 
 def headers(browser: TestClient) -> dict[str, str]:

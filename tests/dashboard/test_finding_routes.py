@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -12,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dashboard import forms, routes, state
-from openshelf.database import accounts, audit, requests, sign_ins
+from openshelf.database import accounts, audit, requests
 from openshelf.settings import get_settings
 
 
@@ -23,24 +22,6 @@ def browser(shelves: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> Iterato
     with TestClient(Starlette(routes=routes.routes())) as client:
         client.cookies.set(forms.COOKIE, forms.new_cookie())
         yield client
-
-
-@pytest.fixture
-def enter(conn: psycopg.Connection, browser: TestClient) -> Callable[..., accounts.Account]:
-    """Sign the browser in."""
-
-    def entered(name: str, *, role: str = "reader", limit: str | None = None) -> accounts.Account:
-        account = accounts.create_demo(conn, name, name.title(), role=role, history_enabled=False)
-        conn.execute(
-            "update reading.accounts set audience_limit = %s where account_id = %s", [limit, account.account_id]
-        )
-        hour = timedelta(hours=1)
-        sign_ins.begin(conn, account.account_id, state.token_hash(name), idle=hour, expires_at=datetime.now(UTC) + hour)
-        conn.commit()
-        browser.cookies.set(state.ACCOUNT_COOKIE, name)
-        return account
-
-    return entered
 
 
 def send(browser: TestClient, path: str, **fields: str) -> Any:

@@ -1,7 +1,7 @@
 """What staff do by the forms of their pages: taken from staff alone, only when confirmed, and noted."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -12,9 +12,9 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from dashboard import data, forms, routes, staff_acts, state
+from dashboard import data, forms, routes, staff_acts
 from openshelf.contracts import Action, Interaction, Surface, utc_now
-from openshelf.database import accounts, audit, catalogue, dead_letters, hand, learning, sign_ins, staff_notes
+from openshelf.database import accounts, audit, catalogue, dead_letters, hand, learning, staff_notes
 from openshelf.settings import get_settings
 
 PATHS = [route.path for route in staff_acts.routes()]  # pyright: ignore[reportAttributeAccessIssue]
@@ -27,21 +27,6 @@ def browser(shelves: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> Iterato
     with TestClient(Starlette(routes=routes.routes())) as client:
         client.cookies.set(forms.COOKIE, forms.new_cookie())
         yield client
-
-
-@pytest.fixture
-def enter(conn: psycopg.Connection, browser: TestClient) -> Callable[..., accounts.Account]:
-    """Sign the browser in."""
-
-    def entered(name: str, role: str) -> accounts.Account:
-        account = accounts.create_demo(conn, name, name.title(), role=role, history_enabled=False)
-        hour = timedelta(hours=1)
-        sign_ins.begin(conn, account.account_id, state.token_hash(name), idle=hour, expires_at=datetime.now(UTC) + hour)
-        conn.commit()
-        browser.cookies.set(state.ACCOUNT_COOKIE, name)
-        return account
-
-    return entered
 
 
 def send(browser: TestClient, path: str, **fields: str) -> Any:
