@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 
@@ -43,6 +44,9 @@ def large_library(folder: Path, books: int) -> None:
     placed = demo_calibre.place(works, datetime(2026, 1, 1, tzinfo=UTC).date(), neighbours=False)
     folder.mkdir(parents=True)
     demo_calibre.write_database(folder / "metadata.db", placed, [0] * books, "")
+    with contextlib.closing(sqlite3.connect(folder / "metadata.db")) as db, db:
+        # A library of its own: with the demo library's id it would be that library, moved and with other books.
+        db.execute("update library_id set uuid = ?", [str(uuid4())])
 
 
 def edit_one(library: Path) -> None:

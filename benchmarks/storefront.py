@@ -177,7 +177,7 @@ def acting(url: str, count_works: int, seconds: float) -> Report:
 
 
 def weight(url: str) -> Report:
-    """Of the home page scrolled to its end, in a browser; null without one."""
+    """Of the home page as it opens, in a browser; null without one."""
     nothing: Report = dict.fromkeys(("home_kib", "home_covers", "again_kib"))
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
@@ -195,7 +195,8 @@ def weight(url: str) -> Report:
 
         def note(event: dict) -> None:
             received[0] += event["encodedDataLength"]
-            covers[0] += event["requestId"] in of_cover
+            # A cover that the browser has already (one work in two rows) weighs nothing.
+            covers[0] += event["requestId"] in of_cover and event["encodedDataLength"] > 0
 
         session.on("Network.loadingFinished", note)
         session.on("Network.webSocketFrameReceived", lambda e: received.__setitem__(0, received[0] + _frame(e)))

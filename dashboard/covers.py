@@ -9,7 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 WIDTHS = (88, 176, 320, 352, 640)
 # A larger picture is not a cover but an attack on our memory.
 MAX_PIXELS = 40_000_000
-_QUALITY = 86
+_QUALITY = 82
 
 
 def thumbnail(original: Path, book_id: int, width: int, folder: Path) -> Path | None:

@@ -17,6 +17,7 @@ from streamlit.starlette import App
 from dashboard import routes
 from dashboard.headers import SecurityHeaders
 from dashboard.language import _
+from dashboard.packed import PackedAssets
 from dashboard.request_log import RequestLog
 from openshelf.database import pool
 from openshelf.errors import OpenshelfError
@@ -87,6 +88,7 @@ app = App(
         Middleware(TrustedHostMiddleware, allowed_hosts=get_option("server.allowedHosts") or ["*"]),
         Middleware(SecurityHeaders, head=page_head()),
         Middleware(RequestLog),
+        Middleware(PackedAssets, folder=get_settings().home / "packed"),
     ],
     on_script_error=tell_of_error,
 )

@@ -115,6 +115,37 @@ def test_the_page_is_ours_before_streamlit_draws_and_holds_no_inline_script(brow
     assert browser.get("/assets/fonts/literata-latin-600-normal.woff2").status_code == 200
 
 
+_PACKED = {"Accept": "*/*", "Accept-Encoding": "gzip"}  # as a browser asks for a script
+
+
+def test_streamlits_own_scripts_come_packed_and_are_the_same_inside(browser: httpx.Client) -> None:
+    page = browser.get("/").text
+    scripts = re.findall(r'"\.?/?(static/js/[^"]+\.js)"', page)
+    assert scripts
+    for script in scripts[:3]:
+        as_is = httpx.get(f"{browser.base_url}/{script}", headers={"Accept-Encoding": "identity"}, timeout=10)
+        packed = browser.get(f"/{script}", headers=_PACKED)
+        assert "content-encoding" not in as_is.headers
+        assert packed.headers["content-encoding"] == "gzip"
+        assert packed.headers["vary"] == "Accept-Encoding"
+        assert "immutable" in packed.headers["cache-control"]
+        assert "content-security-policy" in packed.headers
+        assert int(packed.headers["content-length"]) < int(as_is.headers["content-length"])
+        assert packed.content == as_is.content
+    part = browser.get(f"/{scripts[0]}", headers=_PACKED | {"Range": "bytes=0-9"})
+    assert part.status_code == 206
+    assert "content-encoding" not in part.headers
+    assert browser.get("/static/js/none.js", headers=_PACKED).headers.get("content-encoding") is None
+
+
+def test_the_icons_are_fetched_by_pages_that_show_one(browser: httpx.Client) -> None:
+    page = browser.get("/").text
+    (style,) = re.findall(r'"\.?/?(static/css/index[^"]+\.css)"', page)
+    text = browser.get(f"/{style}", headers=_PACKED).text
+    (face,) = re.findall(r"@font-face\{font-family:Material Symbols[^}]*\}", text)
+    assert face.endswith("unicode-range:U+21-7E}")
+
+
 def test_programs_and_apps_are_answered_beside_the_pages(browser: httpx.Client) -> None:
     assert browser.get("/api/works").json()["works"][0]["title"] == "Dune"
     assert browser.get("/api/nothing").json()["status"] == 404
