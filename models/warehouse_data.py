@@ -29,7 +29,8 @@ def load_warehouse(conn: psycopg.Connection, until: datetime | None = None) -> R
     if not acts:
         raise UsageError("no reader has done anything yet: `openshelf simulate`, or name a data set with --data")
     reader_ids, readers = np.unique([act.reader_key for act in acts], return_inverse=True)
-    times = np.array([act.at for act in acts], dtype=np.float64)
+    # What has no time happened before everything that has one: it is learned from, and never judges by what came later.
+    times = np.array([act.at or 0.0 for act in acts], dtype=np.float64)
     # The database sorts keys by its own collation.
     order = np.lexsort((times, readers))
     embeddings = np.zeros((len(works), TEXT_DIM), dtype=np.float32)
@@ -41,7 +42,7 @@ def load_warehouse(conn: psycopg.Connection, until: datetime | None = None) -> R
         readers=readers[order].astype(np.int64),
         rows=np.searchsorted(book_ids, [acts[i].book_id for i in order]).astype(np.int64),
         values=np.array([acts[i].reward for i in order], dtype=np.float32),
-        times=times[order],
+        times=times[order] if times.any() else None,
         book_ids=book_ids,
         reader_ids=reader_ids,
         texts=tuple(work_text(w.title, w.authors_text, w.series_name, w.subjects_text, w.summary) for w in works),

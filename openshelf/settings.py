@@ -78,6 +78,11 @@ class Settings(BaseSettings):
     calibre_virtual_library: str | None = Field(
         None, description="The virtual library of Calibre that is read; unset: all books."
     )
+    kinds: str = Field(
+        "book",
+        pattern=r"^(book|film|book,film|film,book)$",
+        description="Kinds of works that readers see and are recommended, parted by commas: book, film.",
+    )
     secret: SecretStr | None = Field(
         None,
         description="Key of the reader pseudonyms, 32 characters or more; unset: made once under the home folder.",

@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 
 from openshelf.database import accounts
 from openshelf.database.accounts import Account
+from openshelf.database.filters import SERVED
 
 Lack = Literal["summary", "cover", "isbn", "language", "subjects"]
 LACKS: tuple[Lack, ...] = get_args(Lack)
@@ -84,7 +85,7 @@ def held(conn: psycopg.Connection, staff: Account | None) -> Held:
                     count(*) filter (where lacks_cover)::int as cover, count(*) filter (where lacks_isbn)::int as isbn,
                     count(*) filter (where lacks_language)::int as language,
                     count(*) filter (where lacks_subjects)::int as subjects
-                from (select {_LACKS} from {_WORKS} where works.active) as records"""
+                from (select {_LACKS} from {_WORKS} where works.active and {SERVED}) as records"""
         ).fetchone()
     assert found
     return found
@@ -103,7 +104,8 @@ def lacking(conn: psycopg.Connection, staff: Account | None, what: Lack | None, 
     with conn.cursor(row_factory=class_row(LackingWork)) as cursor:
         return cursor.execute(
             f"""with records as (
-                    select works.book_id, works.title, works.authors_text, {_LACKS} from {_WORKS} where works.active
+                    select works.book_id, works.title, works.authors_text, {_LACKS}
+                    from {_WORKS} where works.active and {SERVED}
                 ),
                 named as (
                     select records.*, array_remove(array[
@@ -145,7 +147,7 @@ def twins(conn: psycopg.Connection, staff: Account | None, limit: int = 100) -> 
                    group by identifiers.value having count(distinct works.book_id) > 1
                ),
                named as (
-                   select works.book_id, works.language, split_part(authors.sort, ',', 1) as surname,
+                   select works.book_id, works.kind, works.language, split_part(authors.sort, ',', 1) as surname,
                        btrim(regexp_replace(works.sort_key, '[:(].*$', '')) as main_title
                    from library.works
                    join library.work_authors on work_authors.book_id = works.book_id and work_authors.position = 0
@@ -154,7 +156,7 @@ def twins(conn: psycopg.Connection, staff: Account | None, limit: int = 100) -> 
                ),
                same_title as (
                    select 'title' as why, array_agg(book_id) as ids from named where length(main_title) > 2
-                   group by main_title, lower(surname), language having count(*) > 1
+                   group by main_title, lower(surname), language, kind having count(*) > 1
                ),
                found as (
                    select distinct on (ids) why, ids from (

@@ -53,8 +53,13 @@ _CONDITIONS: dict[str, LiteralString] = {
 }
 # Formats that open in the browser.
 READABLE = ("EPUB", "PDF")
-# What an account is limited to, of `library.works as works`; the parameter `audiences` is null for no limit.
-WITHIN: LiteralString = "(%(audiences)s::text[] is null or works.audience = any(%(audiences)s))"
+# Kinds of works that readers of this library see, of `library.works as works`: the setting `kinds`, which each
+# connection of the pool brings along. Of a connection that says nothing: books.
+SERVED: LiteralString = """works.kind = any((
+    select string_to_array(coalesce(nullif(current_setting('openshelf.kinds', true), ''), 'book'), ',')
+)::text[])"""
+# What an account may see, of `library.works as works`; the parameter `audiences` is null for no limit.
+WITHIN: LiteralString = f"((%(audiences)s::text[] is null or works.audience = any(%(audiences)s)) and {SERVED})"
 # A decision of staff that holds at this moment.
 PRESENT: LiteralString = "removed_at is null and starts_at <= now() and (ends_at is null or ends_at > now())"
 # Staff have not taken the work out of what is recommended. Searching and browsing find it all the same.

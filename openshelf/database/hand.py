@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 from openshelf.contracts import clean_text
 from openshelf.database import accounts, audit, pins
 from openshelf.database.accounts import Account
-from openshelf.database.filters import PRESENT, RECOMMENDED
+from openshelf.database.filters import PRESENT, RECOMMENDED, SERVED
 from openshelf.errors import UsageError
 
 # By so much the mass of a work in a draw is multiplied at most, and divided at most.
@@ -187,7 +187,7 @@ def curated(conn: psycopg.Connection) -> list[CuratedRow]:
         return cursor.execute(
             f"""{_ROWS} join library.works using (book_id)
                 where curated_rows.removed_at is null and starts_at <= now() and (ends_at is null or ends_at > now())
-                    and works.active and {RECOMMENDED}
+                    and works.active and {SERVED} and {RECOMMENDED}
                 group by row_id order by row_id desc limit 5"""
         ).fetchall()
 

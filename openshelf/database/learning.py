@@ -9,6 +9,8 @@ import psycopg
 from psycopg.rows import args_row, class_row
 from psycopg.types.json import Jsonb
 
+from openshelf.database.filters import SERVED
+
 
 @dataclass(frozen=True)
 class ModelRow:
@@ -185,9 +187,9 @@ def serving_stamp(conn: psycopg.Connection, fallback_kind: str) -> ServingStamp:
     return row
 
 
-_ACTIVE_EMBEDDINGS: LiteralString = """copy (
+_ACTIVE_EMBEDDINGS: LiteralString = f"""copy (
     select book_id, embedding from library.text_embeddings
-    join library.works using (book_id) where active order by book_id
+    join library.works using (book_id) where active and {SERVED} order by book_id
 ) to stdout (format binary)"""
 _ALL_EMBEDDINGS: LiteralString = """copy (
     select book_id, embedding from library.text_embeddings order by book_id
@@ -197,9 +199,9 @@ _ALL_EMBEDDINGS: LiteralString = """copy (
 def embedded_since(conn: psycopg.Connection, moment: datetime | None) -> tuple[int, int, datetime | None]:
     """Of the embedded active works: how many since a moment (None: ever), how many in all, the newest time."""
     row = conn.execute(
-        """select count(*) filter (where embedded_at > coalesce(%s::timestamptz, '-infinity')), count(*),
+        f"""select count(*) filter (where embedded_at > coalesce(%s::timestamptz, '-infinity')), count(*),
                   max(embedded_at)
-           from library.text_embeddings join library.works using (book_id) where active""",
+           from library.text_embeddings join library.works using (book_id) where active and {SERVED}""",
         [moment],
     ).fetchone()
     assert row
@@ -229,7 +231,7 @@ def ranked_works(conn: psycopg.Connection, days: int = 30, now: datetime | None 
     """
     with conn.cursor(row_factory=class_row(RankedWork)) as cursor:
         return cursor.execute(
-            """with recent as (
+            f"""with recent as (
                    select coalesce(acted.merged_into, acts.book_id) as book_id, sum(acts.reward)::float8 as warmth
                    from stream.interactions as acts join library.works as acted using (book_id)
                    where occurred_at > coalesce(%(now)s, now()) - %(days)s * interval '1 day'
@@ -239,7 +241,7 @@ def ranked_works(conn: psycopg.Connection, days: int = 30, now: datetime | None 
                )
                select works.book_id, works.rating, coalesce(recent.warmth, 0) as warmth
                from library.works left join recent using (book_id)
-               where works.active order by works.book_id""",
+               where works.active and {SERVED} order by works.book_id""",
             {"now": now, "days": days},
         ).fetchall()
 
@@ -271,11 +273,11 @@ def works_to_relate(conn: psycopg.Connection) -> list[Work]:
     """Active works with their subjects, in ascending book_id."""
     with conn.cursor(row_factory=class_row(Work)) as cursor:
         return cursor.execute(
-            """select works.book_id, works.series_id, works.language,
+            f"""select works.book_id, works.series_id, works.language,
                       array_remove(array_agg(subjects.name order by work_subjects.position), null) as subjects
                from library.works
                left join library.work_subjects using (book_id)
                left join library.subjects using (subject_id)
-               where works.active
+               where works.active and {SERVED}
                group by works.book_id order by works.book_id"""
         ).fetchall()

@@ -86,7 +86,7 @@ def database_url(settings: Settings) -> str:
 
 def _options(settings: Settings, *, unlimited: bool = False) -> str:
     keepalive = " ".join(f"-c tcp_keepalives_{name}={value}" for name, value in _KEEPALIVE.items())
-    every = f"-c timezone=UTC {keepalive}"
+    every = f"-c timezone=UTC -c openshelf.kinds={settings.kinds} {keepalive}"  # kinds: database.filters.SERVED
     if unlimited:
         return every
     timeout = settings.database_timeout_s

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from openshelf.database.catalogue import Count
-from openshelf.database.filters import WITHIN, Filters, conditions, parameters
+from openshelf.database.filters import SERVED, WITHIN, Filters, conditions, parameters
 
 Order = Literal["title", "new", "rating"]
 
@@ -91,7 +91,7 @@ def publications(conn: psycopg.Connection, book_ids: Sequence[int]) -> list[Publ
     """The works in the order given; those that are not active are left out, those without files are not."""
     with conn.cursor(row_factory=class_row(Publication)) as cursor:
         return cursor.execute(
-            """select works.book_id, works.title,
+            f"""select works.book_id, works.title,
                    array(select authors.name from library.work_authors join library.authors using (author_id)
                          where work_authors.book_id = works.book_id order by position) as authors,
                    array(select subjects.name from library.work_subjects join library.subjects using (subject_id)
@@ -110,7 +110,7 @@ def publications(conn: psycopg.Connection, book_ids: Sequence[int]) -> list[Publ
                join library.works on works.book_id = want.book_id
                left join library.editions as covers on covers.edition_id = works.cover_edition_id
                left join library.series using (series_id)
-               where works.active order by want.place""",
+               where works.active and {SERVED} order by want.place""",
             [list(book_ids)],
         ).fetchall()
 

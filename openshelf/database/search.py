@@ -7,7 +7,7 @@ from typing import LiteralString
 import psycopg
 from psycopg.rows import class_row
 
-from openshelf.database.filters import RECOMMENDED, WITHIN, Filters, conditions, parameters
+from openshelf.database.filters import RECOMMENDED, SERVED, WITHIN, Filters, conditions, parameters
 
 # The ranks of the two lists are joined as 1 / (RANK_OFFSET + place): Cormack, Clarke and Buettcher 2009.
 RANK_OFFSET = 60
@@ -126,16 +126,16 @@ def catalogue_version(conn: psycopg.Connection) -> int:
 
 def folded_texts(conn: psycopg.Connection) -> list[str]:
     """Folded title, authors and series of each active work."""
-    return [text for (text,) in conn.execute("select folded from library.works where active").fetchall()]
+    return [text for (text,) in conn.execute(f"select folded from library.works where active and {SERVED}").fetchall()]
 
 
 def known_words(conn: psycopg.Connection, words: list[str]) -> set[str]:
     """Those of the folded words that stand anywhere in the index of an active work."""
     rows = conn.execute(
-        """select word from unnest(%s::text[]) as asked (word)
+        f"""select word from unnest(%s::text[]) as asked (word)
            where exists (
                select 1 from library.works
-               where works.active and works.search @@ plainto_tsquery('simple', asked.word)
+               where works.active and {SERVED} and works.search @@ plainto_tsquery('simple', asked.word)
            )""",
         [words],
     )
@@ -145,10 +145,11 @@ def known_words(conn: psycopg.Connection, words: list[str]) -> set[str]:
 def counts_beginning(conn: psycopg.Connection, beginnings: Sequence[str]) -> dict[str, int]:
     """How many active works hold a word that begins so, of each of these folded beginnings; at most `MAX_RANKED`."""
     rows = conn.execute(
-        """select beginning, (
+        f"""select beginning, (
                select count(*) from (
                    select 1 from library.works
-                   where works.active and works.search @@ to_tsquery('simple', quote_literal(beginning) || ':*')
+                   where works.active and {SERVED}
+                       and works.search @@ to_tsquery('simple', quote_literal(beginning) || ':*')
                    limit %(most)s
                ) as held
            ) from unnest(%(beginnings)s::text[]) as asked (beginning)""",
@@ -159,7 +160,9 @@ def counts_beginning(conn: psycopg.Connection, beginnings: Sequence[str]) -> dic
 
 def titles(conn: psycopg.Connection) -> list[tuple[int, str]]:
     """(book_id, title) of each active work."""
-    return conn.execute("select book_id, title from library.works where active order by book_id").fetchall()
+    return conn.execute(
+        f"select book_id, title from library.works where active and {SERVED} order by book_id"
+    ).fetchall()
 
 
 def neighbours(
@@ -196,7 +199,8 @@ def of_same_authors(
 
 
 def exists(conn: psycopg.Connection, book_id: int) -> bool:
-    return conn.execute("select 1 from library.works where book_id = %s and active", [book_id]).fetchone() is not None
+    statement: LiteralString = f"select 1 from library.works where book_id = %s and active and {SERVED}"
+    return conn.execute(statement, [book_id]).fetchone() is not None
 
 
 @dataclass(frozen=True)
@@ -246,17 +250,18 @@ def names(conn: psycopg.Connection) -> list[Name]:
     """Authors, series and subjects of active works, what holds most works first."""
     with conn.cursor(row_factory=class_row(Name)) as cursor:
         return cursor.execute(
-            """select 'author' as kind, authors.name, null::int as book_id, '' as detail, '' as folded,
+            f"""select 'author' as kind, authors.name, null::int as book_id, '' as detail, '' as folded,
                    array_agg(distinct works.audience) as audiences, count(*) as count_works
                from library.authors join library.work_authors using (author_id) join library.works using (book_id)
-               where works.active group by authors.author_id
+               where works.active and {SERVED} group by authors.author_id
                union all
                select 'series', series.name, null, '', '', array_agg(distinct works.audience), count(*)
-               from library.series join library.works using (series_id) where works.active group by series.series_id
+               from library.series join library.works using (series_id)
+               where works.active and {SERVED} group by series.series_id
                union all
                select 'subject', subjects.name, null, '', '', array_agg(distinct works.audience), count(*)
                from library.subjects join library.work_subjects using (subject_id) join library.works using (book_id)
-               where works.active group by subjects.subject_id
+               where works.active and {SERVED} group by subjects.subject_id
                order by count_works desc, name"""
         ).fetchall()
 

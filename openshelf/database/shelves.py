@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from openshelf.contracts import clean_text
-from openshelf.database.filters import WITHIN, Filters, conditions, parameters
+from openshelf.database.filters import SERVED, WITHIN, Filters, conditions, parameters
 from openshelf.errors import OpenshelfError
 
 MAX_NAME = 80
@@ -90,9 +90,9 @@ def lists(conn: psycopg.Connection, account_id: int) -> list[OwnList]:
     """The lists of an account by name."""
     with conn.cursor(row_factory=class_row(_Row)) as cursor:
         rows = cursor.execute(
-            """select list_id, name, rule, created_at, (
+            f"""select list_id, name, rule, created_at, (
                    select count(*) from library.works join reading.list_entries using (book_id)
-                   where list_entries.list_id = lists.list_id and works.active) as count_books
+                   where list_entries.list_id = lists.list_id and works.active and {SERVED}) as count_books
                from reading.lists where account_id = %s and removed_at is null order by lower(name)""",
             [account_id],
         ).fetchall()
