@@ -24,10 +24,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest import works
 from ingest.clean import line
-from ingest.works import Record
 from models.dataset_records import bx_works
+from openshelf import works_alike
+from openshelf.works_alike import Record
 
 PAIRS = Path(__file__).with_name("works_pairs.csv")
 EDITIONS = 270_000
@@ -72,7 +72,7 @@ def work_of(records: dict[str, Record]) -> dict[str, str]:
     by_key: dict[str, Record] = {}
     for record in records.values():
         by_key.setdefault(record.key, record)
-    of_key = {key: group.keys[0] for group in works.group(by_key, {}) for key in group.keys}
+    of_key = {key: group.keys[0] for group in works_alike.group(by_key, {}) for key in group.keys}
     return {isbn: of_key[record.key] for isbn, record in records.items()}
 
 

@@ -1,26 +1,24 @@
-"""Editions into works: which work an incoming edition belongs to, and works told anew from their editions.
+"""Editions into works: which work an incoming edition belongs to.
 
 A work keeps its book_id as long as one edition says it is the same; ids are never given twice. What staff decided
 stays: their editions and keys are pinned. The caller holds the transaction and the ingest lock.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
 
-from ingest import works
-from ingest.clean import Author, Edition, author_sort
-from ingest.compose import compose, primary, subjects_of
-from ingest.works import Group, Link, Record
+from ingest.clean import Edition
+from openshelf import works_alike
 from openshelf.database import ingestion
 from openshelf.database import works as stored_works
-from openshelf.database.ingestion import ActiveEdition, StoredEdition
+from openshelf.database.ingestion import StoredEdition
 from openshelf.database.works import WorkKey
-
-_TOLD_AT_ONCE = 5_000  # works, to bound memory
+from openshelf.works_alike import Group, Link, Record
+from openshelf.works_telling import alias_of, record_of, record_of_key
 
 
 @dataclass(frozen=True)
@@ -40,27 +38,14 @@ class Placement:
     affected: set[int] = field(default_factory=set)
 
 
-def alias_of(conn: psycopg.Connection) -> Callable[[str], str]:
-    """What an author is called here, by the table of aliases; a name that is not in it stays as it is."""
-    known = {alias.alias: alias.name for alias in stored_works.aliases(conn)}
-
-    def of(name: str) -> str:
-        found = works.name_of(name) if known else None
-        return known.get(found.key, name) if found else name
-
-    return of
-
-
-def record_of(title: str, authors: Iterable[str], languages: Sequence[str], original: str | None) -> Record:
-    return Record(title, tuple(authors), languages[0] if languages else "", original or "")
-
-
 def place(conn: psycopg.Connection, editions: Sequence[Edition], stored: Mapping[int, StoredEdition]) -> Placement:
     """Find or make the work of each edition, and remember what led there."""
     called = alias_of(conn)
     _adopt(conn, called)
     records = {
-        e.calibre_id: record_of(e.title, map(called, (a.name for a in e.authors)), e.languages, e.original_title)
+        e.calibre_id: record_of(
+            e.title, map(called, (a.name for a in e.authors)), e.languages, e.original_title, _apart(e)
+        )
         for e in editions
     }
     done = Placement()
@@ -75,8 +60,10 @@ def place(conn: psycopg.Connection, editions: Sequence[Edition], stored: Mapping
     freed = _freed(conn, before, known)
     fixed = {key: row.book_id for key, row in known.items() if key not in freed}
     everything = {key: record_of_key(row, called) for key, row in known.items() if key not in freed} | by_key
-    found = works.links(everything)
-    groups = [group for group in works.group(everything, fixed, found) if any(key in by_key for key in group.keys)]
+    found = works_alike.links(everything)
+    groups = [
+        group for group in works_alike.group(everything, fixed, found) if any(key in by_key for key in group.keys)
+    ]
     numbers: defaultdict[str, list[int]] = defaultdict(list)
     for number, record in records.items():
         numbers[record.key].append(number)
@@ -97,6 +84,12 @@ def place(conn: psycopg.Connection, editions: Sequence[Edition], stored: Mapping
     return done
 
 
+def _apart(edition: Edition) -> str:
+    """A film is no edition of a book, nor of a film of another year."""
+    year = edition.published_on.year if edition.published_on else ""
+    return "" if edition.kind == "book" else f"{edition.kind} {year}".strip()
+
+
 def _adopt(conn: psycopg.Connection, called: Callable[[str], str]) -> None:
     """Give editions from before works had keys the keys of the works they have."""
     records = [
@@ -115,11 +108,6 @@ def _adopt(conn: psycopg.Connection, called: Callable[[str], str]) -> None:
 
 
 _EQUAL = "same title, author and language"
-
-
-def record_of_key(row: WorkKey, called: Callable[[str], str]) -> Record:
-    """What a stored key tells, its authors by the names they have here now."""
-    return Record(row.title, tuple(map(called, row.authors)), row.language, row.original_title)
 
 
 def _freed(conn: psycopg.Connection, before: Mapping[int, StoredEdition], known: Mapping[str, WorkKey]) -> set[str]:
@@ -249,41 +237,3 @@ def _take_in(
             if counts.total() == whole[book_id]
         },
     )
-
-
-def tell(conn: psycopg.Connection, book_ids: Iterable[int]) -> None:
-    """Write these works anew from all their active editions; those that have none left are withdrawn."""
-    called = alias_of(conn)
-    affected = sorted(book_ids)
-    for start in range(0, len(affected), _TOLD_AT_ONCE):
-        _tell(conn, affected[start : start + _TOLD_AT_ONCE], called)
-
-
-def _tell(conn: psycopg.Connection, affected: Sequence[int], called: Callable[[str], str]) -> None:
-    groups: defaultdict[int, list[ActiveEdition]] = defaultdict(list)
-    for edition in ingestion.active_editions(conn, affected):
-        groups[edition.book_id].append(edition)
-    codes = ingestion.classifications(conn, [edition.edition_id for group in groups.values() for edition in group])
-    authors = {book: _authors(primary(group), called) for book, group in groups.items()}
-    ingestion.store_works(conn, [compose(group, authors[book], codes) for book, group in groups.items()])
-    ingestion.forget_work_authors(conn, [book for book, people in authors.items() if not people])
-    ingestion.store_work_authors(
-        conn,
-        [(book, n, author.name, author.sort) for book, people in authors.items() for n, author in enumerate(people)],
-    )
-    ingestion.store_work_subjects(
-        conn,
-        list(groups),
-        [(book, n, name) for book, group in groups.items() for n, name in enumerate(subjects_of(group, codes))],
-    )
-    ingestion.retire_works(conn, affected)
-
-
-def _authors(edition: ActiveEdition, called: Callable[[str], str]) -> list[Author]:
-    """The authors of a work, by the names they have here."""
-    found: dict[str, Author] = {}
-    language = edition.languages[0] if edition.languages else None
-    for written, sort in zip(edition.author_names, edition.author_sorts, strict=True):
-        name = called(written)
-        found.setdefault(name, Author(name, sort if name == written else author_sort(name, language)))
-    return list(found.values())

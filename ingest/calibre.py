@@ -37,7 +37,12 @@ _TABLES = (
 
 
 # What a column that a library has added may be read as.
-TARGETS = ("subjects", "original_title", "series", "publisher", "summary", "thema", "bisac", "ddc")
+TARGETS = (
+    *("subjects", "original_title", "series", "publisher", "summary", "thema", "bisac", "ddc"),
+    *("pages", "ages", "themes", "moods"),
+)
+# Read without being asked for where a library has them: the names that Calibre's plugins and its users give them.
+USUAL = {"#pages": "pages", "#ages": "ages", "#themes": "themes", "#moods": "moods", "#mood": "moods"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Choice:
     @property
     def recipe(self) -> str:
         """Differs when the same book would be read otherwise."""
-        return f"{RECIPE}" + "".join(f" {column}={target}" for column, target in self.columns)
+        return f"{RECIPE} usual" + "".join(f" {column}={target}" for column, target in self.columns)
 
     @classmethod
     def of(cls, columns: Iterable[str], virtual_library: str | None = None) -> "Choice":
@@ -229,21 +234,24 @@ def modified_times(db: sqlite3.Connection) -> dict[int, str]:
 
 
 def custom_columns(db: sqlite3.Connection, wanted: Iterable[tuple[str, str]]) -> list[Column]:
-    """The columns that a library has added, of those that are wanted.
+    """The columns that a library has added, of those that are wanted, and the usual ones.
 
     Raises:
         IngestError: the library has no such column.
     """
     wanted = list(wanted)
-    if not wanted:
-        return []
     try:
         rows = db.execute("select label, id, normalized from custom_columns where not mark_for_delete").fetchall()
     except sqlite3.Error as error:
+        if not wanted:
+            return []  # a library of old has no such table
         raise IngestError(f"the library's added columns cannot be read ({error}); open it once in Calibre") from error
     known = {f"#{label}": (number, bool(normalized)) for label, number, normalized in rows}
     if missing := [column for column, _ in wanted if column not in known]:
         raise IngestError(f"the library has no column {missing[0]}; it has {', '.join(sorted(known)) or 'none'}.")
+    asked = {target for _, target in wanted}
+    named = {column for column, _ in wanted}
+    wanted += [(c, target) for c, target in USUAL.items() if c in known and c not in named and target not in asked]
     return [Column(known[column][0], target, known[column][1]) for column, target in wanted]
 
 

@@ -21,10 +21,12 @@ from langcodes.tag_parser import LanguageTagError
 from PIL import Image
 from stdnum import isbn as isbn_numbers
 
-from ingest import subjects as scheme
 from ingest.accessibility import Accessibility, of_epub
 from ingest.calibre import RECIPE, CalibreBook
+from openshelf import subjects as scheme
+from openshelf.database.appeal import ages, pages
 from openshelf.folding import fold_words
+from openshelf.works_composing import Author
 
 LONGEST_TEXT = 500  # characters of a title, name or subject
 LONGEST_SUMMARY = 20_000
@@ -39,14 +41,6 @@ _NOTHING = frozenset({"", "nan", "none", "null", "n a", "unknown"})
 _NO_AUTHOR = frozenset(
     {"unknown", "unknown author", "неизвестныи", "неизвестен", "unbekannt", "inconnu", "desconocido", "khong ro"}
 )
-_CHILDREN = re.compile(r"\b(children|picture books?|juvenile|kids|kinder|jeunesse|thieu nhi|детям|детск\w*)\b")
-_YOUNG_ADULT = re.compile(r"\b(young adult|teens?|teenage|подростк\w*)\b")
-
-
-@dataclass(frozen=True)
-class Author:
-    name: str
-    sort: str
 
 
 @dataclass(frozen=True)
@@ -81,8 +75,10 @@ class Edition:
     modified_at: datetime
     original_title: str | None = None  # of what it was translated from
     classifications: tuple[tuple[str, str], ...] = ()  # scheme and code: ('thema', 'FL')
+    appeal: tuple[tuple[str, str], ...] = ()  # pages, ages, theme or mood and its value, in order
     accessibility: Accessibility | None = None
     source_key: str | None = None
+    kind: str = "book"  # or 'film'
 
     @property
     def authors_text(self) -> str:
@@ -92,6 +88,10 @@ class Edition:
     def content_hash(self) -> str:
         """Equal when nothing that matters differs; the time of the last change does not."""
         fields = {name: value for name, value in vars(self).items() if name != "modified_at"}
+        if self.kind == "book":  # editions from before there were others keep their hash
+            del fields["kind"]
+        if not self.appeal:
+            del fields["appeal"]
         packed = json.dumps([RECIPE, fields], default=_packed, ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(packed.encode("utf-8", "replace")).hexdigest()[:32]
 
@@ -188,8 +188,6 @@ _ARTICLES = {
     "por": "o a os as um uma",
     "nld": "de het een",
 }
-_FAMILY_FIRST = frozenset({"vie", "zho", "jpn", "kor", "hun"})
-_SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "md"})
 
 
 def title_sort(title: str, language_code: str | None) -> str:
@@ -197,24 +195,6 @@ def title_sort(title: str, language_code: str | None) -> str:
     first, _, rest = title.partition(" ")
     articles = _ARTICLES.get(language_code or "", "").split()
     return f"{rest}, {first}" if rest and first.lower() in articles else title
-
-
-def author_sort(name: str, language_code: str | None) -> str:
-    """What a person is filed under: 'Ursula K. Le Guin' -> 'Guin, Ursula K. Le', family names that come first stay."""
-    words = name.split()
-    if "," in name or len(words) < 2 or language_code in _FAMILY_FIRST:
-        return name
-    last = -2 if len(words) > 2 and fold_words(words[-1]) in _SUFFIXES else -1
-    return f"{' '.join(words[last:])}, {' '.join(words[:last])}"
-
-
-def audience(subjects: Iterable[str]) -> str:
-    """'children', 'young adult' or 'adult', from the subjects."""
-    # Folded text has и for й: the patterns above are written that way too.
-    folded = " ; ".join(fold_words(subject) for subject in subjects)
-    if _YOUNG_ADULT.search(folded):
-        return "young adult"
-    return "children" if _CHILDREN.search(folded) else "adult"
 
 
 def _authors(book: CalibreBook) -> tuple[Author, ...]:
@@ -251,6 +231,7 @@ def clean(book: CalibreBook) -> Edition | Rejected:
     named = [*book.subjects, *(value for target, value in book.custom if target == "subjects")]
     subjects = tuple(dict.fromkeys(filter(None, map(line, named))))
     codes = [(target, line(value)) for target, value in book.custom if target in scheme.SCHEMES and line(value)]
+    told = ((_APPEAL[target], line(value)) for target, value in book.custom if target in _APPEAL)
     return Edition(
         calibre_id=book.calibre_id,
         calibre_uuid=line(book.uuid) or None,
@@ -277,7 +258,15 @@ def clean(book: CalibreBook) -> Edition | Rejected:
         modified_at=modified,
         original_title=line(custom.get("original_title")) or None,
         classifications=tuple(sorted({*scheme.codes(subjects), *codes})),
+        appeal=tuple(dict.fromkeys(each for each in told if _is_appeal(*each))),
     )
+
+
+def _is_appeal(kind: str, value: str) -> bool:
+    """Whether a value of an added column says what its column is for."""
+    if kind == "pages":
+        return pages(value) is not None
+    return ages(value) is not None if kind == "ages" else bool(value)
 
 
 def find_files(edition: Edition, library: Path) -> Edition:

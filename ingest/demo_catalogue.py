@@ -16,6 +16,7 @@ FOLDER = Path(__file__).with_name("demo_library")
 LANGUAGES = frozenset({"eng", "vie", "rus", "fra", "deu", "spa", "ita", "por", "pol", "jpn", "zho"})
 SHORTEST_BLURB = 120  # characters; less is too little to recommend from
 MOST_SUBJECTS = 6
+MOST_PAGES = 3_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class CuratedWork:
     isbn: str | None = None
     series: str | None = None
     series_index: float | None = None
+    pages: int | None = None  # of a usual edition
+    ages: tuple[int, ...] = ()  # of readers, from and to; one number: and older
+    themes: tuple[str, ...] = ()  # what it is about, beside its subjects
+    moods: tuple[str, ...] = ()  # how it feels, the strongest first
 
     @property
     def key(self) -> str:
@@ -40,7 +45,7 @@ class CuratedWork:
 
 def parse(record: dict[str, Any]) -> CuratedWork:
     """One `[[work]]` table of a file."""
-    return CuratedWork(**{**record, "authors": tuple(record["authors"]), "subjects": tuple(record["subjects"])})
+    return CuratedWork(**{name: tuple(value) if isinstance(value, list) else value for name, value in record.items()})
 
 
 def faults(work: CuratedWork, subjects: frozenset[str]) -> list[str]:
@@ -58,6 +63,12 @@ def faults(work: CuratedWork, subjects: frozenset[str]) -> list[str]:
         found.append(f"rating {work.rating} is not 0 to 5 in halves")
     if (work.series is None) != (work.series_index is None):
         found.append("series and series_index go together")
+    if work.pages is not None and not 0 < work.pages <= MOST_PAGES:
+        found.append(f"{work.pages} pages cannot be")
+    if len(work.ages) > 2 or list(work.ages) != sorted(set(work.ages)):
+        found.append("ages are a first and a last one")
+    if any(len(set(terms)) < len(terms) or not all(terms) for terms in (work.themes, work.moods)):
+        found.append("a theme or mood is empty or there twice")
     if not work.title.strip() or not all(author.strip() for author in work.authors):
         found.append("an empty title or author")
     return found

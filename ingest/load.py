@@ -8,13 +8,14 @@ from pathlib import Path
 import psycopg
 
 from ingest import calibre, calibre_search
-from ingest.arrange import Placed, place, tell
+from ingest.arrange import Placed, place
 from ingest.calibre import EVERYTHING, Choice
 from ingest.clean import Edition, Rejected, clean, find_files, instant
 from openshelf.contracts import utc_now
-from openshelf.database import ingest_runs, ingestion, quarantine
+from openshelf.database import appeal, ingest_runs, ingestion, quarantine
 from openshelf.database.ingestion import EditionRow, StoredEdition
 from openshelf.errors import IngestError
+from openshelf.works_telling import tell
 
 # More of the library gone than this share is taken for a mistake (a wrong folder, a disk not mounted).
 VANISHING_SHARE = 0.2
@@ -217,6 +218,11 @@ def apply(conn: psycopg.Connection, library_id: int, plan: Plan) -> Report:
         ingestion.store_classifications(
             conn, edition_ids, [(ids[e.calibre_id], *code) for e in editions for code in e.classifications]
         )
+        appeal.store(
+            conn,
+            edition_ids,
+            [(ids[e.calibre_id], kind, n, value) for e in editions for n, (kind, value) in enumerate(e.appeal)],
+        )
         ingestion.withdraw_editions(conn, [gone.edition_id for gone in plan.removed])
         tell(conn, placement.affected | {gone.book_id for gone in plan.removed})
     totals = ingestion.totals(conn)
@@ -260,5 +266,6 @@ def _row(edition: Edition, placed: Placed) -> EditionRow:
         source_key=edition.source_key,
         work_key=placed.work_key,
         work_reason=placed.reason,
+        kind=edition.kind,
         accessibility=edition.accessibility.as_json() if edition.accessibility else None,
     )

@@ -25,8 +25,9 @@ from pymarc.marcxml import record_to_xml
 
 from ingest import clean
 from ingest.accessibility import Accessibility
-from ingest.clean import Author, Edition, Rejected
+from ingest.clean import Edition, Rejected
 from openshelf.errors import IngestError
+from openshelf.works_composing import Author, author_sort
 
 _TEXT = frozenset("ati")  # leader/06: language material, also in manuscript; spoken
 _SCHEMES = {"thema": "thema", "bisacsh": "bisac", "ddc": "ddc"}
@@ -239,7 +240,7 @@ def _authors(record: Record, language: str | None) -> tuple[Author, ...]:
         inverted = field.indicator1 != "0" and bool(comma) and field.tag in {"100", "700"}
         name = f"{given} {family}" if inverted else written
         if name:
-            sort = written if inverted else clean.author_sort(name, language)
+            sort = written if inverted else author_sort(name, language)
             found.setdefault(name, Author(name, written if field.tag in {"110", "710"} else sort))
     return tuple(found.values())
 

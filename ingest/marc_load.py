@@ -12,11 +12,12 @@ import psycopg
 from ingest import marc
 from ingest.accessibility import Accessibility
 from ingest.calibre import RECIPE
-from ingest.clean import Author, Edition, Rejected
+from ingest.clean import Edition, Rejected
 from ingest.load import Difference, Plan, Planner, Report, preview, run
 from openshelf.database import ingestion
 from openshelf.database.ingestion import StoredEdition, WholeEdition
 from openshelf.errors import IngestError
+from openshelf.works_composing import Author
 
 
 def ingest_marc(

@@ -10,9 +10,11 @@ from datetime import UTC, date, datetime
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from ingest import clean, subjects
+from ingest import clean
 from ingest.accessibility import Accessibility, of_package, parse_xml
-from ingest.clean import Author, Edition, Rejected
+from ingest.clean import Edition, Rejected
+from openshelf import subjects
+from openshelf.works_composing import Author, author_sort
 
 _OPF = "http://www.idpf.org/2007/opf"
 _DC = "http://purl.org/dc/elements/1.1/"
@@ -160,7 +162,7 @@ def _authors(said: _Said, language: str | None) -> tuple[Author, ...]:
     for written, sort, role in said.creators():
         name = clean.line(written)
         if name and role in {"", "aut"}:
-            found.setdefault(name, Author(name, clean.line(sort) or clean.author_sort(name, language)))
+            found.setdefault(name, Author(name, clean.line(sort) or author_sort(name, language)))
     return tuple(found.values())
 
 

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from ingest import decisions
-from ingest.decisions import Explanation
+from openshelf import works_deciding
 from openshelf.cli import command_app, report
 from openshelf.database import migrate, pool, works
+from openshelf.works_deciding import Explanation
 
 app = command_app("Why editions are one work; merge and split works; what authors are called.", group=True)
 
@@ -23,7 +23,7 @@ def why_command(
     """Say why the editions of a work are one, what staff decided, and which translations are linked."""
     with pool.connect() as conn:
         migrate.check(conn)
-        found = decisions.explain(conn, book_id)
+        found = works_deciding.explain(conn, book_id)
     report(asdict(found) if as_json else _lines(found), as_json=as_json)
 
 
@@ -53,7 +53,9 @@ def merge_command(
     """Make works one; no ingest takes it back. What readers did with the others counts for the one that stays."""
     with pool.connect() as conn:
         migrate.check(conn)
-        report({"book_id": book_id, "editions_moved": decisions.merge(conn, book_id, others, note)}, as_json=as_json)
+        report(
+            {"book_id": book_id, "editions_moved": works_deciding.merge(conn, book_id, others, note)}, as_json=as_json
+        )
 
 
 @app.command("split")
@@ -66,7 +68,7 @@ def split_command(
     """Make editions a work of their own; no ingest takes it back."""
     with pool.connect() as conn:
         migrate.check(conn)
-        report({"book_id": book_id, "other_id": decisions.split(conn, book_id, editions, note)}, as_json=as_json)
+        report({"book_id": book_id, "other_id": works_deciding.split(conn, book_id, editions, note)}, as_json=as_json)
 
 
 @app.command("alias")
@@ -81,7 +83,11 @@ def alias_command(
         raise typer.BadParameter("name what the author is called, or take the alias back with --remove")
     with pool.connect() as conn:
         migrate.check(conn)
-        told = decisions.remove_alias(conn, written) if name is None else decisions.put_alias(conn, written, name)
+        told = (
+            works_deciding.remove_alias(conn, written)
+            if name is None
+            else works_deciding.put_alias(conn, written, name)
+        )
     report({"works": told}, as_json=as_json)
 
 

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from ingest.calibre import CalibreBook, CalibreFile
-from ingest.clean import Edition, Rejected, audience, clean, find_files, instant, language, line, published, summary
+from ingest.clean import Edition, Rejected, clean, find_files, instant, language, line, published, summary
+from openshelf.works_composing import audience
 
 BOOK = CalibreBook(
     calibre_id=1,

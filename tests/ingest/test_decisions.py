@@ -8,12 +8,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingest.clean import Author, Edition
-from ingest.decisions import explain, merge, put_alias, remove_alias, split
+from ingest.clean import Edition
 from ingest.load import Plan, Report, apply
 from openshelf.database import accounts, catalogue, ingestion, works
 from openshelf.database.ingestion import StoredEdition
 from openshelf.errors import UsageError
+from openshelf.works_composing import Author
+from openshelf.works_deciding import explain, merge, put_alias, remove_alias, split
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -16,10 +16,11 @@ from pymarc import Field, Indicators, Leader, Record, Subfield
 
 from ingest import clean, marc
 from ingest.accessibility import Accessibility
-from ingest.clean import Author, Edition, Rejected, author_sort, line
+from ingest.clean import Edition, Rejected, line
 from ingest.load import ingest_calibre
 from ingest.marc_load import difference, export_marc, ingest_marc
 from openshelf.errors import IngestError
+from openshelf.works_composing import Author, author_sort
 
 DUNE = Edition(
     calibre_id=1,

@@ -13,11 +13,12 @@ from test_marc import DUNE, editions
 
 from ingest import clean, opf
 from ingest.accessibility import Accessibility, of_epub
-from ingest.clean import Author, Edition, Rejected
+from ingest.clean import Edition, Rejected
 from ingest.epub_load import difference, export_opf, ingest_epubs
 from ingest.load import ingest_calibre
 from openshelf.database import ingestion
 from openshelf.errors import IngestError
+from openshelf.works_composing import Author
 
 ACCESS = Accessibility(
     modes=("textual", "visual"),

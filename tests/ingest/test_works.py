@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.works import Record, compare, contradict, group, name_of, without_note
+from openshelf.works_alike import Record, compare, contradict, group, name_of, without_note
 
 
 def record(title: str, author: str = "Frank Herbert", language: str = "eng", original: str = "") -> Record:

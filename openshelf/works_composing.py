@@ -1,15 +1,44 @@
 """One work told from its editions. Pure."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from ingest import subjects as scheme
-from ingest.clean import Author, audience
-from ingest.works import without_note
+from openshelf import subjects as scheme
 from openshelf.database.ingestion import ActiveEdition, WorkRow
 from openshelf.folding import fold, fold_words
+from openshelf.works_alike import without_note
 
 # Postgres refuses a search vector of more than 1 MB; nobody searches for what stands so far back.
 MOST_INDEXED = 60_000  # characters of folded summary
+_FAMILY_FIRST = frozenset({"vie", "zho", "jpn", "kor", "hun"})
+_SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "md"})
+_CHILDREN = re.compile(r"\b(children|picture books?|juvenile|kids|kinder|jeunesse|thieu nhi|детям|детск\w*)\b")
+_YOUNG_ADULT = re.compile(r"\b(young adult|teens?|teenage|подростк\w*)\b")
+
+
+@dataclass(frozen=True)
+class Author:
+    name: str
+    sort: str
+
+
+def author_sort(name: str, language_code: str | None) -> str:
+    """What a person is filed under: 'Ursula K. Le Guin' -> 'Guin, Ursula K. Le', family names that come first stay."""
+    words = name.split()
+    if "," in name or len(words) < 2 or language_code in _FAMILY_FIRST:
+        return name
+    last = -2 if len(words) > 2 and fold_words(words[-1]) in _SUFFIXES else -1
+    return f"{' '.join(words[last:])}, {' '.join(words[:last])}"
+
+
+def audience(subjects: Iterable[str]) -> str:
+    """'children', 'young adult' or 'adult', from the subjects."""
+    # Folded text has и for й: the patterns above are written that way too.
+    folded = " ; ".join(fold_words(subject) for subject in subjects)
+    if _YOUNG_ADULT.search(folded):
+        return "young adult"
+    return "children" if _CHILDREN.search(folded) else "adult"
 
 
 def primary(editions: Sequence[ActiveEdition]) -> ActiveEdition:
@@ -46,6 +75,7 @@ def compose(editions: Sequence[ActiveEdition], authors: Sequence[Author], codes:
     names = " ".join(filter(None, [authors_text, *written, series.series_name]))
     return WorkRow(
         book_id=first.book_id,
+        kind=first.kind,
         title=title,
         title_sort=without_note(first.title_sort),
         authors_text=authors_text,

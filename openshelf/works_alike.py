@@ -226,6 +226,7 @@ class Record:
     authors: tuple[str, ...] = ()
     language: str = ""  # ISO 639-3
     original_title: str = ""  # of what it was translated from
+    apart: str = ""  # records that differ in it are never one work: 'film 1995'
 
     @cached_property
     def names(self) -> tuple[Name, ...]:
@@ -237,10 +238,11 @@ class Record:
 
     @cached_property
     def key(self) -> str:
-        """author|title|language, folded: editions whose keys are equal are one work."""
+        """author|title|language[|apart], folded: editions whose keys are equal are one work."""
         bare = fold_words(without_note(self.title)) or fold_words(self.title)
         bare = bare or self.title.casefold().replace("|", " ")
-        return f"{self.names[0].key if self.names else ''}|{bare}|{self.language}"
+        apart = f"|{self.apart}" if self.apart else ""
+        return f"{self.names[0].key if self.names else ''}|{bare}|{self.language}{apart}"
 
     @cached_property
     def blocks(self) -> frozenset[str]:
@@ -250,7 +252,8 @@ class Record:
         if self.original_title:
             starts.add(title_of(self.original_title).core[:_BLOCK_LETTERS])
         words = {word for name in self.names[:2] for word in name.words if len(word) > 1}
-        return frozenset(f"{word}|{start}" for word in words for start in starts)
+        apart = f"{self.apart}|" if self.apart else ""
+        return frozenset(f"{apart}{word}|{start}" for word in words for start in starts)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ _SAYS_NOTHING = frozenset({"general", "fiction", "nonfiction", "non fiction", "b
 @cache
 def _scheme() -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """Folded name -> our subject; scheme -> beginning of a code -> our subject."""
-    told = tomllib.loads((resources.files("ingest") / "subjects.toml").read_text("utf-8"))["subjects"]
+    told = tomllib.loads((resources.files("openshelf") / "subjects.toml").read_text("utf-8"))["subjects"]
     names = {fold_words(name): subject for subject, own in told.items() for name in own.get("also", ())}
     names |= {fold_words(subject): subject for subject in told}
     codes = {

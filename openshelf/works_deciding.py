@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from ingest.arrange import alias_of, record_of_key, tell
-from ingest.works import name_of
 from openshelf.contracts import utc_now
 from openshelf.database import audit, ingestion
 from openshelf.database import works as stored
 from openshelf.database.works import Alias, Decision, Linked, PlacedEdition
 from openshelf.errors import UsageError
+from openshelf.works_alike import name_of
+from openshelf.works_telling import alias_of, record_of_key, tell
 
 
 @dataclass(frozen=True)
