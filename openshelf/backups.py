@@ -32,7 +32,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from openshelf.cli import command_app, report
 from openshelf.contracts import utc_now
-from openshelf.database import contents, embedded, learning, migrate, pool
+from openshelf.database import accounts, contents, embedded, learning, migrate, pool
+from openshelf.database.accounts import Account
 from openshelf.errors import DatabaseError, UsageError
 from openshelf.privacy import erasing
 from openshelf.settings import Settings, get_settings
@@ -169,6 +170,12 @@ def listed(settings: Settings) -> list[Backup]:
         made_at = datetime.fromisoformat(manifest.made_at)
         found.append(Backup(path, made_at, manifest.schema, rows, path.stat().st_size))
     return found
+
+
+def for_staff(staff: Account | None, settings: Settings) -> list[Backup]:
+    """Those of `listed`, for the page. Raises NotAllowedError."""
+    accounts.must_be_staff(staff)
+    return listed(settings)
 
 
 def remove_old(settings: Settings, now: datetime) -> int:

@@ -13,7 +13,8 @@ import typer
 
 from openshelf import stream_health, supervisor
 from openshelf.cli import command_app, report
-from openshelf.database import embedded, job_runs, migrate, pool, summary
+from openshelf.database import accounts, embedded, job_runs, migrate, pool, summary
+from openshelf.database.accounts import Account
 from openshelf.database.job_runs import JobRun
 from openshelf.database.workers import Worker
 from openshelf.errors import OpenshelfError
@@ -62,6 +63,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _ollama(settings)
     if settings.brokers:
         yield _broker(settings)
+
+
+def for_staff(staff: Account | None, settings: Settings) -> list[Finding]:
+    """Every check, for the page. Raises NotAllowedError."""
+    accounts.must_be_staff(staff)
+    return list(examine(settings))
 
 
 def _database(settings: Settings) -> Iterator[Finding]:

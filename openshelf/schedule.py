@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +26,8 @@ from openshelf import supervisor
 from openshelf.children import in_background
 from openshelf.cli import command_app, report
 from openshelf.contracts import utc_now
-from openshelf.database import job_runs, migrate, pool
+from openshelf.database import accounts, job_runs, migrate, pool
+from openshelf.database.accounts import Account
 from openshelf.errors import DatabaseError, UsageError
 from openshelf.jobs import BY_NAME, JOBS, RETRIES, Job, pause_s
 from openshelf.settings import Settings, get_settings
@@ -311,38 +312,65 @@ def once_command(name: Annotated[str, typer.Argument(help="Its name, as `schedul
         raise typer.Exit(1)
 
 
+@dataclass(frozen=True)
+class Line:
+    """A job with its newest run, all null if it never ran, and when it runs next: by the clock, or after another."""
+
+    job: str
+    cron: str | None
+    after: str | None
+    next_at: datetime | None
+    is_due: bool
+    status: str | None
+    due_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    tries: int | None
+    message: str | None
+
+
+def lines(conn: psycopg.Connection, now: datetime) -> list[Line]:
+    """Every job, in the order of jobs.py."""
+    last = job_runs.latest(conn)
+    due = {job.name for job, _ in due_jobs(conn, JOBS, now)}
+    return [_line(job, last.get(job.name), job.name in due, now) for job in JOBS]
+
+
+def for_staff(conn: psycopg.Connection, staff: Account | None, now: datetime) -> tuple[bool, list[Line]]:
+    """Whether anybody keeps the schedule, and every job. Raises NotAllowedError."""
+    accounts.must_be_staff(staff)
+    return job_runs.is_kept(conn), lines(conn, now)
+
+
+def _line(job: Job, run: job_runs.JobRun | None, is_due: bool, now: datetime) -> Line:
+    return Line(
+        job.name,
+        job.cron,
+        job.after,
+        next_at(job, now),
+        is_due,
+        run and run.status,
+        run and run.due_at,
+        run and run.started_at,
+        run and run.finished_at,
+        run and run.count_tries,
+        run and run.message,
+    )
+
+
 @app.command("list")
 def list_command(as_json: JsonFlag = False) -> None:
     """When each job ran, what came of it, and when it runs next. (Airflow shows its own.)"""
-    now = utc_now()
     with pool.connect() as conn:
         migrate.check(conn)
-        last, is_kept = job_runs.latest(conn), job_runs.is_kept(conn)
-        due = {job.name for job, _ in due_jobs(conn, JOBS, now)}
-    rows = [_row(job, last.get(job.name), job.name in due, now) for job in JOBS]
+        found, is_kept = lines(conn, utc_now()), job_runs.is_kept(conn)
     if as_json:
-        report({"is_kept": is_kept, "jobs": rows}, as_json=True)
+        report({"is_kept": is_kept, "jobs": [asdict(line) for line in found]}, as_json=True)
         return
-    for row in rows:
-        when = f"{row['next_at']:%m-%d %H:%M}" if row["next_at"] else f"after {row['after']}"
-        when = "now" if row["is_due"] else when
-        ran = f"{row['status']} {row['finished_at'] or row['started_at']:%m-%d %H:%M}" if row["status"] else "never ran"
-        typer.echo(f"{row['job']:18} {ran:24} next: {when:24} {row['message'] or ''}"[:160])
+    for line in found:
+        when = f"{line.next_at:%m-%d %H:%M}" if line.next_at else f"after {line.after}"
+        when = "now" if line.is_due else when
+        ran = f"{line.status} {line.finished_at or line.started_at:%m-%d %H:%M}" if line.status else "never ran"
+        typer.echo(f"{line.job:18} {ran:24} next: {when:24} {line.message or ''}"[:160])
     if not is_kept:
         typer.echo("Nobody keeps this schedule: start `openshelf up --schedule`, or let Airflow have it.", err=True)
-
-
-def _row(job: Job, run: job_runs.JobRun | None, is_due: bool, now: datetime) -> dict[str, object]:
-    return {
-        "job": job.name,
-        "cron": job.cron,
-        "after": job.after,
-        "next_at": next_at(job, now),
-        "is_due": is_due,
-        "status": run and run.status,
-        "due_at": run and run.due_at,
-        "started_at": run and run.started_at,
-        "finished_at": run and run.finished_at,
-        "tries": run and run.count_tries,
-        "message": run and run.message,
-    }

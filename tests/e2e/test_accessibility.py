@@ -31,7 +31,11 @@ OF_VISITORS = [
 OF_READERS = ["/", "/mine", "/history", "/import", "/account", "/your_data", "/welcome"]
 OF_STAFF = [
     "/quality",
+    "/experiments",
+    "/offpolicy",
     "/requests",
+    "/wishes",
+    "/installation",
     "/exposure",
     "/learning",
     "/stream",
