@@ -58,6 +58,7 @@ class EditionRow:
     source_key: str | None
     work_key: str | None
     work_reason: str
+    kind: str
     accessibility: dict[str, Any] | None
 
 
@@ -85,6 +86,7 @@ class ActiveEdition:
     updated_at: datetime
     author_names: list[str]
     author_sorts: list[str]
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class WorkRow:
     """A work as it is stored; `search_*` are folded texts, one for each weight."""
 
     book_id: int
+    kind: str
     title: str
     title_sort: str
     authors_text: str
@@ -154,7 +157,7 @@ def edition_fields(conn: psycopg.Connection, edition_ids: Sequence[int]) -> dict
             """select calibre_id, calibre_uuid, book_id, title, title_sort, authors_text, languages, published_on,
                    publisher, series_name, series_index, rating, summary, subjects, folder, cover_path,
                    calibre_added_at, calibre_modified_at, content_hash, author_names, author_sorts, original_title,
-                   source_key, work_key, work_reason, accessibility
+                   source_key, work_key, work_reason, kind, accessibility
                from library.editions where edition_id = any(%s)""",
             [list(edition_ids)],
         )
@@ -200,7 +203,7 @@ def store_editions(conn: psycopg.Connection, library_id: int, rows: Sequence[Edi
            languages text[], published_on date, publisher text, series_name text, series_index real, rating real,
            summary text, subjects text[], folder text, cover_path text, calibre_added_at timestamptz,
            calibre_modified_at timestamptz, content_hash text, author_names text[], author_sorts text[],
-           original_title text, source_key text, work_key text, work_reason text, accessibility jsonb""",
+           original_title text, source_key text, work_key text, work_reason text, kind text, accessibility jsonb""",
         ((*list(row.__dict__.values())[:-1], row.accessibility and Jsonb(row.accessibility)) for row in rows),
     )
     found = conn.execute(
@@ -208,7 +211,7 @@ def store_editions(conn: psycopg.Connection, library_id: int, rows: Sequence[Edi
                library_id, calibre_id, calibre_uuid, book_id, title, title_sort, authors_text, languages, published_on,
                publisher, series_name, series_index, rating, summary, subjects, folder, cover_path, calibre_added_at,
                calibre_modified_at, content_hash, author_names, author_sorts, original_title, source_key, work_key,
-               work_reason, accessibility)
+               work_reason, kind, accessibility)
            select %s, i.* from incoming_editions as i
            on conflict (library_id, calibre_id) do update set
                calibre_uuid = excluded.calibre_uuid, book_id = excluded.book_id, title = excluded.title,
@@ -220,7 +223,8 @@ def store_editions(conn: psycopg.Connection, library_id: int, rows: Sequence[Edi
                content_hash = excluded.content_hash, author_names = excluded.author_names,
                author_sorts = excluded.author_sorts, original_title = excluded.original_title,
                source_key = excluded.source_key, work_key = excluded.work_key, work_reason = excluded.work_reason,
-               accessibility = excluded.accessibility, active = true, withdrawn_at = null, updated_at = now()
+               kind = excluded.kind, accessibility = excluded.accessibility, active = true, withdrawn_at = null,
+               updated_at = now()
            returning calibre_id, edition_id""",
         [library_id],
     )
@@ -365,7 +369,7 @@ def active_editions(conn: psycopg.Connection, book_ids: Sequence[int]) -> list[A
         return cursor.execute(
             """select edition_id, library_id, calibre_id, book_id, title, title_sort, authors_text, languages,
                    published_on, publisher, series_name, series_index, rating, summary, subjects, cover_path,
-                   calibre_added_at, updated_at, author_names, author_sorts
+                   calibre_added_at, updated_at, author_names, author_sorts, kind
                from library.editions where active and book_id = any(%s) order by book_id, edition_id""",
             [list(book_ids)],
         ).fetchall()
@@ -376,10 +380,10 @@ def store_works(conn: psycopg.Connection, rows: Sequence[WorkRow]) -> None:
     _copy(
         conn,
         "incoming_works",
-        """book_id int, title text, title_sort text, authors_text text, language text, year int, audience text,
-           summary text, publisher text, rating real, series_name text, series_index real, cover_edition_id int,
-           subjects_text text, folded text, added_at timestamptz, search_title text, search_names text,
-           search_subjects text, search_summary text""",
+        """book_id int, kind text, title text, title_sort text, authors_text text, language text, year int,
+           audience text, summary text, publisher text, rating real, series_name text, series_index real,
+           cover_edition_id int, subjects_text text, folded text, added_at timestamptz, search_title text,
+           search_names text, search_subjects text, search_summary text""",
         (tuple(row.__dict__.values()) for row in rows),
     )
     conn.execute(
@@ -389,8 +393,9 @@ def store_works(conn: psycopg.Connection, rows: Sequence[WorkRow]) -> None:
     )
     conn.execute(
         """update library.works as w set
-               title = i.title, title_sort = i.title_sort, authors_text = i.authors_text, language = i.language,
-               year = i.year, audience = i.audience, summary = i.summary, publisher = i.publisher, rating = i.rating,
+               kind = i.kind, title = i.title, title_sort = i.title_sort, authors_text = i.authors_text,
+               language = i.language, year = i.year, audience = i.audience, summary = i.summary,
+               publisher = i.publisher, rating = i.rating,
                series_id = s.series_id, series_index = i.series_index, cover_edition_id = i.cover_edition_id,
                subjects_text = i.subjects_text, folded = i.folded, added_at = i.added_at, active = true,
                updated_at = now(),

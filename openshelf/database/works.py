@@ -35,6 +35,11 @@ class WorkKey:
     blocks: list[str]
     is_fixed: bool
 
+    @property
+    def apart(self) -> str:
+        """The fourth part of the key, where it has one: what keeps works apart whose titles agree."""
+        return self.work_key.split("|", 3)[3] if self.work_key.count("|") > 2 else ""
+
 
 @dataclass(frozen=True)
 class PlacedEdition:
