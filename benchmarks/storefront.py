@@ -62,12 +62,12 @@ def fill(conn: psycopg.Connection, home: Path, count: int) -> None:
         large_library(home / "large", count - have)
         ingest_calibre(conn, home / "large")
     conn.execute(
-        """with covers as (
-               select edition_id, row_number() over (order by edition_id) - 1 as n, count(*) over () as total
+        """update library.works set cover_edition_id = covers.ids[1 + works.book_id % cardinality(covers.ids)]
+           from (
+               select array_agg(edition_id order by edition_id) as ids
                from library.editions where cover_path is not null
-           )
-           update library.works set cover_edition_id = covers.edition_id from covers
-           where cover_edition_id is null and covers.n = works.book_id % covers.total"""
+           ) as covers
+           where cover_edition_id is null"""
     )
     ids = [row[0] for row in conn.execute("select book_id from library.works order by book_id").fetchall()]
     vectors = np.random.default_rng(0).standard_normal((len(ids), 384)).astype(np.float32)

@@ -14,8 +14,8 @@ from openshelf.contracts import clean_text
 from openshelf.database.filters import Filters
 
 NAMES = (
-    "q", "mode", "subject", "author", "series", "language", "audience", "format", "kind", "readable", "year_from",
-    "year_to", "sort", "page",
+    "q", "mode", "subject", "author", "series", "language", "audience", "format", "kind", "readable", "aloud",
+    "year_from", "year_to", "sort", "page",
 )  # fmt: skip
 _MAX_DIGITS = 5
 
@@ -43,6 +43,7 @@ def filters() -> Filters:
         author=text("author") or None,
         kind=text("kind") or None,
         readable=text("readable") == "yes",
+        aloud=text("aloud") == "yes",
     )
 
 
@@ -90,6 +91,7 @@ def groups(facets: Facets) -> list[dict[str, Any]]:
             *kind,
             finding.select("format", _("Format"), _("Any format"), formats, text("format")),
             finding.checkbox("readable", _("Readable now"), text("readable") == "yes"),
+            finding.checkbox("aloud", _("Can be read aloud or in braille"), text("aloud") == "yes"),
         ),
     ]
 
@@ -105,6 +107,7 @@ def chosen(where: str) -> list[tuple[str, str]]:
         "kind": words.kinds().get(text("kind"), text("kind")),
         "format": text("format").upper(),
         "readable": _("Readable now") if text("readable") == "yes" else "",
+        "aloud": _("Can be read aloud or in braille") if text("aloud") == "yes" else "",
         "year_from": _("From {year}").format(year=year_name(integer("year_from"))) if integer("year_from") else "",
         "year_to": _("To {year}").format(year=year_name(integer("year_to"))) if integer("year_to") else "",
     }

@@ -102,6 +102,7 @@ class Narrowed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     author: Text | None = None
     kind: Literal["book", "film"] | None = None
     readable: Annotated[bool, msgspec.Meta(description="Opens in the browser now.")] = False
+    aloud: Annotated[bool, msgspec.Meta(description="Can be read aloud or in braille, all of it, as it says.")] = False
 
     def filters(self) -> Filters:
         """As the catalogue takes them."""

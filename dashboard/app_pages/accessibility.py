@@ -28,7 +28,8 @@ section(
     _("What is known to be missing"),
     _(
         "The text of a PDF is shown by your browser, and is as accessible as its maker left it. Whether a book itself "
-        "works with a screen reader is not shown yet. The pages for staff show charts: each has its numbers as a table."
+        "works with a screen reader is known only of books that say so. The pages for staff show charts: each has its "
+        "numbers as a table."
     ),
 )
 section(

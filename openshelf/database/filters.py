@@ -10,7 +10,8 @@ class Filters:
     """What every work must be; None leaves a field open.
 
     `language` is ISO 639-3; years are of first publication, both ends included; names without regard to case;
-    `readable`: it opens in the browser now.
+    `readable`: it opens in the browser now. `aloud`: its publisher says that text alone is enough to take in all of it, so
+    it can be read aloud or in braille; a work that says nothing is not among them.
     """
 
     language: str | None = None
@@ -23,6 +24,7 @@ class Filters:
     author: str | None = None
     kind: str | None = None
     readable: bool = False
+    aloud: bool = False
 
 
 _CONDITIONS: dict[str, LiteralString] = {
@@ -49,6 +51,14 @@ _CONDITIONS: dict[str, LiteralString] = {
     "readable": """works.book_id in (
         select editions.book_id from library.editions join library.files using (edition_id)
         where editions.active and files.format in ('EPUB', 'PDF')
+    )""",
+    # The same rule as the book page's words (dashboard/book_access.py).
+    "aloud": """works.book_id in (
+        select editions.book_id from library.editions
+        where editions.active and (
+            editions.accessibility -> 'sufficient_modes' ? 'textual'
+            or editions.accessibility -> 'modes' = '["textual"]'::jsonb
+        )
     )""",
 }
 # Formats that open in the browser.

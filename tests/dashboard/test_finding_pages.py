@@ -6,6 +6,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from dashboard_pages import drawn, shelf_titles, words_of
+from psycopg.types.json import Jsonb
 from small_catalogue import WORKS, Work, add_work, embed_works
 from streamlit.testing.v1 import AppTest
 
@@ -18,7 +19,19 @@ from openshelf.database import accounts, requests
 from openshelf.errors import ModelError
 
 Visit = Callable[..., AppTest]
-FILTERS = ["subject", "author", "series", "language", "audience", "format", "kind", "readable", "year_from", "year_to"]
+FILTERS = [
+    "subject",
+    "author",
+    "series",
+    "language",
+    "audience",
+    "format",
+    "kind",
+    "readable",
+    "aloud",
+    "year_from",
+    "year_to",
+]
 
 
 def store_act(conn: psycopg.Connection, reader_key: str, book_id: int, action: str, reward: float) -> None:
@@ -105,12 +118,20 @@ def test_subjects_have_rows_that_lead_to_all_of_them(shelves: dict[str, int], vi
         ({"subject": "Classics", "year_from": "1900"}, {"Мастер и Маргарита"}),
         ({"kind": "film"}, {"The Silent Ledger"}),
         ({"language": "rus", "year_from": "1842", "year_to": "1842"}, {"Мёртвые души"}),
+        ({"aloud": "yes"}, {"Dune", "Charlotte's Web"}),
     ],
 )
 def test_every_filter_stands_in_the_address_and_the_address_gives_the_view_again(
     shelves: dict[str, int], visit: Visit, conn: psycopg.Connection, query: dict[str, str], wanted: set[str]
 ) -> None:
     conn.execute("update library.works set kind = 'film' where title = 'The Silent Ledger'")
+    # Enough by text alone; needs its pictures, too; nothing but text. All others say nothing.
+    for title, told in (
+        ("Dune", {"modes": ["textual", "visual"], "sufficient_modes": ["visual,textual", "textual"]}),
+        ("Dune Messiah", {"modes": ["textual", "visual"], "sufficient_modes": ["textual,visual"]}),
+        ("Charlotte's Web", {"modes": ["textual"]}),
+    ):
+        conn.execute("update library.editions set accessibility = %s where book_id = %s", [Jsonb(told), shelves[title]])
     conn.commit()
 
     first, again = visit("browse", **query), visit("browse", **query)
