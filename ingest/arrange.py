@@ -12,7 +12,7 @@ from datetime import datetime
 import psycopg
 
 from ingest.clean import Edition
-from openshelf import works_alike
+from openshelf import works_alike, works_near
 from openshelf.database import ingestion
 from openshelf.database import works as stored_works
 from openshelf.database.ingestion import StoredEdition
@@ -204,7 +204,7 @@ def _link(
     found: Sequence[Link],
     by_key: Mapping[str, Record],
 ) -> None:
-    """Link translations of the incoming works."""
+    """Link translations of the incoming works; note what is nearly one of them."""
     book_of = {key: row.book_id for key, row in known.items()}
     book_of |= {key: group.book_id for group in groups for key in group.keys if group.book_id is not None}
     coming = {book_of[key] for key in by_key}
@@ -215,6 +215,7 @@ def _link(
     ]
     kept = [pair for pair in pairs if pair[0] != pair[1] and (pair[0] in coming or pair[1] in coming)]
     stored_works.link(conn, sorted(coming), kept)
+    works_near.note(conn, found, book_of, coming)
 
 
 def _take_in(

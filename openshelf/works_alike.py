@@ -20,6 +20,8 @@ from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
 from openshelf.folding import fold_words
 
 SIMILAR = 0.94  # Jaro-Winkler of two folded titles
+NEARLY = 0.88  # ... of two that a person should look at
+_NEARLY_AS_LONG = 0.75
 _SIMILAR_NAMES = 0.88  # ... of two family names that one letter tells apart
 _SHORTEST = 8  # characters; among shorter titles one letter is a difference
 _FEWEST = 6  # characters of a single word that may stand for a whole title
@@ -27,7 +29,7 @@ _BLOCK_LETTERS = 3  # of a title: slips of the pen there are not found
 _LARGEST_BLOCK = 400  # of more, neighbours in the alphabet are compared
 _NEIGHBOURS = 40
 
-Relation = Literal["same", "translation"]
+Relation = Literal["same", "translation", "near"]
 _LEFT_OUT = "one leaves the subtitle out"
 
 _EDITION_WORDS = (
@@ -258,7 +260,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Likeness:
-    """Why two records are one work, or a work and its translation. `score`: 1 is certain."""
+    """Why two records are one work, a work and its translation, or may be one. `score`: 1 is certain."""
 
     relation: Relation
     reason: str
@@ -280,6 +282,28 @@ def compare(one: Record, other: Record) -> Likeness | None:
     if found is None:
         found = _compare_originals(one, other)
     return Likeness("translation", f"{found[0]}, in another language", found[1]) if found else None
+
+
+def nearly(one: Record, other: Record) -> Likeness | None:
+    """Why a person should look whether two records are one work, although no rule says so; None: no reason to."""
+    left, right = one.parts, other.parts
+    score = JaroWinkler.similarity(left.core, right.core, score_cutoff=NEARLY)
+    short, long = sorted((len(left.core), len(right.core)))
+    if short < _NEARLY_AS_LONG * long:  # what begins alike scores high, however much follows
+        score = 0.0
+    begins = _tells_enough(left.core) and _tells_enough(right.core) and _one_begins(left.core, right.core)
+    if not (score or begins) or left.numbers != right.numbers or contradict(one, other):
+        return None
+    if not (one.names and other.names and _share_author(one, other)):
+        return None
+    if begins:
+        return Likeness("near", "one title begins with the other", max(score, NEARLY))
+    return Likeness("near", "nearly the same title", score)
+
+
+def _one_begins(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return long.startswith(f"{short} ")
 
 
 def _by_family_name(one: Record, other: Record) -> Likeness | None:
@@ -390,7 +414,7 @@ class Link:
 
 
 def links(records: Mapping[str, Record]) -> list[Link]:
-    """Every pair of these records that is alike, the surest first. By key."""
+    """Every pair of these records that is alike or nearly so, the surest first. By key."""
     blocks: defaultdict[str, list[str]] = defaultdict(list)
     for key, record in records.items():
         for block in record.blocks:
@@ -407,7 +431,9 @@ def links(records: Mapping[str, Record]) -> list[Link]:
                 continue
             compared.add(pair)
             likeness = compare(records[pair[0]], records[pair[1]])
-            if likeness and not (likeness.reason == _LEFT_OUT and records[pair[0]].parts.main in serial):
+            if likeness and likeness.reason == _LEFT_OUT and records[pair[0]].parts.main in serial:
+                continue
+            if likeness := likeness or nearly(records[pair[0]], records[pair[1]]):
                 found.append(Link(*pair, likeness))
     return sorted(found, key=lambda link: (-link.likeness.score, link.one, link.other))
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import psycopg
 from psycopg.rows import class_row
 
-OPERATOR = "command line"
+OPERATOR: Final = "command line"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from openshelf.errors import UsageError
+
 _LOCK = 7_203_002  # one ingest at a time
 
 
@@ -122,9 +124,18 @@ class Totals:
     works: int
 
 
-def lock(conn: psycopg.Connection) -> None:
-    """Wait until no other ingest runs; held until the transaction ends."""
-    conn.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+def lock(conn: psycopg.Connection, patience_s: float | None = None) -> None:
+    """Wait until no other ingest runs, so long at most; held until the transaction ends.
+
+    Raises:
+        UsageError: another one runs still.
+    """
+    try:
+        if patience_s is not None:
+            conn.execute("select set_config('lock_timeout', %s, true)", [f"{int(patience_s * 1000)}ms"])
+        conn.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+    except psycopg.errors.LockNotAvailable as error:
+        raise UsageError("an ingest is under way: try again when it is done") from error
 
 
 def put_library(conn: psycopg.Connection, calibre_uuid: str, path: str, kind: str = "calibre") -> int:

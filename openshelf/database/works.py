@@ -57,12 +57,16 @@ class PlacedEdition:
 
 @dataclass(frozen=True)
 class Decision:
+    """`decision`: merge, split or apart; `undone_at`: when it was taken back."""
+
+    decision_id: int
     decision: str
     book_id: int
     other_id: int
     edition_ids: list[int]
     note: str
     decided_at: datetime
+    undone_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,49 @@ class Linked:
     language: str | None
     relation: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Near:
+    """Two works that may be one. `demand`: how often either was opened in four weeks; None: too seldom to say."""
+
+    book_id: int
+    title: str
+    authors_text: str
+    other_id: int
+    other_title: str
+    other_authors: str
+    reason: str
+    score: float
+    demand: int | None
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A work of several editions. `reasons`: why they are together, each once."""
+
+    book_id: int
+    title: str
+    authors_text: str
+    count_editions: int
+    count_titles: int
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A decision of staff with what the works are called."""
+
+    decision_id: int
+    decision: str
+    book_id: int
+    title: str
+    other_id: int
+    other_title: str
+    count_editions: int
+    note: str
+    decided_at: datetime
+    undone_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -90,14 +137,19 @@ def keys_near(
     conn: psycopg.Connection, work_keys: Sequence[str], blocks: Sequence[str], book_ids: Sequence[int]
 ) -> list[WorkKey]:
     """These keys, those that share a block with them, and all of these works."""
+    if len(work_keys) > _READ_ALL:
+        return all_keys(conn)
     with conn.cursor(row_factory=class_row(WorkKey)) as cursor:
-        if len(work_keys) > _READ_ALL:
-            return cursor.execute(f"select {_KEY} from library.work_keys").fetchall()
         return cursor.execute(
             f"""select {_KEY} from library.work_keys
                 where work_key = any(%(keys)s) or blocks && %(blocks)s or book_id = any(%(books)s)""",
             {"keys": list(work_keys), "blocks": list(blocks), "books": list(book_ids)},
         ).fetchall()
+
+
+def all_keys(conn: psycopg.Connection) -> list[WorkKey]:
+    with conn.cursor(row_factory=class_row(WorkKey)) as cursor:
+        return cursor.execute(f"select {_KEY} from library.work_keys").fetchall()
 
 
 @dataclass(frozen=True)
@@ -161,6 +213,26 @@ def fix_keys(conn: psycopg.Connection, book_ids: Sequence[int]) -> None:
     conn.execute("update library.work_keys set is_fixed = true where book_id = any(%s)", [list(book_ids)])
 
 
+def free_keys(conn: psycopg.Connection, book_ids: Sequence[int]) -> None:
+    """Of these works nothing is decided any more: ingests may move their editions again."""
+    conn.execute("update library.editions set is_pinned = false where book_id = any(%s)", [list(book_ids)])
+    conn.execute("update library.work_keys set is_fixed = false where book_id = any(%s)", [list(book_ids)])
+
+
+def store_near(conn: psycopg.Connection, book_ids: Sequence[int], rows: Sequence[tuple[int, int, str, float]]) -> None:
+    """Replace the pairs of these works that may be one: book_id, other_id (the greater), reason, score."""
+    conn.execute(
+        "delete from library.work_near where book_id = any(%(books)s) or other_id = any(%(books)s)",
+        {"books": list(book_ids)},
+    )
+    conn.execute("create temp table incoming_near (like library.work_near) on commit drop")
+    with conn.cursor().copy("copy incoming_near (book_id, other_id, reason, score) from stdin") as copy:
+        for row in rows:
+            copy.write_row(row)
+    conn.execute("insert into library.work_near select * from incoming_near on conflict do nothing")
+    conn.execute("drop table incoming_near")
+
+
 def link(conn: psycopg.Connection, book_ids: Sequence[int], pairs: Iterable[tuple[int, int, str, str]]) -> None:
     """Replace the links of these works: one, other, relation, reason."""
     conn.execute(
@@ -175,10 +247,84 @@ def link(conn: psycopg.Connection, book_ids: Sequence[int], pairs: Iterable[tupl
         )
 
 
+def near(conn: psycopg.Connection, limit: int, book_id: int | None = None) -> list[Near]:
+    """Pairs that may be one work and of which nobody decided that they are two, the most wanted first.
+
+    `book_id`: only of this work.
+    """
+    known = conn.execute("select to_regclass('marts.mart_exposure_works')").fetchone() != (None,)
+    demand: LiteralString = (
+        """(select sum(count_opens_recent)::int from marts.mart_exposure_works as asked
+            where asked.book_id in (near.book_id, near.other_id) and not asked.is_suppressed)"""
+        if known
+        else "null::int"
+    )
+    with conn.cursor(row_factory=class_row(Near)) as cursor:
+        return cursor.execute(
+            f"""select near.book_id, one.title, one.authors_text, near.other_id, other.title as other_title,
+                    other.authors_text as other_authors, near.reason, near.score, {demand} as demand
+                from library.work_near as near
+                join library.works as one on one.book_id = near.book_id and one.active
+                join library.works as other on other.book_id = near.other_id and other.active
+                where (%(book)s::int is null or %(book)s in (near.book_id, near.other_id)) and not exists (
+                    select from library.work_decisions as made
+                    where made.decision in ('split', 'apart') and made.undone_at is null
+                        and least(made.book_id, made.other_id) = near.book_id
+                        and greatest(made.book_id, made.other_id) = near.other_id
+                )
+                order by demand desc nulls last, near.score desc, near.book_id, near.other_id limit %(limit)s""",
+            {"book": book_id, "limit": limit},
+        ).fetchall()
+
+
+def count_joined(conn: psycopg.Connection) -> int:
+    """Works of several active editions."""
+    row = conn.execute(
+        """select count(*) from (
+               select book_id from library.editions where active group by book_id having count(*) > 1) as joined"""
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def joined(conn: psycopg.Connection, limit: int) -> list[Joined]:
+    """Works of several active editions: those whose editions say the most different titles first."""
+    with conn.cursor(row_factory=class_row(Joined)) as cursor:
+        return cursor.execute(
+            """with held as (
+                   select book_id, count(*)::int as count_editions, count(distinct lower(title))::int as count_titles
+                   from library.editions where active group by book_id having count(*) > 1
+                   order by count_titles desc, count_editions desc, book_id limit %s
+               )
+               select held.book_id, works.title, works.authors_text, held.count_editions, held.count_titles,
+                   array(select distinct editions.work_reason from library.editions
+                         where editions.book_id = held.book_id and editions.active and editions.work_reason <> ''
+                         order by 1) as reasons
+               from held join library.works using (book_id)
+               order by held.count_titles desc, held.count_editions desc, held.book_id""",
+            [limit],
+        ).fetchall()
+
+
+def latest_decisions(conn: psycopg.Connection, limit: int) -> list[Told]:
+    """What staff decided, the latest first."""
+    with conn.cursor(row_factory=class_row(Told)) as cursor:
+        return cursor.execute(
+            """select made.decision_id, made.decision, made.book_id, one.title, made.other_id,
+                   other.title as other_title, cardinality(made.edition_ids) as count_editions, made.note,
+                   made.decided_at, made.undone_at
+               from library.work_decisions as made
+               join library.works as one on one.book_id = made.book_id
+               join library.works as other on other.book_id = made.other_id
+               order by made.decision_id desc limit %s""",
+            [limit],
+        ).fetchall()
+
+
 def take_in(conn: psycopg.Connection, merged: Mapping[int, int]) -> None:
     """Works (by book_id) are parts of others from now on; what readers did with them goes over.
 
-    Where a reader has both on one shelf, the row of the work that stays counts.
+    Where a reader has both on one shelf, the row of the work that stays counts; the other rows know where they were,
+    and go back there when the work stands alone again.
     """
     pairs = {"old": list(merged), "new": list(merged.values())}
     both: LiteralString = "unnest(%(old)s::int[], %(new)s::int[]) as t (old_id, new_id)"
@@ -192,7 +338,11 @@ def take_in(conn: psycopg.Connection, merged: Mapping[int, int]) -> None:
                         where u.new_id = t.new_id and u.old_id = kept.book_id and u.old_id < t.old_id))""",
             pairs,
         )
-        conn.execute(f"update {table} as r set book_id = t.new_id from {both} where r.book_id = t.old_id", pairs)
+        conn.execute(
+            f"""update {table} as r set book_id = t.new_id, from_book_id = coalesce(r.from_book_id, r.book_id)
+                from {both} where r.book_id = t.old_id""",
+            pairs,
+        )
     # What staff decided about a work in recommendations is the business of the work that stays.
     conn.execute(
         """update library.steers set removed_at = now()
@@ -204,6 +354,10 @@ def take_in(conn: psycopg.Connection, merged: Mapping[int, int]) -> None:
             from {both} where w.book_id = t.old_id""",
         pairs,
     )
+    conn.execute(
+        "delete from library.work_near where book_id = any(%(old)s) or other_id = any(%(old)s)",
+        pairs,
+    )
     # What was taken in by a work that is taken in now stands with the last one.
     conn.execute(
         f"update library.works as w set merged_into = t.new_id from {both} where w.merged_into = t.old_id", pairs
@@ -211,11 +365,22 @@ def take_in(conn: psycopg.Connection, merged: Mapping[int, int]) -> None:
 
 
 def stand_alone(conn: psycopg.Connection, book_ids: Sequence[int]) -> None:
-    """These works have editions: they are part of no other one."""
-    conn.execute(
-        "update library.works set merged_into = null where book_id = any(%s) and merged_into is not null",
+    """These works have editions: they are part of no other one. What readers had of them is theirs again."""
+    back = conn.execute(
+        """update library.works set merged_into = null, updated_at = now()
+           where book_id = any(%s) and merged_into is not null returning book_id""",
         [list(book_ids)],
-    )
+    ).fetchall()
+    if not back:
+        return
+    for table, owner in _ABOUT_WORKS:
+        conn.execute(
+            f"""update {table} as r set book_id = r.from_book_id, from_book_id = null
+                where r.from_book_id = any(%s) and not exists (
+                    select from {table} as there
+                    where there.{owner} = r.{owner} and there.book_id = r.from_book_id)""",
+            [[book_id for (book_id,) in back]],
+        )
 
 
 def survivor(conn: psycopg.Connection, book_id: int) -> int:
@@ -253,14 +418,27 @@ def linked(conn: psycopg.Connection, book_id: int) -> list[Linked]:
         ).fetchall()
 
 
+_DECISION: LiteralString = (
+    "select decision_id, decision, book_id, other_id, edition_ids, note, decided_at, undone_at"
+    " from library.work_decisions"
+)
+
+
 def decisions(conn: psycopg.Connection, book_id: int) -> list[Decision]:
     """What staff decided about a work, the latest first."""
     with conn.cursor(row_factory=class_row(Decision)) as cursor:
         return cursor.execute(
-            """select decision, book_id, other_id, edition_ids, note, decided_at from library.work_decisions
-               where %(book)s in (book_id, other_id) order by decision_id desc""",
-            {"book": book_id},
+            f"{_DECISION} where %(book)s in (book_id, other_id) order by decision_id desc", {"book": book_id}
         ).fetchall()
+
+
+def decision(conn: psycopg.Connection, decision_id: int) -> Decision | None:
+    with conn.cursor(row_factory=class_row(Decision)) as cursor:
+        return cursor.execute(f"{_DECISION} where decision_id = %s", [decision_id]).fetchone()
+
+
+def mark_undone(conn: psycopg.Connection, decision_id: int) -> None:
+    conn.execute("update library.work_decisions set undone_at = now() where decision_id = %s", [decision_id])
 
 
 def note_decision(

@@ -10,11 +10,13 @@ import pytest
 
 from ingest.clean import Edition
 from ingest.load import Plan, Report, apply
-from openshelf.database import accounts, catalogue, ingestion, works
+from openshelf import works_deciding
+from openshelf.database import accounts, audit, catalogue, ingestion, works, works_desk
+from openshelf.database.audit import OPERATOR
 from openshelf.database.ingestion import StoredEdition
-from openshelf.errors import UsageError
+from openshelf.errors import NotAllowedError, UsageError
 from openshelf.works_composing import Author
-from openshelf.works_deciding import explain, merge, put_alias, remove_alias, split
+from openshelf.works_deciding import explain, keep_apart, look_again, merge, put_alias, remove_alias, split, undo
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -91,7 +93,7 @@ def test_an_edition_joins_its_work_and_says_why(conn: psycopg.Connection, source
     source(edition(1, "War and Peace"), edition(2, "War and Peace (Penguin Classics)"), edition(4, "War and Peice"))
 
     assert book_of(conn, 1) == book_of(conn, 2) == book_of(conn, 4) != book_of(conn, 3)
-    told = {placed.title: placed.work_reason for placed in explain(conn, book_of(conn, 1)).editions}
+    told = {placed.title: placed.work_reason for placed in explain(conn, OPERATOR, book_of(conn, 1)).editions}
     assert told["War and Peice"].startswith("a slip of the pen: “War and Peace")
     assert told["War and Peace (Penguin Classics)"].startswith("same title but for notes: “War and Peace”")
 
@@ -180,7 +182,7 @@ def test_what_staff_merge_stays_one_through_edits_and_new_editions(conn: psycopg
             "insert into reading.ratings (account_id, book_id, stars) values (%s, %s, %s)", [account, book, stars]
         )
 
-    merge(conn, stays, [goes], "two names of one book")
+    merge(conn, OPERATOR, stays, [goes], "two names of one book")
     source(
         replace(books[0], publisher="Scholastic"),
         replace(books[1], publisher="Knopf"),
@@ -189,7 +191,7 @@ def test_what_staff_merge_stays_one_through_edits_and_new_editions(conn: psycopg
 
     assert {book_of(conn, number) for number in (1, 2, 3)} == {stays}
     assert conn.execute("select book_id, stars from reading.ratings").fetchall() == [(stays, 5.0)]
-    found = explain(conn, goes)
+    found = explain(conn, OPERATOR, goes)
     assert (found.book_id, found.taken_in) == (stays, [goes])
     assert [(made.decision, made.note) for made in found.decisions] == [("merge", "two names of one book")]
 
@@ -201,29 +203,29 @@ def test_what_staff_split_stays_apart_through_edits_and_gets_its_old_number_back
     source(*books)
     first = book_of(conn, 1)
 
-    other = split(conn, first, ids(conn, 2), "another poet of that name")
+    other = split(conn, OPERATOR, first, ids(conn, 2), "another poet of that name")
     source(replace(books[0], publisher="A"), replace(books[1], publisher="B"))
 
     assert (book_of(conn, 1), book_of(conn, 2)) == (first, other)
     assert conn.execute("select count(*) from library.works where active").fetchone() == (2,)
 
-    merge(conn, first, [other])
+    merge(conn, OPERATOR, first, [other])
     assert book_of(conn, 2) == first
-    assert split(conn, first, ids(conn, 2)) == other
+    assert split(conn, OPERATOR, first, ids(conn, 2)) == other
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda conn, book: merge(conn, book, [book]), "name the work that stays"),
-        (lambda conn, book: merge(conn, book, [999]), "has no editions"),
-        (lambda conn, book: split(conn, book, [999]), "has the editions"),
-        (lambda conn, book: split(conn, book, ids(conn, 1)), "nothing to split off"),
-        (lambda conn, book: merge(conn, book, [2], "x" * 201), "200 characters"),
-        (lambda conn, book: put_alias(conn, "Ann Lee", "Lee, Ann"), "same name already"),
-        (lambda conn, book: put_alias(conn, "various", "Ann Lee"), "name a person twice"),
-        (lambda conn, book: remove_alias(conn, "Nobody Known"), "is no alias"),
-        (lambda conn, book: explain(conn, 999), "there is no work 999"),
+        (lambda conn, book: merge(conn, OPERATOR, book, [book]), "name the work that stays"),
+        (lambda conn, book: merge(conn, OPERATOR, book, [999]), "has no editions"),
+        (lambda conn, book: split(conn, OPERATOR, book, [999]), "has the editions"),
+        (lambda conn, book: split(conn, OPERATOR, book, ids(conn, 1)), "nothing to split off"),
+        (lambda conn, book: merge(conn, OPERATOR, book, [2], "x" * 201), "200 characters"),
+        (lambda conn, book: put_alias(conn, OPERATOR, "Ann Lee", "Lee, Ann"), "same name already"),
+        (lambda conn, book: put_alias(conn, OPERATOR, "various", "Ann Lee"), "name a person twice"),
+        (lambda conn, book: remove_alias(conn, OPERATOR, "Nobody Known"), "is no alias"),
+        (lambda conn, book: explain(conn, OPERATOR, 999), "there is no work 999"),
     ],
 )
 def test_decisions_that_cannot_be_carried_out_are_refused_and_change_nothing(
@@ -245,7 +247,7 @@ def test_an_alias_changes_what_the_author_is_called_and_new_editions_find_the_wo
     source(edition(1, "Thinner", "Richard Bachman"), edition(2, "Carrie", "Stephen King"))
     book = book_of(conn, 1)
 
-    assert put_alias(conn, "Bachman, Richard", "Stephen King") == 1
+    assert put_alias(conn, OPERATOR, "Bachman, Richard", "Stephen King") == 1
     source(
         edition(1, "Thinner", "Richard Bachman"), edition(2, "Carrie", "Stephen King"),
         edition(3, "Thinner (Signet)", "Stephen King"),
@@ -260,7 +262,7 @@ def test_an_alias_changes_what_the_author_is_called_and_new_editions_find_the_wo
         "Richard Bachman",
     )
 
-    remove_alias(conn, "Richard Bachman")
+    remove_alias(conn, OPERATOR, "Richard Bachman")
     assert catalogue.authors_of(conn, book) == ["Richard Bachman"]
 
 
@@ -296,3 +298,138 @@ def test_subjects_get_our_names_and_codes_are_kept(conn: psycopg.Connection, sou
     assert conn.execute("select scheme, code from library.classifications order by 1").fetchall() == [
         ("ddc", "641.5"), ("thema", "YBC"),
     ]  # fmt: skip
+
+
+def near(conn: psycopg.Connection) -> list[tuple[int, int, str]]:
+    return [(pair.book_id, pair.other_id, pair.reason) for pair in works.near(conn, 50)]
+
+
+def test_a_merge_that_is_taken_back_gives_editions_and_readers_back(conn: psycopg.Connection, source: Source) -> None:
+    books = [edition(1, "Northern Lights"), edition(2, "The Golden Compass"), edition(3, "Golden Compass, The")]
+    source(*books)
+    stays, goes = book_of(conn, 1), book_of(conn, 2)
+    account = reader(conn)
+    conn.execute("insert into reading.ratings (account_id, book_id, stars) values (%s, %s, 2)", [account, goes])
+    conn.execute("insert into reading.hidden_books (account_id, book_id) values (%s, %s)", [account, stays])
+    merge(conn, OPERATOR, stays, [goes])
+    (made,) = explain(conn, OPERATOR, stays).decisions
+
+    undo(conn, OPERATOR, made.decision_id)
+    source(*(replace(book, publisher="Knopf") for book in books))
+
+    assert [book_of(conn, number) for number in (1, 2, 3)] == [stays, goes, goes]
+    assert works.survivor(conn, goes) == goes
+    assert conn.execute("select book_id, stars from reading.ratings").fetchall() == [(goes, 2.0)]
+    assert conn.execute("select book_id from reading.hidden_books").fetchall() == [(stays,)]
+    assert conn.execute("select count(*) from library.editions where is_pinned").fetchone() == (0,)
+    assert conn.execute("select count(*) from library.works where active").fetchone() == (2,)
+    (made,) = explain(conn, OPERATOR, stays).decisions
+    assert made.undone_at is not None
+    with pytest.raises(UsageError, match="taken back already"):
+        undo(conn, OPERATOR, made.decision_id)
+
+
+def test_a_split_that_is_taken_back_is_one_work_again(conn: psycopg.Connection, source: Source) -> None:
+    source(edition(1, "Poems"), edition(2, "Poems"), edition(3, "Poems"))
+    book = book_of(conn, 1)
+    other = split(conn, OPERATOR, book, ids(conn, 2))
+    account = reader(conn)
+    conn.execute("insert into reading.ratings (account_id, book_id, stars) values (%s, %s, 4)", [account, other])
+    (made,) = works.decisions(conn, other)
+
+    undo(conn, OPERATOR, made.decision_id)
+
+    assert {book_of(conn, number) for number in (1, 2, 3)} == {book}
+    assert works.survivor(conn, other) == book
+    assert conn.execute("select book_id from reading.ratings").fetchall() == [(book,)]
+
+
+def test_what_has_moved_on_is_not_taken_back(conn: psycopg.Connection, source: Source) -> None:
+    source(edition(1, "Emma"), edition(2, "Lady Susan"), edition(3, "Sanditon"))
+    emma, susan, sanditon = (book_of(conn, number) for number in (1, 2, 3))
+    merge(conn, OPERATOR, emma, [susan])
+    merge(conn, OPERATOR, sanditon, [emma])
+    later, earlier = works.decisions(conn, emma)
+
+    with pytest.raises(UsageError, match="moved on since"):
+        undo(conn, OPERATOR, earlier.decision_id)
+    undo(conn, OPERATOR, later.decision_id)
+
+    assert (book_of(conn, 1), book_of(conn, 2), book_of(conn, 3)) == (emma, emma, sanditon)
+    undo(conn, OPERATOR, earlier.decision_id)
+    assert (book_of(conn, 1), book_of(conn, 2)) == (emma, susan)
+
+
+def test_pairs_that_may_be_one_are_found_by_ingests_and_leave_when_decided(
+    conn: psycopg.Connection, source: Source
+) -> None:
+    source(
+        edition(1, "The Hobbit"), edition(2, "The Hobbits at Home"), edition(3, "Persuasion"), edition(4, "Hobbit 2"),
+        edition(5, "The Hobbit There and Back"), edition(6, "The Hobbits at Hame", "Bob Roy"),
+    )  # fmt: skip
+    hobbit, back = book_of(conn, 1), book_of(conn, 5)
+
+    assert near(conn) == [(hobbit, back, "one title begins with the other")]
+
+    keep_apart(conn, OPERATOR, back, hobbit, "another book")
+    assert near(conn) == []
+    (made,) = works.decisions(conn, back)
+    undo(conn, OPERATOR, made.decision_id)
+    merge(conn, OPERATOR, hobbit, [back])
+    assert near(conn) == []
+    assert look_again(conn, OPERATOR) == 0
+
+
+def test_works_that_agree_by_an_alias_stand_among_the_pairs(conn: psycopg.Connection, source: Source) -> None:
+    source(edition(1, "Thinner", "Richard Bachman"), edition(2, "Thinner", "Stephen King"))
+    assert near(conn) == []
+
+    put_alias(conn, OPERATOR, "Richard Bachman", "Stephen King")
+
+    assert near(conn) == [(book_of(conn, 1), book_of(conn, 2), "same title, author and language")]
+    remove_alias(conn, OPERATOR, "Richard Bachman")
+    assert near(conn) == []
+
+
+def test_only_staff_decide_and_each_decision_is_noted(conn: psycopg.Connection, source: Source) -> None:
+    source(edition(1, "Emma"), edition(2, "Lady Susan"))
+    one, other = book_of(conn, 1), book_of(conn, 2)
+    lan = accounts.create_demo(conn, "lan", "Lan", role="reader", history_enabled=False)
+    edith = accounts.create_demo(conn, "edith", "Edith", role="staff", history_enabled=False)
+    for act in (
+        lambda who: merge(conn, who, one, [other]),
+        lambda who: split(conn, who, one, ids(conn, 1)),
+        lambda who: keep_apart(conn, who, one, other),
+        lambda who: undo(conn, who, 1),
+        lambda who: put_alias(conn, who, "A B", "C D"),
+        lambda who: remove_alias(conn, who, "A B"),
+        lambda who: explain(conn, who, one),
+        lambda who: look_again(conn, who),
+        lambda who: works_desk.desk(conn, who),
+        lambda who: works_desk.near(conn, who, one),
+    ):
+        for who in (None, lan):
+            with pytest.raises(NotAllowedError):
+                act(who)
+
+    merge(conn, edith, one, [other])
+
+    assert [(note.actor, note.act) for note in audit.latest(conn)][:1] == [
+        (audit.actor_of(edith.account_id), "merge works")
+    ]
+
+
+def test_staff_do_not_wait_long_for_an_ingest(
+    conn: psycopg.Connection, source: Source, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source(edition(1, "Emma"), edition(2, "Lady Susan"))
+    monkeypatch.setattr(works_deciding, "_PATIENCE_S", 0.2)
+    edith = accounts.create_demo(conn, "edith", "Edith", role="staff", history_enabled=False)
+    conn.commit()
+    with psycopg.connect(database) as ingest:
+        ingestion.lock(ingest)
+        with pytest.raises(UsageError, match="ingest is under way"):
+            merge(conn, edith, book_of(conn, 1), [book_of(conn, 2)])
+    conn.rollback()
+
+    assert merge(conn, edith, book_of(conn, 1), [book_of(conn, 2)]) == 1
