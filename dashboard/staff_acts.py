@@ -15,8 +15,9 @@ from dashboard.forms import Form
 from dashboard.language import _
 from dashboard.words import address
 from models import search
+from openshelf import works_deciding
 from openshelf.contracts import utc_now
-from openshelf.database import accounts, alerts, catalogue, dead_letters, hand, pool, staff_notes
+from openshelf.database import accounts, alerts, catalogue, dead_letters, hand, pool, staff_notes, works
 from openshelf.database.accounts import Account
 from openshelf.errors import ModelError, UsageError
 
@@ -198,6 +199,58 @@ def _change_rule(conn: psycopg.Connection, staff: Account, form: Form) -> str:
     return address("alerts", done="changed")
 
 
+def _work(conn: psycopg.Connection, form: Form, field: str = "book") -> int:
+    return works.survivor(conn, _book(conn, form.get(field, ""), field))
+
+
+def _look(conn: psycopg.Connection, _staff: Account, form: Form) -> str:
+    return address("works", book=_work(conn, form))
+
+
+def _merge(conn: psycopg.Connection, staff: Account, form: Form) -> str:
+    book_id, other = _work(conn, form), _work(conn, form, "other")
+    if book_id == other:
+        raise _RefusedError(_("That is this work itself."), "other")
+    _surely(form)
+    works_deciding.merge(conn, staff, book_id, [other], form.get("note", "").strip())
+    return address("works", book=book_id, done="merge")
+
+
+def _split(conn: psycopg.Connection, staff: Account, form: Form) -> str:
+    chosen = [name.removeprefix("edition-") for name, value in form.items() if name.startswith("edition-") and value]
+    if not chosen:
+        raise _RefusedError(_("Please choose at least one edition."))
+    _surely(form)
+    editions = [_number({"edition": number}, "edition") for number in chosen]
+    book_id = _number(form, "book")
+    works_deciding.split(conn, staff, book_id, editions, form.get("note", "").strip())
+    return address("works", book=book_id, done="split")
+
+
+def _keep_apart(conn: psycopg.Connection, staff: Account, form: Form) -> str:
+    book_id = _number(form, "book")
+    works_deciding.keep_apart(conn, staff, book_id, _number(form, "other"), form.get("note", "").strip())
+    return address("works", done="apart")
+
+
+def _undo(conn: psycopg.Connection, staff: Account, form: Form) -> str:
+    made = works_deciding.undo(conn, staff, _number(form, "decision"))
+    return address("works", book=made.book_id, done="undo")
+
+
+def _put_alias(conn: psycopg.Connection, staff: Account, form: Form) -> str:
+    for field in ("written", "name"):
+        if not form.get(field, "").strip():
+            raise _RefusedError(_("Please name the author twice: as the books write it, and as it is to be."), field)
+    works_deciding.put_alias(conn, staff, form["written"], form["name"])
+    return address("works", done="alias")
+
+
+def _remove_alias(conn: psycopg.Connection, staff: Account, form: Form) -> str:
+    works_deciding.remove_alias(conn, staff, form.get("written", ""))
+    return address("works", done="no-alias")
+
+
 def routes() -> list[BaseRoute]:
     taken: dict[str, _Act] = {
         "/staff/models/promote": _promote,
@@ -210,5 +263,12 @@ def routes() -> list[BaseRoute]:
         "/staff/notes/add": _add_note,
         "/staff/notes/remove": _remove_note,
         "/staff/alerts/rule": _change_rule,
+        "/staff/works/look": _look,
+        "/staff/works/merge": _merge,
+        "/staff/works/split": _split,
+        "/staff/works/apart": _keep_apart,
+        "/staff/works/undo": _undo,
+        "/staff/works/alias": _put_alias,
+        "/staff/works/alias-remove": _remove_alias,
     }
     return [Route(path, _acting(act), methods=["POST"]) for path, act in taken.items()]

@@ -27,6 +27,7 @@ def staff_pages() -> list[tuple[str, str, str]]:
         ("learning", "learning", _("What did it learn?")),
         ("stream", "stream", _("Is the stream well?")),
         ("catalogue", "catalogue", _("Is the catalogue well?")),
+        ("works", "works", _("Which editions are one work, and why?")),
         ("installation", "installation", _("Is everything in its place?")),
         ("requests", "requests", _("What readers ask for")),
         ("wishes", "wishes", _("What do readers look for and not find?")),

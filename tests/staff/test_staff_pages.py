@@ -13,7 +13,7 @@ from openshelf.database import pool
 from openshelf.settings import get_settings
 
 OF_MARTS = ["exposure", "report"]
-LIVE = ["learning", "stream", "catalogue", "hand", "notes", "alerts"]
+LIVE = ["learning", "stream", "catalogue", "works", "hand", "notes", "alerts"]
 
 Open = Callable[..., AppTest]
 

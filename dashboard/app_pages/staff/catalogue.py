@@ -134,8 +134,12 @@ def draw_works(works: Sequence[LackingWork], what: Lack | None) -> None:
 def draw_twins(twins: Sequence[Twins]) -> None:
     staff.section(
         _("May be there twice"),
-        _("The same ISBN, or the same title, language and author's surname. In Calibre, merge the records."),
+        _(
+            "The same ISBN, or the same title, language and author's surname. In Calibre, merge the records; or decide "
+            "here that they are one work."
+        ),
     )
+    staff.link("works", _("Which editions are one work, and why?"))
     if not twins:
         staff.quiet(_("None found."))
         return
