@@ -41,6 +41,7 @@ _NOTHING = frozenset({"", "nan", "none", "null", "n a", "unknown"})
 _NO_AUTHOR = frozenset(
     {"unknown", "unknown author", "неизвестныи", "неизвестен", "unbekannt", "inconnu", "desconocido", "khong ro"}
 )
+_APPEAL = {"pages": "pages", "ages": "ages", "themes": "theme", "moods": "mood"}  # targets of added columns
 
 
 @dataclass(frozen=True)
@@ -197,11 +198,17 @@ def title_sort(title: str, language_code: str | None) -> str:
     return f"{rest}, {first}" if rest and first.lower() in articles else title
 
 
+def author_name(given: str) -> str:
+    """An author's name on one line; "" for 'Unknown' in any language."""
+    name = line(given)
+    return "" if fold_words(name) in _NO_AUTHOR else name
+
+
 def _authors(book: CalibreBook) -> tuple[Author, ...]:
     found: dict[str, Author] = {}
     for raw_name, raw_sort in book.authors:
-        name = line(raw_name.replace("|", ","))
-        if name and fold_words(name) not in _NO_AUTHOR:
+        name = author_name(raw_name.replace("|", ","))
+        if name:
             found.setdefault(name, Author(name, line((raw_sort or "").replace("|", ",")) or name))
     return tuple(found.values())
 

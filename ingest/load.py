@@ -47,7 +47,7 @@ class Report:
     returned: int = 0  # were withdrawn, are there again
     deactivated: int = 0
     rejected: int = 0
-    interactions: int = 0  # a Calibre library has none
+    interactions: int = 0  # only data sets have them
     catalogue_version: int | None = None  # None: nothing changed
     reasons: list[str] = field(default_factory=list)  # of the rejected
 
@@ -98,14 +98,25 @@ def difference(
     return preview(conn, lambda conn: _plan_calibre(conn, library, choice, patience_s, None))
 
 
-def run(conn: psycopg.Connection, path: str, planner: Planner, recipe: str) -> Report:
-    """Plan and write in one transaction. Every run is noted, failed ones too; acts that waited for its works count."""
+def run(
+    conn: psycopg.Connection,
+    path: str,
+    planner: Planner,
+    recipe: str,
+    then: Callable[[psycopg.Connection, int, Report], None] | None = None,
+) -> Report:
+    """Plan and write in one transaction. Every run is noted, failed ones too; acts that waited for its works count.
+
+    `then`: what else belongs to the source, written in the same transaction: given library_id and the report.
+    """
     run_id = ingest_runs.start_run(conn, path)
     conn.commit()
     try:
         ingestion.lock(conn)
         library_id, plan = planner(conn)
         report = apply(conn, library_id, plan)
+        if then:
+            then(conn, library_id, report)
         ingestion.note_ingested(conn, library_id)
         ingest_runs.finish_run(conn, run_id, library_id=library_id, counts=report.__dict__ | {"recipe": recipe})
         conn.commit()

@@ -12,6 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 
 WORK_COLUMNS = ("title", "authors", "series", "subjects", "publisher", "year")
+# What only a catalogue wants: `identifiers` is `imdb:tt0114709 tmdb:862`, `rating` the mean of many, in stars of 5.
+CATALOGUE_COLUMNS = ("isbn", "language", "original_title", "series_index", "summary", "identifiers", "rating")
 READER_COLUMNS = ("age", "country")
 AGE_EDGES = (0, 18, 25, 35, 45, 55, 65, 100)
 # MovieLens files the article behind the title.
@@ -32,6 +34,12 @@ def goodbook_title(title: str) -> tuple[str, str]:
     """`The Hunger Games (The Hunger Games, #1)` -> (`The Hunger Games`, `The Hunger Games`), title and series."""
     found = re.fullmatch(r"(.*?)\s*\(([^()]+?),?\s+#[^()]*\)\s*", title)
     return (found[1], found[2]) if found else (title, "")
+
+
+def goodbook_number(title: str) -> str:
+    """The place in a series: `1` of `The Hunger Games (The Hunger Games, #1)`; "" where there is none."""
+    found = re.search(r"\([^()]+?,?\s+#(\d+(?:\.\d+)?)[^()]*\)\s*$", title)
+    return found[1] if found else ""
 
 
 def era(year: str) -> str:
@@ -66,16 +74,17 @@ def joined_cells(cells: Sequence[str]) -> list[str]:
 
 
 def bx_works(path: Path) -> list[tuple[str, ...]]:
-    """(work, WORK_COLUMNS...) of `items_info.dat` or of the crawl's books; records without a title are left out."""
+    """(work, WORK_COLUMNS..., ISBN) of `items_info.dat` or of the crawl's books; without a title they are left out."""
     cleaned = path.suffix == ".dat"
     rows = []
     for cells in _records(path):
         # The crawl has no number of its own for a book: the ISBN is the key.
         key, *fields = [cells[0], *cells[2:]] if cleaned else cells
+        isbn = cells[1] if cleaned and len(cells) > 1 else key
         images = next((i for i, cell in enumerate(fields) if cell.startswith("http")), len(fields))
         if images >= 4 and fields[0]:
             author, year, publisher = fields[images - 3 : images]
-            rows.append((key, "; ".join(fields[: images - 3]), author, "", "", publisher, year))
+            rows.append((key, "; ".join(fields[: images - 3]), author, "", "", publisher, year, isbn))
     return rows
 
 

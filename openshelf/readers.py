@@ -42,6 +42,12 @@ def program_key(secret: bytes, source: str, name: str) -> str:
     return "x_" + hmac.new(derived, f"{source}/{name}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
+def dataset_key(secret: bytes, dataset: str, name: str) -> str:
+    """The keyed pseudonym of a reader of a published data set, by the data set and its own name for them."""
+    derived = hmac.new(secret, b"data set", hashlib.sha256).digest()
+    return "d_" + hmac.new(derived, f"{dataset}/{name}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
 def session_key(session_id: UUID, whose: Literal["reader", "staff", "test"] = "reader") -> str:
     """The reader_key of someone of whom nothing is kept beyond the session.
 
