@@ -17,13 +17,13 @@ from models.catalogue import load_ranking
 from models.episodes import Episodes, build
 from models.fingerprints import digest
 from models.run_records import NothingToLearnError
-from models.states import TEXT_DIM, Catalogue
+from models.states import Catalogue
 from models.train import TrainConfig
 from openshelf.database import episodes as logged
 from openshelf.database import learning
 from openshelf.errors import ModelError
 
-BOOK_IDS, PRIOR = "data.book_ids", "data.prior"
+BOOK_IDS, PRIOR, TAKEN_IN = "data.book_ids", "data.prior", "data.taken_in"
 _TIMES = ("now", "after", "until", "seen_until")
 
 
@@ -112,11 +112,14 @@ class PolicyData:
         }
 
     def snapshot(self) -> dict[str, Tensor]:
-        """What cannot be read again later: which works there were, and how popular they were."""
-        return {
+        """What cannot be read again later: which works there were, which were part of which, and how popular they were."""
+        kept = {
             BOOK_IDS: torch.from_numpy(self.catalogue.book_ids.copy()),
             PRIOR: torch.from_numpy(self.catalogue.prior.copy()),
         }
+        if self.catalogue.taken_in is not None:
+            kept[TAKEN_IN] = torch.from_numpy(self.catalogue.taken_in.copy())
+        return kept
 
 
 def plan(
@@ -202,9 +205,10 @@ def _logged(conn: psycopg.Connection, recipe: Recipe, config: TrainConfig) -> Lo
 def _catalogue_of(conn: psycopg.Connection, snapshot: dict[str, Tensor]) -> Catalogue:
     """The works as they were; their texts are read anew, also of those withdrawn since."""
     book_ids = snapshot[BOOK_IDS].numpy()
-    texts = np.zeros((len(book_ids), TEXT_DIM), dtype=np.float32)
-    catalogue = Catalogue(book_ids, texts, snapshot[PRIOR].numpy())
     embedded, vectors = learning.text_embeddings(conn, withdrawn=True)
+    texts = np.zeros((len(book_ids), vectors.shape[1]), dtype=np.float32)
+    taken_in = snapshot.get(TAKEN_IN)
+    catalogue = Catalogue(book_ids, texts, snapshot[PRIOR].numpy(), None if taken_in is None else taken_in.numpy())
     rows = catalogue.rows(embedded)
     texts[rows[rows >= 0]] = vectors[rows >= 0]
     return catalogue

@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from openshelf.database import audit
+from openshelf.database.works import TODAY
 from openshelf.errors import NotAllowedError
 from openshelf.readers import NOTICE_VERSION
 
@@ -315,14 +316,17 @@ def set_history(conn: psycopg.Connection, account_id: int, enabled: bool, notice
 
 def put_on_shelf(conn: psycopg.Connection, account_id: int, book_id: int, shelf: str) -> None:
     conn.execute(
-        """insert into reading.shelf_entries (account_id, book_id, shelf) values (%s, %s, %s)
-           on conflict (account_id, book_id) do update set shelf = excluded.shelf, added_at = now()""",
-        [account_id, book_id, shelf],
+        f"""insert into reading.shelf_entries (account_id, book_id, shelf) values (%(account)s, {TODAY}, %(shelf)s)
+            on conflict (account_id, book_id) do update set shelf = excluded.shelf, added_at = now()""",
+        {"account": account_id, "book": book_id, "shelf": shelf},
     )
 
 
 def take_off_shelf(conn: psycopg.Connection, account_id: int, book_id: int) -> None:
-    conn.execute("delete from reading.shelf_entries where account_id = %s and book_id = %s", [account_id, book_id])
+    conn.execute(
+        f"delete from reading.shelf_entries where account_id = %(account)s and book_id = {TODAY}",
+        {"account": account_id, "book": book_id},
+    )
 
 
 def take_off_reading(conn: psycopg.Connection, account_id: int) -> int:
@@ -342,9 +346,9 @@ def shelves(conn: psycopg.Connection, account_id: int) -> dict[int, str]:
 
 def rate(conn: psycopg.Connection, account_id: int, book_id: int, stars: float) -> None:
     conn.execute(
-        """insert into reading.ratings (account_id, book_id, stars) values (%s, %s, %s)
-           on conflict (account_id, book_id) do update set stars = excluded.stars, rated_at = now()""",
-        [account_id, book_id, stars],
+        f"""insert into reading.ratings (account_id, book_id, stars) values (%(account)s, {TODAY}, %(stars)s)
+            on conflict (account_id, book_id) do update set stars = excluded.stars, rated_at = now()""",
+        {"account": account_id, "book": book_id, "stars": stars},
     )
 
 
@@ -356,13 +360,16 @@ def ratings(conn: psycopg.Connection, account_id: int) -> dict[int, float]:
 
 def hide(conn: psycopg.Connection, account_id: int, book_id: int) -> None:
     conn.execute(
-        "insert into reading.hidden_books (account_id, book_id) values (%s, %s) on conflict do nothing",
-        [account_id, book_id],
+        f"insert into reading.hidden_books (account_id, book_id) values (%(account)s, {TODAY}) on conflict do nothing",
+        {"account": account_id, "book": book_id},
     )
 
 
 def unhide(conn: psycopg.Connection, account_id: int, book_id: int) -> None:
-    conn.execute("delete from reading.hidden_books where account_id = %s and book_id = %s", [account_id, book_id])
+    conn.execute(
+        f"delete from reading.hidden_books where account_id = %(account)s and book_id = {TODAY}",
+        {"account": account_id, "book": book_id},
+    )
 
 
 def hidden(conn: psycopg.Connection, account_id: int) -> list[int]:

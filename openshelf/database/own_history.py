@@ -40,7 +40,7 @@ def months(conn: psycopg.Connection, reader_key: str) -> list[Month]:
         return cursor.execute(
             """select date_trunc('month', day)::date as first_day, count(*) as count_entries
                from (
-                   select distinct (occurred_at at time zone 'utc')::date as day, book_id from stream.interactions
+                   select distinct (occurred_at at time zone 'utc')::date as day, book_id from stream.acts
                    where reader_key = %s and not inferred and action = any(%s) and book_id is not null
                ) as entries
                group by first_day order by first_day desc""",
@@ -55,7 +55,7 @@ def entries(conn: psycopg.Connection, reader_key: str, month: date) -> list[Entr
             """select (occurred_at at time zone 'utc')::date as day, book_id,
                    array_agg(action order by occurred_at, event_id) as actions,
                    (array_agg(value order by occurred_at desc) filter (where action = 'rate'))[1] as stars
-               from stream.interactions
+               from stream.acts
                where reader_key = %(reader_key)s and not inferred and action = any(%(told)s) and book_id is not null
                    and (occurred_at at time zone 'utc')::date >= %(month)s::date
                    and (occurred_at at time zone 'utc')::date < (%(month)s::date + interval '1 month')::date
@@ -70,7 +70,7 @@ def remove(conn: psycopg.Connection, reader_key: str, day: date, book_id: int) -
     What was shown of it and passed over that day goes too.
     """
     rows = conn.execute(
-        """select event_id from stream.interactions
+        """select event_id from stream.acts
            where reader_key = %s and book_id = %s and (occurred_at at time zone 'utc')::date = %s""",
         [reader_key, book_id, day],
     ).fetchall()

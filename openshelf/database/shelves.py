@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from openshelf.contracts import clean_text
 from openshelf.database.filters import SERVED, WITHIN, Filters, conditions, parameters
+from openshelf.database.works import TODAY
 from openshelf.errors import OpenshelfError
 
 MAX_NAME = 80
@@ -200,8 +201,9 @@ def put(conn: psycopg.Connection, account_id: int, list_id: int, book_ids: Seque
     """
     added = conn.execute(
         """insert into reading.list_entries (list_id, account_id, book_id)
-           select list_id, account_id, book_id from reading.lists
+           select list_id, account_id, coalesce(works.merged_into, works.book_id) from reading.lists
            cross join unnest(%(book_ids)s::int[]) with ordinality as wanted (book_id, place)
+           join library.works on works.book_id = wanted.book_id
            where list_id = %(list_id)s and account_id = %(account_id)s and removed_at is null and rule is null
            order by place
            on conflict do nothing""",
@@ -218,8 +220,8 @@ def take_out(conn: psycopg.Connection, account_id: int, list_id: int, book_id: i
     return _change(
         conn,
         "delete from reading.list_entries where list_id = %(list_id)s and account_id = %(account_id)s"
-        " and book_id = %(book_id)s",
-        {"list_id": list_id, "account_id": account_id, "book_id": book_id},
+        f" and book_id = {TODAY}",
+        {"list_id": list_id, "account_id": account_id, "book": book_id},
     )
 
 

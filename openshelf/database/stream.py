@@ -225,9 +225,15 @@ def _store_dead_letter(conn: psycopg.Connection, letter: DeadLetterRow) -> None:
     )
 
 
-_SLATE: LiteralString = """
+# A work that was taken in since is shown as the one it is part of.
+_BOOKS_TODAY: LiteralString = """array(
+        select coalesce(works.merged_into, named.book_id)
+        from unnest({}) with ordinality as named (book_id, place)
+        left join library.works on works.book_id = named.book_id order by place)"""
+_SLATE: LiteralString = f"""
     select slate_id, event_id, reader_key, session_id, created_at, policy_version, arm, surface, event_received_at,
-           book_ids, propensities, sources, reasons, reason_book_ids
+           {_BOOKS_TODAY.format("book_ids")} as book_ids, propensities, sources, reasons,
+           {_BOOKS_TODAY.format("reason_book_ids")} as reason_book_ids
     from stream.slates"""
 
 

@@ -13,7 +13,7 @@ def rewards(conn: psycopg.Connection, reader_key: str) -> dict[int, float]:
     """book_id -> the sum of the rewards of the reader's newest acts since they last asked to be forgotten."""
     rows = conn.execute(
         """select book_id, sum(reward)::float8 from (
-               select book_id, reward from stream.interactions
+               select book_id, reward from stream.acts
                where reader_key = %(reader_key)s and not inferred and book_id is not null and reward <> 0
                    and occurred_at > coalesce((
                        select max(occurred_at) from stream.interactions
@@ -29,7 +29,7 @@ def hidden(conn: psycopg.Connection, reader_key: str) -> set[int]:
     """Works that the reader hid and did not bring back."""
     rows = conn.execute(
         """select book_id from (
-               select distinct on (book_id) book_id, action from stream.interactions
+               select distinct on (book_id) book_id, action from stream.acts
                where reader_key = %s and action in ('hide', 'unhide')
                order by book_id, occurred_at desc, event_id desc
            ) as newest where action = 'hide'""",

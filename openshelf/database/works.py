@@ -8,6 +8,10 @@ from typing import LiteralString
 import psycopg
 from psycopg.rows import class_row
 
+# The work that a book_id is part of today; null where there is none such.
+TODAY: LiteralString = """(
+    select coalesce(asked.merged_into, asked.book_id) from library.works as asked where asked.book_id = %(book)s)"""
+
 # Of more keys than these all rows are read: cheaper than looking each block up.
 _READ_ALL = 2_000
 

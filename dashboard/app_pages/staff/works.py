@@ -125,7 +125,7 @@ def draw_joined(joined: Sequence[Joined], count: int) -> None:
             Column("authors_text", _("Author")),
             Column("count_editions", _("Editions")),
             Column("count_titles", _("Titles")),
-            Column("reasons", _("Why"), lambda each: "; ".join(map(why, each))),
+            Column("reasons", _("Why"), lambda each: "; ".join(map(why, each)) or "–"),
         ],
     )
 
@@ -196,11 +196,10 @@ def draw_aliases(aliases: Sequence[Alias]) -> None:
     )
 
 
-def draw_editions(found: Explanation) -> None:
-    staff.section(_("Its editions"), _("Why each stands with the others. What staff decided, no ingest moves."))
+def draw_editions(found: Explanation, key: str = "editions") -> None:
     states = {True: _("staff decided"), False: ""}
     staff.figure(
-        "editions",
+        key,
         None,
         plural("{count} edition", "{count} editions", len(found.editions)),
         found.editions,
@@ -302,11 +301,28 @@ def draw_work(conn: psycopg.Connection, account: Account, book_id: int) -> None:
         furniture.said(done)
     staff.link("works", _("All works"))
     staff.link("book", _("Its page for readers"), id=found.book_id)
+    staff.section(_("Its editions"), _("Why each stands with the others. What staff decided, no ingest moves."))
     draw_editions(found)
-    other = st.query_params.get("other", "")[:9]
-    draw_forms(found, other if other.isdecimal() else "")
+    other = beside(conn, account, found.book_id)
+    if other:
+        staff.section(_("The other book"), _("What may be the same work, or not."))
+        draw_editions(other, "other-editions")
+        staff.link("works", _("Decide there"), book=other.book_id, other=found.book_id)
+    draw_forms(found, str(other.book_id) if other else "")
     draw_near(works_desk.near(conn, account, found.book_id), found.book_id)
     draw_decisions([told(made, found) for made in found.decisions])
+
+
+def beside(conn: psycopg.Connection, account: Account, book_id: int) -> Explanation | None:
+    """The other work that the address names, if there is one."""
+    asked = st.query_params.get("other", "")
+    if not (asked.isascii() and asked.isdecimal() and len(asked) < 10):
+        return None
+    try:
+        other = works_deciding.explain(conn, account, int(asked))
+    except UsageError:
+        return None
+    return None if other.book_id == book_id else other
 
 
 def question() -> str:
