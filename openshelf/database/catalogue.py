@@ -12,6 +12,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from openshelf.database.filters import RECOMMENDED, WITHIN, Filters, conditions, parameters
+from openshelf.database.works import TODAY
 
 Sort = Literal["title", "new", "newest_first", "oldest_first", "rating", "popular", "series"]
 Audiences = Sequence[str] | None
@@ -96,7 +97,7 @@ _FROM: LiteralString = """from library.works
     left join library.editions as covers on covers.edition_id = works.cover_edition_id"""
 # How warmly works were taken of late; what nobody met stands by the house's rating, mixed.
 _RECENT: LiteralString = """join (
-        select book_id, sum(reward) as warmth from stream.interactions
+        select book_id, sum(reward) as warmth from stream.acts
         where occurred_at > now() - interval '30 days' and book_id is not null and not inferred group by book_id
     ) as recent on recent.book_id = works.book_id"""
 _WARMTH: LiteralString = f"left {_RECENT} and recent.warmth > 0"
@@ -115,11 +116,19 @@ SORTS: tuple[Sort, ...] = tuple(_ORDER)
 
 
 def cards(conn: psycopg.Connection, book_ids: Sequence[int], *, audiences: Audiences = None) -> list[WorkCard]:
-    """Cards of the given works in the given order; those that are not active are left out."""
+    """Cards of the given works in the given order, each once; those that are not active are left out.
+
+    Of a work that is part of another one: that one's, with its book_id.
+    """
     with conn.cursor(row_factory=class_row(WorkCard)) as cursor:
         return cursor.execute(
-            f"""{_CARD} {_FROM} join unnest(%(ids)s::int[]) with ordinality as want (book_id, place)
-                on want.book_id = works.book_id where works.active and {WITHIN} order by want.place""",
+            f"""with want as (
+                    select coalesce(asked.merged_into, asked.book_id) as book_id, min(place) as place
+                    from unnest(%(ids)s::int[]) with ordinality as named (book_id, place)
+                    join library.works as asked using (book_id) group by 1
+                )
+                {_CARD} {_FROM} join want on want.book_id = works.book_id
+                where works.active and {WITHIN} order by want.place""",
             {"ids": list(book_ids), "audiences": _list(audiences)},
         ).fetchall()
 
@@ -133,11 +142,8 @@ def work(conn: psycopg.Connection, book_id: int, *, audiences: Audiences = None)
                     works.series_index, case when covers.cover_path is not null
                         then floor(extract(epoch from covers.updated_at))::bigint end as cover_version
                 {_FROM} left join library.series using (series_id)
-                where works.active and {WITHIN} and works.book_id = (
-                    select coalesce(asked.merged_into, asked.book_id)
-                    from library.works as asked where asked.book_id = %(book_id)s
-                )""",
-            {"book_id": book_id, "audiences": _list(audiences)},
+                where works.active and {WITHIN} and works.book_id = {TODAY}""",
+            {"book": book_id, "audiences": _list(audiences)},
         ).fetchone()
 
 
@@ -368,11 +374,11 @@ def read_beside(conn: psycopg.Connection, book_id: int, limit: int, *, audiences
         return cursor.execute(
             f"""with readers as (
                     select distinct reader_key from stream.interactions
-                    where book_id = %(book_id)s and reward >= 1.5 limit 2000
+                    where book_id = any(library.ids_of_work(%(book_id)s)) and reward >= 1.5 limit 2000
                 ),
                 beside as (
                     select acts.book_id, count(distinct acts.reader_key) as count_shared
-                    from readers join stream.interactions as acts using (reader_key)
+                    from readers join stream.acts using (reader_key)
                     where acts.reward >= 1.5 and acts.book_id <> %(book_id)s
                     group by acts.book_id having count(distinct acts.reader_key) >= %(least)s
                 )
@@ -381,7 +387,7 @@ def read_beside(conn: psycopg.Connection, book_id: int, limit: int, *, audiences
                 where works.active and {WITHIN} and {RECOMMENDED}
                 order by beside.count_shared / sqrt((
                     select count(distinct reader_key) from stream.interactions as own
-                    where own.book_id = beside.book_id and own.reward >= 1.5
+                    where own.book_id = any(library.ids_of_work(beside.book_id)) and own.reward >= 1.5
                 )) desc, works.book_id limit %(limit)s""",
             {"book_id": book_id, "limit": limit, "least": MIN_READERS, "audiences": _list(audiences)},
         ).fetchall()
@@ -393,9 +399,9 @@ def cover_file(conn: psycopg.Connection, book_id: int, *, audiences: Audiences =
             f"""select libraries.path as library_path, editions.cover_path as path
                from library.works join library.editions on editions.edition_id = works.cover_edition_id
                join library.libraries using (library_id)
-               where works.active and {WITHIN} and works.book_id = %(book_id)s
+               where works.active and {WITHIN} and works.book_id = {TODAY}
                    and editions.cover_path is not null""",
-            {"book_id": book_id, "audiences": _list(audiences)},
+            {"book": book_id, "audiences": _list(audiences)},
         ).fetchone()
 
 
@@ -408,10 +414,10 @@ def file_of(
             f"""select libraries.path as library_path, files.path
                from library.works join library.editions using (book_id)
                join library.files using (edition_id) join library.libraries using (library_id)
-               where works.active and {WITHIN} and editions.active and works.book_id = %(book_id)s
+               where works.active and {WITHIN} and editions.active and works.book_id = {TODAY}
                    and files.format = upper(%(format)s)
                order by editions.published_on desc nulls last, editions.edition_id limit 1""",
-            {"book_id": book_id, "format": file_format, "audiences": _list(audiences)},
+            {"book": book_id, "format": file_format, "audiences": _list(audiences)},
         ).fetchone()
 
 

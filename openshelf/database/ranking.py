@@ -43,7 +43,7 @@ def glad_acts(conn: psycopg.Connection, until: datetime | None = None) -> list[G
         return cursor.execute(
             f"""with glad as (
                    select reader_key, book_id, reward, occurred_at, stored_at
-                   from stream.interactions where reward > 0 and not inferred and left(reader_key, 2) <> 's_'
+                   from stream.acts where reward > 0 and not inferred and left(reader_key, 2) <> 's_'
                    union all
                    select reader_key, book_id, reward, occurred_at, stored_at
                    from stream.imported_acts join library.editions using (edition_id)
