@@ -250,8 +250,10 @@ def ingest_dataset(
     """Bring what is held of a data set to what its files say: works and acts, all or nothing.
 
     Raises:
+        UsageError: no data set is called so.
         IngestError: the files cannot be read, or more than a fifth of its works is gone (unless `allow_vanishing`).
     """
+    library_key(name)  # an unknown name is wrong use, not a broken file
     held: list[Prepared] = []
     told = DatasetReport()
 
@@ -285,6 +287,7 @@ def difference(
     conn: psycopg.Connection, name: str, path: Path, options: DataOptions | None = None
 ) -> tuple[list[Difference], Prepared]:
     """What `ingest_dataset` would change in the catalogue, and the data set as it would be taken in."""
+    library_key(name)
     held: list[Prepared] = []
 
     def plan(conn: psycopg.Connection) -> tuple[int, Plan]:

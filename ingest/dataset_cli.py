@@ -169,3 +169,19 @@ def _write_rejects(file: Path, rejects: "Iterable[Reject]") -> None:
         lines = csv.writer(opened, lineterminator="\n")
         lines.writerow(["file", "line", "record", "reason"])
         lines.writerows((reject.file, reject.line or "", reject.record, reject.reason) for reject in rejects)
+
+
+def quality_command(
+    page: Annotated[
+        Path | None, typer.Option("--html", dir_okay=False, help="Write a page with charts to this file, too.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure the catalogue: what there is, what is missing where readers look, how it is spread, what may be twice."""
+    from ingest import quality
+
+    with _database() as conn:
+        found = quality.measured(conn)
+    if page:
+        quality.write_page(found, page)
+    report(quality.plain(found) if as_json else quality.as_text(found), as_json=as_json)

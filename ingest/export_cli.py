@@ -42,3 +42,18 @@ def opf_command(
         migrate.check(conn)
         count = export_opf(conn, folder)
     report({"records": count}, as_json=as_json)
+
+
+@app.command("training")
+def training_command(
+    folder: Annotated[Path, typer.Argument(file_okay=False, help="Folder to make.")],
+    vectors: Annotated[bool, typer.Option("--vectors", help="The works' vectors too.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write what ranking models learn from as Parquet. Readers are numbers that this export alone knows."""
+    from openshelf.export_training import export_training  # pyarrow comes with it
+
+    with pool.connect(unlimited=True) as conn:
+        migrate.check(conn)
+        done = export_training(conn, folder, with_vectors=vectors)
+    report(done, as_json=as_json)

@@ -23,7 +23,8 @@ _CUT_ENTITY = re.compile(r"&(#\d+|#x[0-9a-fA-F]+|[A-Za-z]+)$")
 
 def film_title(title: str) -> tuple[str, str]:
     """`American President, The (1995)` -> (`The American President (1995)`, `1995`)."""
-    found = re.fullmatch(r"(.*?)\s*\((\d{4})(?:[-–]\d{0,4})?\)\s*", title)
+    title = " ".join(title.split())
+    found = re.fullmatch(r"(.*?)\s*\((\d{4})(?:[-–]\d{0,4})?\)", title)
     name, year = (found[1], found[2]) if found else (title, "")
     article = _ARTICLE.match(name)
     name = f"{article[2]} {article[1]}{article[3] or ''}" if article else name

@@ -132,11 +132,13 @@ def lacking(conn: psycopg.Connection, staff: Account | None, what: Lack | None, 
 
 
 def twins(conn: psycopg.Connection, staff: Account | None, limit: int = 100) -> list[Twins]:
-    """Works with one ISBN, or with one main title, one language and one surname of the first author.
-
-    Raises NotAllowedError.
-    """
+    """What `suspected_twins` says, for staff. Raises NotAllowedError."""
     accounts.must_be_staff(staff)
+    return suspected_twins(conn, limit)
+
+
+def suspected_twins(conn: psycopg.Connection, limit: int | None = 100) -> list[Twins]:
+    """Works with one ISBN, or with one main title, one language and one surname of the first author."""
     with conn.cursor(row_factory=class_row(Twins)) as cursor:
         return cursor.execute(
             """with same_isbn as (

@@ -136,6 +136,13 @@ REGISTER: tuple[Kept, ...] = (
         "to count them once it has", "90 days", "waiting_acts", is_history=True,
     ),
     Kept(
+        "stream.imported_acts", "other",
+        "ratings of published data sets, of their readers under pseudonyms of this installation",
+        "models learn from them; no figure of the library counts them",
+        "until the data set is removed, or a reader of it: `openshelf ingest dataset NAME --remove`, `--forget READER`",
+        why_not="of readers elsewhere, as they were published; of no account", is_history=True,
+    ),
+    Kept(
         "stream.dead_letters", "other", "events that could not be read", "so that staff can mend them", "30 days",
         why_not="cannot be read; those in which a pseudonym stands are removed with it", is_history=True,
     ),
