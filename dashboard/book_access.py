@@ -11,10 +11,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import epub_text, resources
-from dashboard.epub_text import UnreadableEpubError
+from dashboard import resources
 from dashboard.language import _
+from openshelf import epub_text
 from openshelf.database import catalogue
+from openshelf.epub_text import UnreadableEpubError
 
 TTL_S = 600
 _MAX_SUMMARY = 1_000

@@ -20,9 +20,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from dashboard import epub_text, logins
+from dashboard import logins
 from dashboard.covers import MAX_PIXELS
 from dashboard.state import OFFLINE
+from openshelf import epub_text
 from openshelf.contracts import clean_text
 from openshelf.database import audiences, catalogue, pool
 from openshelf.database.accounts import Account

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import epub_text, resources
-from dashboard.epub_text import Book, UnreadableEpubError
+from dashboard import resources
+from openshelf import epub_text
 from openshelf.database import catalogue
 from openshelf.database.catalogue import Work
+from openshelf.epub_text import Book, UnreadableEpubError
 
 TTL_S = 600
 

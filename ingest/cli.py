@@ -10,10 +10,12 @@ import typer
 
 from ingest import epub_load, marc_load
 from ingest.calibre import Choice
+from ingest.dataset_cli import dataset_command, quality_command
 from ingest.embed import EmbedReport, embed_changed
 from ingest.load import Difference, Report, difference, ingest_calibre
 from ingest.open_library import ingest_open_library
 from ingest.progress import progress
+from ingest.texts_cli import texts_command
 from openshelf.cli import command_app, report
 from openshelf.database import migrate, pool
 from openshelf.settings import get_settings
@@ -127,11 +129,16 @@ def open_library_command(
     report(done, as_json=as_json)
 
 
+ingest_app.command("dataset")(dataset_command)
+ingest_app.command("quality")(quality_command)
+ingest_app.command("texts")(texts_command)
+
+
 def _finish(conn: psycopg.Connection, done: Report, *, embed: bool, rejects: Path | None, as_json: bool) -> None:
     """Embed, write down what was rejected, report."""
     told = asdict(done)
     if embed:
-        embedded = _embed(conn)
+        embedded = embed_texts(conn)
         told |= {"embedded": embedded.embedded}
         told["catalogue_version"] = embedded.catalogue_version or told["catalogue_version"]
     if rejects:
@@ -176,18 +183,25 @@ def demo_library_command(
 
 
 @embed_app.command()
-def embed_command(as_json: JsonFlag = False) -> None:
-    """Embed the texts of new and changed works."""
+def embed_command(
+    replace: Annotated[
+        bool, typer.Option("--replace", help="The model set is another one: remove the old one's vectors first.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Embed the texts of new and changed works. A run that was stopped goes on where it was."""
     with pool.connect(unlimited=True) as conn:
         migrate.check(conn)
-        report(_embed(conn), as_json=as_json)
+        report(embed_texts(conn, replace=replace), as_json=as_json)
 
 
-def _embed(conn: psycopg.Connection) -> EmbedReport:
+def embed_texts(conn: psycopg.Connection, *, replace: bool = False) -> EmbedReport:
+    """Embed what is new or changed, with a bar."""
+
     def load():  # -> TextEncoder; torch is loaded only when there is something to embed
         from models.embedding import load_encoder
 
         return load_encoder()
 
     with progress("Embedding texts") as show:
-        return embed_changed(conn, load, show)
+        return embed_changed(conn, load, show, replace=replace)

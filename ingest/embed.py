@@ -1,4 +1,4 @@
-"""Embeds the texts of works, only those whose text has changed."""
+"""Embeds the texts of works, only those whose text has changed, all by one model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import psycopg
 
-from models.embedding import MODEL_NAME, TextEncoder
+from models.embedding import TextEncoder, model_name
 from models.work_text import text_hash, work_text
 from openshelf.database import embeddings, ingestion
 from openshelf.errors import IngestError
@@ -21,31 +21,50 @@ class EmbedReport:
     works: int  # active works
     embedded: int  # of them now
     catalogue_version: int | None  # None: nothing changed
+    model: str
 
 
 def embed_changed(
     conn: psycopg.Connection,
     load_encoder: Callable[[], TextEncoder],
     on_progress: Callable[[int, int], None] | None = None,
+    *,
+    replace: bool = False,
 ) -> EmbedReport:
-    """Embed every active work whose text is not embedded yet; commits batch by batch.
+    """Embed every active work whose text is not embedded yet; commits batch by batch, so a stop loses one batch.
 
-    The encoder is loaded only if there is something to embed.
+    The encoder is loaded only if there is something to embed. `replace`: vectors of another model than the one that is
+    set are removed first, and what was learned from them serves no more.
 
     Raises:
-        IngestError: the encoder gave back too few vectors, or one that is no direction.
+        IngestError: the vectors are of another model (unless `replace`); the encoder gave back too few vectors, or one
+            that is no direction. ModelError: the encoder does not load. Nothing was changed by then.
     """
+    name, stored = model_name(), embeddings.model(conn)
+    if stored.is_used and stored.model != name and not replace:
+        conn.rollback()
+        raise IngestError(
+            f"the works are embedded by {stored.model}, but {name} is set, and vectors of two models are never mixed. "
+            "Run `openshelf embed --replace` to embed all works anew, or set OPENSHELF_EMBEDDING_MODEL back."
+        )
     sources = embeddings.text_sources(conn)
     waiting: list[tuple[int, str, str]] = []
     for source in sources:
         text = work_text(source.title, source.authors_text, source.series_name, source.subjects_text, source.summary)
         digest = text_hash(text)
-        if digest != source.text_hash or source.model != MODEL_NAME:
+        if digest != source.text_hash or stored.model != name:
             waiting.append((source.book_id, digest, text))
     conn.commit()
     if not waiting:
-        return EmbedReport(len(sources), 0, None)
+        return EmbedReport(len(sources), 0, None, name)
     encoder = load_encoder()
+    if stored.model != name:
+        embeddings.take_model(conn, name, encoder.dimension)
+        from models import registry  # needs torch, as the encoder does: not for those who have nothing to embed
+
+        registry.retire_learned(conn, f"works are embedded by {name} now")
+        ingestion.bump_version(conn)
+        conn.commit()
     version = 0
     for start in range(0, len(waiting), BATCH):
         batch = waiting[start : start + BATCH]
@@ -57,11 +76,11 @@ def embed_changed(
         vectors = encoder.encode_documents([text for _, _, text in batch], show)
         check_vectors(vectors, len(batch))
         embeddings.store(
-            conn, MODEL_NAME, [(book, digest, vector) for (book, digest, _), vector in zip(batch, vectors, strict=True)]
+            conn, name, [(book, digest, vector) for (book, digest, _), vector in zip(batch, vectors, strict=True)]
         )
         version = ingestion.bump_version(conn)
         conn.commit()
-    return EmbedReport(len(sources), len(waiting), version)
+    return EmbedReport(len(sources), len(waiting), version, name)
 
 
 def check_vectors(vectors: np.ndarray, count: int) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 import psycopg
 
-from models.states import TEXT_DIM, Catalogue
+from models.states import Catalogue
 from openshelf.database import learning, works
 
 # How much of the popularity prior the house's own rating can make up where no reader has acted.
@@ -53,10 +53,10 @@ def load_ranking(
 ) -> Ranking:
     """Popularity is that of the 30 days before `now` (unset: the present), or as it was read before."""
     popularity = popularity or load_popularity(conn, now)
-    texts = np.zeros((len(popularity.book_ids), TEXT_DIM), dtype=np.float32)
+    embedded, vectors = learning.text_embeddings(conn)
+    texts = np.zeros((len(popularity.book_ids), vectors.shape[1]), dtype=np.float32)
     merged = np.array(works.merged(conn), dtype=np.int64)
     catalogue = Catalogue(popularity.book_ids, texts, popularity.prior, merged if len(merged) else None)
-    embedded, vectors = learning.text_embeddings(conn)
     rows = catalogue.rows(embedded)
     # Between the two reads a work may have been withdrawn.
     texts[rows[rows >= 0]] = vectors[rows >= 0]

@@ -11,30 +11,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from models.dataset_acts import MAX_REJECTED, DataOptions, faults, with_enough
 from models.dataset_formats import Foreign, Frame, format_of, read
 from models.dataset_records import age_bin, era
-from models.embedding import DIMENSION, MODEL_NAME, load_encoder
+from models.embedding import load_encoder, model_name
 from models.ranking_data import RankingData, ReaderBatch
 from models.work_text import text_hash, work_text
 from openshelf.errors import UsageError
 from openshelf.settings import get_settings
 
 _log = logging.getLogger(__name__)
-
-# Above this share of refused lines the file is not what it was taken for.
-MAX_REJECTED = 0.5
-
-
-@dataclass(frozen=True)
-class DataOptions:
-    """What is left out of a data set before anything else."""
-
-    min_rating: float | None = None
-    """Ratings below it are no glad acts; unset: every rating and access counts as one."""
-    min_acts_per_reader: int = 1
-    """Readers with fewer acts are left out, as long as there are any (a k-core)."""
-    min_acts_per_work: int = 1
-    """The same for works."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +67,7 @@ def load_counted(name: str, path: Path, options: DataOptions | None = None) -> L
         acts = acts.sort_values("time", kind="stable")
     acts = acts.drop_duplicates(["reader", "work"])
     count_once = len(acts)
-    acts = _with_enough(acts, options)
+    acts = with_enough(acts, options)
     if acts.empty:
         raise UsageError(f"{foreign.acts_file} has no acts left: lower --min-rating, --min-acts-per-reader or -work")
     data = _ranking_data(f"{format_of(name)} ({path.name})", foreign, acts)
@@ -100,16 +86,9 @@ def load_counted(name: str, path: Path, options: DataOptions | None = None) -> L
 
 def _readable(foreign: Foreign) -> tuple[Frame, int]:
     """The acts whose every value makes sense, and how many do not."""
-    acts = foreign.acts
-    good: Frame = (acts["reader"] != "") & (acts["work"] != "")
+    good: Frame = faults(foreign) == ""
+    acts = foreign.acts if "rating" in foreign.acts else foreign.acts.assign(rating=np.nan)
     least, most = foreign.scale
-    if "rating" not in acts:
-        acts = acts.assign(rating=np.nan)
-    else:
-        in_range = acts["rating"].between(least, most) & np.isfinite(acts["rating"])
-        good &= in_range | acts.get("unrated", False)
-    if foreign.has_order:
-        good &= np.isfinite(acts["time"])
     rejected = int((~good).sum())
     if rejected > MAX_REJECTED * len(acts):
         line = int(np.argmin(good.to_numpy())) + 2
@@ -118,18 +97,6 @@ def _readable(foreign: Foreign) -> tuple[Frame, int]:
             f"{least:g} to {most:g} or an unreadable time, the first about line {line}: is this the right data set?"
         )
     return acts[good], rejected
-
-
-def _with_enough(acts: Frame, options: DataOptions) -> Frame:
-    """Readers and works with enough acts; leaving out one may make another too few, so until nothing changes."""
-    least = {"reader": options.min_acts_per_reader, "work": options.min_acts_per_work}
-    while True:
-        before = len(acts)
-        for key, minimum in least.items():
-            if minimum > 1 and len(acts):
-                acts = acts[acts.groupby(key)["work"].transform("size") >= minimum]
-        if len(acts) == before:
-            return acts
 
 
 def _ranking_data(name: str, foreign: Foreign, acts: Frame) -> RankingData:
@@ -189,15 +156,16 @@ def embedded(data: RankingData, on_progress: Callable[[str, int, int], None] | N
     """The data with an embedding of every text, from the cache under the home folder where it was made before."""
     if data.embeddings is not None or not any(data.texts):
         return data
-    digest = hashlib.sha256("\n".join([MODEL_NAME, *map(text_hash, data.texts)]).encode()).hexdigest()[:24]
+    digest = hashlib.sha256("\n".join([model_name(), *map(text_hash, data.texts)]).encode()).hexdigest()[:24]
     path = get_settings().home / "cache" / f"texts-{digest}.npy"
     vectors = _cached(path, data.count_works)
     if vectors is None:
         has_text = np.array([bool(text) for text in data.texts])
         texts = [text for text in data.texts if text]
         told = (lambda done: on_progress("embedding", done, len(texts))) if on_progress else None
-        vectors = np.zeros((data.count_works, DIMENSION), dtype=np.float32)
-        vectors[has_text] = load_encoder().encode_documents(texts, told)
+        encoder = load_encoder()
+        vectors = np.zeros((data.count_works, encoder.dimension), dtype=np.float32)
+        vectors[has_text] = encoder.encode_documents(texts, told)
         _store(path, vectors)
     return replace(data, embeddings=vectors)
 
@@ -208,7 +176,7 @@ def _cached(path: Path, count: int) -> np.ndarray | None:
         vectors = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    return vectors if vectors.shape == (count, DIMENSION) and vectors.dtype == np.float32 else None
+    return vectors if vectors.ndim == 2 and len(vectors) == count and vectors.dtype == np.float32 else None
 
 
 def _store(path: Path, vectors: np.ndarray) -> None:

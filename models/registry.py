@@ -22,8 +22,7 @@ from models import rewards
 from models.fingerprints import code_hash
 from models.policy import Policy, PolicyConfig
 from models.ranking_data import Ranker, ReaderBatch
-from models.states import TEXT_DIM
-from openshelf.database import accounts, audit, learning
+from openshelf.database import accounts, audit, embeddings, learning
 from openshelf.database.accounts import Account
 from openshelf.errors import ModelError, UsageError
 
@@ -161,11 +160,12 @@ def require_finite(ranker: Ranker, what: str) -> None:
 
 
 def load_adapter(conn: psycopg.Connection, version: str) -> Tensor:
-    """(dim, 384). Raises ModelError as `load_policy` does."""
+    """(dim, length of text embeddings). Raises ModelError as `load_policy` does."""
     _, tensors = _verified(conn, version, "adapter")
     weight = tensors.get(WEIGHT_PREFIX + "adapter")
-    if weight is None or weight.ndim != 2 or weight.shape[1] != TEXT_DIM:
-        raise ModelError(f"{version} holds no adapter of {TEXT_DIM} columns. Train a new adapter or roll back.")
+    columns = embeddings.model(conn).dimension
+    if weight is None or weight.ndim != 2 or weight.shape[1] != columns:
+        raise ModelError(f"{version} holds no adapter of {columns} columns. Train a new adapter or roll back.")
     return weight
 
 
@@ -178,6 +178,9 @@ def promote(conn: psycopg.Connection, version: str, reason: str, now: datetime) 
     with conn.transaction():
         learning.lock_registry(conn)
         row = _row(conn, version)
+        taken_at = embeddings.model(conn).taken_at
+        if taken_at and row.created_at <= taken_at:
+            raise ModelError(f"{version} learned from the vectors of another text encoder. Train a new {row.kind}.")
         _prove(conn, row)
         old = learning.champion(conn, row.kind)
         if old and old.version == version:
@@ -186,6 +189,12 @@ def promote(conn: psycopg.Connection, version: str, reason: str, now: datetime) 
             learning.set_status(conn, old.version, "retired", f"replaced by {version}")
         learning.set_status(conn, version, "champion", reason)
         learning.insert_promotion(conn, row.kind, version, now, reason)
+
+
+def retire_learned(conn: psycopg.Connection, reason: str) -> None:
+    """No champion serves any more, and none learned until now ever will: what they learned from is gone."""
+    learning.lock_registry(conn)
+    learning.retire_champions(conn, reason)
 
 
 def refuse(conn: psycopg.Connection, version: str, reason: str) -> None:

@@ -19,16 +19,19 @@ from rapidfuzz.distance import OSA
 
 from models import embedding
 from openshelf.contracts import clean_text
-from openshelf.database import catalogue
+from openshelf.database import catalogue, texts
 from openshelf.database import search as statements
 from openshelf.database.filters import Filters
 from openshelf.database.search import ANY_WORK
 from openshelf.errors import ModelError
 from openshelf.folding import fold, fold_words
+from openshelf.settings import get_settings
 
-Mode = Literal["all", "title", "author", "subject", "meaning"]
+Mode = Literal["all", "title", "author", "subject", "meaning", "inside"]
 
 MAX_QUERY = 200
+# Letters of a passage that are shown: enough to see what it is about, too few to read the book by them.
+INSIDE_LENGTH = 240
 # A cosine below this is no likeness: MiniLM gives unrelated texts up to about 0.2.
 MEANING_FLOOR = 0.25
 # A work that holds all the words is surer than one that is merely near.
@@ -53,6 +56,7 @@ _LABELS: dict[Mode, list[str] | None] = {
     "author": ["B"],
     "subject": ["C"],
     "meaning": None,
+    "inside": None,
 }
 _LAST_WORD = re.compile(r"(\w{2,})$")
 # A word, also where its accents are letters of their own (NFD).
@@ -62,16 +66,31 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Hit:
-    """One work found. `matched`: words, meaning, both, spelling (a typo was mended), author or popular.
+class Inside:
+    """Where in a book the words stand. `part` from 1 and `block` from 0, as the reading page counts them.
 
-    `cosine` of query and work, where meaning was compared and near enough.
+    `marks`: the words in `text`, as [start, end) in code points. Text of a book is never markup.
+    """
+
+    part: int
+    block: int
+    chapter: str
+    text: str
+    marks: list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One work found. `matched`: words, meaning, both, spelling (a typo was mended), inside, author or popular.
+
+    `cosine` of query and work, where meaning was compared and near enough; `inside`, where books were looked into.
     """
 
     book_id: int
     score: float
     matched: str
     cosine: float | None = None
+    inside: Inside | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +112,7 @@ def search(
     *,
     audiences: Sequence[str] | None = None,
 ) -> list[Hit]:
-    """Best works for a query, best first; an empty query finds nothing.
+    """Best works for a query, best first; an empty query finds nothing, nor does `inside` where that is not set.
 
     Quoted phrases, `or` and a leading minus work as in web search engines; the last word may be unfinished.
     `audiences`: what the account that asks is limited to.
@@ -102,6 +121,8 @@ def search(
     if not fold_words(asked):
         return []
     bounds = _Bounds(filters, audiences, limit)
+    if mode == "inside":
+        return _look_inside(conn, asked, bounds) if get_settings().search_inside else []
     found = _find(conn, asked, mode, bounds)
     if mode == "meaning" or any(row.words_place for row in found):
         return [_hit(row) for row in found]
@@ -110,6 +131,19 @@ def search(
         return [_hit(row) for row in found]
     again = _find(conn, mended, mode, bounds)
     return [_hit(row, mended=True) for row in again] or [_hit(row) for row in found]
+
+
+def _look_inside(conn: psycopg.Connection, asked: str, bounds: "_Bounds") -> list[Hit]:
+    found = texts.find(conn, fold(asked), bounds.filters, bounds.limit, audiences=bounds.audiences)
+    hits = []
+    for row in found:
+        spans = highlights(row.body, asked)
+        start = _thickest(row.body, spans, INSIDE_LENGTH)[0] if spans else 0
+        body = row.body.replace("\n", " ")
+        text, marks = excerpt(body, asked, INSIDE_LENGTH) or (body[:INSIDE_LENGTH], [])
+        inside = Inside(row.part, row.blocks[row.body.count("\n", 0, start)], row.chapter, text, marks)
+        hits.append(Hit(row.book_id, row.score, "inside", inside=inside))
+    return hits
 
 
 def suggest(
@@ -180,18 +214,29 @@ def highlights(text: str, asked: str) -> list[tuple[int, int]]:
 
 
 def excerpt(text: str, asked: str, length: int = 180) -> tuple[str, list[tuple[int, int]]] | None:
-    """The part of a text around the first word of the query, and where such words stand in it; None without any."""
+    """The part of a text with most of the query's words, and where such words stand in it; None without any."""
     spans = highlights(text, asked)
     if not spans:
         return None
-    start = max(0, spans[0][0] - length // 3)
+    first = _thickest(text, spans, length)
+    start = max(0, first[0] - length // 3)
     if start:
-        start = text.find(" ", start, spans[0][0]) + 1 or spans[0][0]
-    end = len(text) if len(text) - start <= length else text.rfind(" ", spans[0][1], start + length)
-    end = end if end > spans[0][1] else max(spans[0][1], min(len(text), start + length))
+        start = text.find(" ", start, first[0]) + 1 or first[0]
+    end = len(text) if len(text) - start <= length else text.rfind(" ", first[1], start + length)
+    end = end if end > first[1] else max(first[1], min(len(text), start + length))
     head, tail = "… " if start else "", " …" if end < len(text) else ""
     part = head + text[start:end] + tail
     return part, highlights(part, asked)
+
+
+def _thickest(text: str, spans: Sequence[tuple[int, int]], length: int) -> tuple[int, int]:
+    """Of these places the one after which most different words of them follow within half the length."""
+
+    def count(span: tuple[int, int]) -> int:
+        held = {fold(text[start:end]) for start, end in spans if span[0] <= start < span[0] + length // 2}
+        return len(held)
+
+    return max(spans, key=lambda span: (count(span), -span[0]))
 
 
 def search_any_word(
@@ -207,12 +252,17 @@ def search_any_word(
 
     Several words in one string must follow each other. An empty `text` is compared with nothing.
     """
-    folded = [fold_words(tidy(part)).split() for part in words]
-    alternatives = [" <-> ".join(f"'{word}':*" for word in part) for part in folded if part]
     bounds = _Bounds(filters, audiences, limit)
-    query = _query(bounds, any_word=" | ".join(f"({each})" for each in alternatives), words_weight=1.0)
+    query = _query(bounds, any_word=any_word(words), words_weight=1.0)
     meant = tidy(text)
     return [_hit(row) for row in statements.find(conn, _with_meaning(query, meant) if meant else query)]
+
+
+def any_word(words: Sequence[str]) -> str:
+    """A tsquery of works that hold one of these, or a word that begins so; words in one string must follow each other."""
+    folded = [fold_words(tidy(part)).split() for part in words]
+    alternatives = [" <-> ".join(f"'{word}':*" for word in part) for part in folded if part]
+    return " | ".join(f"({each})" for each in alternatives)
 
 
 def authors_named(conn: psycopg.Connection, words: Sequence[str]) -> list[str]:
@@ -378,28 +428,46 @@ def _query(bounds: _Bounds, *, words_weight: float = WORDS_WEIGHT, **asked: obje
 
 
 def _with_meaning(query: statements.Query, text: str) -> statements.Query:
-    vector = _vector(text)
-    if vector is None:
+    found = vector(text)
+    if found is None:
         return query
-    return statements.Query(**{**vars(query), "vector": vector, "model": embedding.MODEL_NAME})
+    return statements.Query(**{**vars(query), "vector": found, "model": embedding.model_name()})
 
 
 @lru_cache(maxsize=2_048)
-def _encoded(text: str) -> str | None:
+def _encoded(text: str) -> np.ndarray | None:
     vector = embedding.load_encoder().encode_query(text)
     # A zero vector has no cosine, and NaN sorts anywhere.
-    if not np.isfinite(vector).all() or not vector.any():
-        return None
-    return "[" + ",".join(f"{x:.6g}" for x in vector) + "]"
+    return vector if np.isfinite(vector).all() and vector.any() else None
 
 
-def _vector(text: str) -> str | None:
-    """The query's embedding as pgvector reads it; None without an encoder."""
+def encoded(text: str) -> np.ndarray | None:
+    """(dimension,) the embedding of a text, of length 1; None where it has none, or without an encoder."""
     try:
-        return _encoded(text)
+        return _encoded(tidy(text))
     except (ModelError, OSError, ImportError) as error:
         log.warning("no encoder: searching by words alone", error=str(error))
         return None
+
+
+def encoded_all(texts: Sequence[str]) -> np.ndarray | None:
+    """(n, dimension) the embeddings of these texts, of length 1; None without an encoder."""
+    try:
+        return embedding.load_encoder().encode_documents(list(texts))
+    except (ModelError, OSError, ImportError) as error:
+        log.warning("no encoder: nothing is compared by meaning", error=str(error))
+        return None
+
+
+def vector_text(vector: np.ndarray) -> str:
+    """An embedding as pgvector reads it."""
+    return "[" + ",".join(f"{x:.6g}" for x in vector) + "]"
+
+
+def vector(text: str) -> str | None:
+    """The embedding of a text as pgvector reads it; None where it has none, or without an encoder."""
+    found = encoded(text)
+    return None if found is None else vector_text(found)
 
 
 def _hit(row: statements.Found, *, mended: bool = False) -> Hit:

@@ -83,6 +83,9 @@ def _print(conn: psycopg.Connection, hits: list[Hit], *, as_json: bool) -> None:
         return
     if not rows:
         report(["Nothing found."], as_json=False)
-    report(
-        [f"{row['book_id']:>6}  {row['title']} / {row['authors']}  ({row['matched']})" for row in rows], as_json=False
-    )
+    lines = []
+    for hit, row in zip(hits, rows, strict=True):
+        lines.append(f"{row['book_id']:>6}  {row['title']} / {row['authors']}  ({row['matched']})")
+        if hit.inside:
+            lines.append(f"        {hit.inside.chapter}: {hit.inside.text}")
+    report(lines, as_json=False)

@@ -7,7 +7,6 @@ import psycopg
 
 from models.dataset_records import era
 from models.ranking_data import RankingData
-from models.states import TEXT_DIM
 from models.work_text import work_text
 from openshelf.database import learning, ranking
 from openshelf.errors import UsageError
@@ -33,8 +32,8 @@ def load_warehouse(conn: psycopg.Connection, until: datetime | None = None) -> R
     times = np.array([act.at or 0.0 for act in acts], dtype=np.float64)
     # The database sorts keys by its own collation.
     order = np.lexsort((times, readers))
-    embeddings = np.zeros((len(works), TEXT_DIM), dtype=np.float32)
     embedded, vectors = learning.text_embeddings(conn)
+    embeddings = np.zeros((len(works), vectors.shape[1]), dtype=np.float32)
     here = np.array([_row(book_ids, book_id) for book_id in embedded.tolist()], dtype=np.int64)
     embeddings[here[here >= 0]] = vectors[here >= 0]
     return RankingData(

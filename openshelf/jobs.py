@@ -49,10 +49,12 @@ JOBS: tuple[Job, ...] = (
         steps=(
             Step("ingest", ("ingest", "calibre", "--no-embed", "--json")),
             Step("embed", ("embed", "--json"), minutes=30),
+            # Does nothing where OPENSHELF_SEARCH_INSIDE is false; what a time limit cuts off, the next hour goes on with.
+            Step("texts", ("ingest", "texts", "--json"), minutes=30),
         ),
         outlet="openshelf://catalogue",
         purpose="Bring the catalogue to what the Calibre library says: new, edited and removed books, then the "
-        "embeddings of what changed.",
+        "embeddings of what changed, and the text inside books where that is searched.",
         inputs="The Calibre library of `OPENSHELF_CALIBRE_LIBRARY` (only read); schema `library` in Postgres.",
         outputs="Schema `library` and its catalogue version. Nothing is written when nothing changed.",
         if_it_fails="The old catalogue stays whole. Run `openshelf ingest calibre --dry-run` and read its one line: "

@@ -83,6 +83,13 @@ class Settings(BaseSettings):
         pattern=r"^(book|film|book,film|film,book)$",
         description="Kinds of works that readers see and are recommended, parted by commas: book, film.",
     )
+    embedding_model: Path | None = Field(
+        None,
+        description="Folder of a sentence-transformers model that texts are embedded with; unset: the bundled MiniLM.",
+    )
+    search_inside: bool = Field(
+        False, description="Let readers search the text of EPUB files; `openshelf ingest texts` reads it, or removes it."
+    )
     secret: SecretStr | None = Field(
         None,
         description="Key of the reader pseudonyms, 32 characters or more; unset: made once under the home folder.",

@@ -10,7 +10,7 @@ import psycopg
 from dashboard.api.callers import Caller
 from dashboard.api.operations import AudienceLimit, BookId, Operation, Text
 from dashboard.api.problems import ProblemError
-from dashboard.words import cover_address
+from dashboard.words import address, cover_address
 from models import search
 from openshelf.database import catalogue
 from openshelf.database.api_keys import Scope
@@ -22,8 +22,19 @@ _MAX_FOUND = 200
 Year = Annotated[int, msgspec.Meta(ge=-5000, le=3000)]
 
 
-class WorkSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A work in a list. `language`: ISO 639-3; `year`: of first publication, negative before our era."""
+class Inside(msgspec.Struct, frozen=True):
+    """Where in a book the words stand: plain text around them, and the page that opens there."""
+
+    chapter: str
+    text: str
+    page: str
+
+
+class WorkSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A work in a list. `language`: ISO 639-3; `year`: of first publication, negative before our era.
+
+    `inside`: only where books were searched inside.
+    """
 
     book_id: int
     kind: str
@@ -34,6 +45,7 @@ class WorkSummary(msgspec.Struct, frozen=True, kw_only=True):
     cover: str | None
     url: str
     page: str
+    inside: Inside | None = None
 
 
 class Identifier(msgspec.Struct, frozen=True):
@@ -129,7 +141,7 @@ class SubjectsAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     audience_limit: AudienceLimit | None = None
 
 
-def summary(card: WorkCard) -> WorkSummary:
+def summary(card: WorkCard, inside: search.Inside | None = None) -> WorkSummary:
     return WorkSummary(
         book_id=card.book_id,
         kind=card.kind,
@@ -140,12 +152,19 @@ def summary(card: WorkCard) -> WorkSummary:
         cover=cover_address(card.book_id, card.cover_version),
         url=f"/api/works/{card.book_id}",
         page=f"/book?id={card.book_id}",
+        inside=inside
+        and Inside(
+            inside.chapter,
+            inside.text,
+            address("read", id=card.book_id, chapter=inside.part, block=inside.block),
+        ),
     )
 
 
 def list_works(conn: psycopg.Connection, caller: Caller, asked: WorksAsked, _body: None) -> Works:
     within = caller.audiences(asked.audience_limit)
     offset = (asked.page - 1) * asked.per_page
+    places: dict[int, search.Inside | None] = {}
     if asked.q is None:
         count = catalogue.count_works(conn, asked.filters(), audiences=within)
         cards = catalogue.browse(
@@ -154,12 +173,13 @@ def list_works(conn: psycopg.Connection, caller: Caller, asked: WorksAsked, _bod
     else:
         hits = search.search(conn, asked.q, asked.mode, asked.filters(), _MAX_FOUND, audiences=within)
         count = len(hits)
+        places = {hit.book_id: hit.inside for hit in hits}
         cards = catalogue.cards(conn, [hit.book_id for hit in hits[offset : offset + asked.per_page]], audiences=within)
     return Works(
         count=count,
         page=asked.page,
         per_page=asked.per_page,
-        works=[summary(card) for card in cards],
+        works=[summary(card, places.get(card.book_id)) for card in cards],
         next=_next(asked) if offset + asked.per_page < count else None,
     )
 
@@ -224,7 +244,8 @@ OPERATIONS = [
     Operation(
         "GET", "/works", "listWorks", "Works of the catalogue, narrowed, sorted or searched.", Works, list_works,
         scope=Scope.READ, asked=WorksAsked,
-        description=f"A search finds at most {_MAX_FOUND} works. Withdrawn works are nowhere.",
+        description=f"A search finds at most {_MAX_FOUND} works. Withdrawn works are nowhere. Mode `inside` looks into "
+        "the text of books and says where; where the library has not turned that on, it finds nothing.",
     ),
     Operation(
         "GET", "/works/{book_id}", "showWork", "One work, with subjects and editions.", Work, show_work,

@@ -14,6 +14,7 @@ from models import search
 from models.search import Hit
 from openshelf.contracts import Action, Surface
 from openshelf.database import requests
+from openshelf.settings import get_settings
 
 _LIMIT = 60
 # A work that holds none of the words answers only if it is at least this near in meaning.
@@ -33,6 +34,7 @@ def results() -> None:
             note=year_name(work.year),
             asked=looked_for,
             summary=summaries.get(work.book_id),
+            inside=places.get(work.book_id),
         )
         for n, work in enumerate(works)
     ]
@@ -79,7 +81,16 @@ def is_answer(hit: Hit) -> bool:
 
 
 query = search.tidy(asked.text("q"))
-mode: search.Mode = next((known for known in get_args(search.Mode) if known == asked.text("mode")), "all")
+modes = {
+    "all": _("Everywhere"),
+    "title": _("In titles"),
+    "author": _("In authors"),
+    "subject": _("In subjects"),
+    "meaning": _("By meaning"),
+}
+if get_settings().search_inside:
+    modes["inside"] = _("Inside the books")
+mode: search.Mode = next((known for known in get_args(search.Mode) if known == asked.text("mode") in modes), "all")
 filters = asked.filters()
 if query:
     if is_new := state.enters(f"search {mode} {query}"):
@@ -96,12 +107,14 @@ else:
     total = data.count_works(filters)
 is_mended = any(hit.matched == "spelling" for hit in hits)
 is_worded = any(hit.matched in ("words", "both") for hit in hits)
-mended = data.did_you_mean(query) if query and not is_worded and mode != "meaning" else None
+mended = data.did_you_mean(query) if query and not is_worded and mode not in ("meaning", "inside") else None
 answered = not query or any(is_answer(hit) for hit in hits)
 looked_for = mended if mended and is_mended else query
-summaries = data.summaries([work.book_id for work in works]) if query else {}
+places = {hit.book_id: hit.inside for hit in hits if hit.inside}
+summaries = data.summaries([work.book_id for work in works]) if query and mode != "inside" else {}
 chosen = asked.chosen("find")
-if is_new and not answered and not chosen:
+# What is looked for inside books may be anybody's sentence, and is no book that is missed.
+if is_new and not answered and not chosen and mode != "inside":
     with resources.connection() as conn:
         requests.note_unanswered(conn, query)
 
@@ -109,13 +122,6 @@ st.set_page_config(page_title=(f"{query} · " if query else "") + _("Search") + 
 line = plural("{count} book", "{count} books", total)
 if query:
     line = (_("{books} for “{query}”") if answered else _("Nothing for “{query}”")).format(books=line, query=query)
-modes = {
-    "all": _("Everywhere"),
-    "title": _("In titles"),
-    "author": _("In authors"),
-    "subject": _("In subjects"),
-    "meaning": _("By meaning"),
-}
 finding.finder(
     "finder",
     _("Search results"),

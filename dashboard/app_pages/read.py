@@ -45,8 +45,8 @@ def reading_words() -> dict[str, Any]:
     }
 
 
-def reader_data(text: Text, shown: int, kept: Place | None, is_chosen: bool) -> dict[str, Any]:
-    """What the reading component draws: the part `shown`, or the PDF where there is no other text."""
+def reader_data(text: Text, shown: int, kept: Place | None, is_chosen: bool, block: int | None) -> dict[str, Any]:
+    """What the reading component draws: the part `shown` from its `block` on, or the PDF where there is no other."""
     work, visitor = text.work, state.shown_visitor()
     is_read = state.marks(visitor).shelves.get(work.book_id) == "read"
     last = text.book is None or shown == len(text.book.chapters)
@@ -90,11 +90,12 @@ def reader_data(text: Text, shown: int, kept: Place | None, is_chosen: bool) -> 
         "weight": lengths[shown - 1] / sum(lengths),
         "start": {"part": kept.part, "block": kept.block} if kept else None,
         "chosen": is_chosen,
+        "goal": block if is_chosen else None,
     }
 
 
 @st.fragment
-def draw(text: Text, shown: int, kept: Place | None, is_chosen: bool) -> None:
+def draw(text: Text, shown: int, kept: Place | None, is_chosen: bool, block: int | None) -> None:
     book_id = text.work.book_id
 
     def finish() -> None:
@@ -102,10 +103,14 @@ def draw(text: Text, shown: int, kept: Place | None, is_chosen: bool) -> None:
 
     reader(
         "reader",
-        reader_data(text, shown, kept, is_chosen),
+        reader_data(text, shown, kept, is_chosen, block),
         on_place=places.keep("reader", book_id, len(text.book.chapters) if text.book else 0),
         on_finish=finish,
     )
+
+
+def _is_number(said: str) -> bool:
+    return said.isascii() and said.isdecimal() and len(said) < 6
 
 
 def read() -> None:
@@ -135,10 +140,11 @@ def read() -> None:
         handlers.do_on_book(Action.READ, book_id, Surface.BROWSE)
     kept = places.place_of(visitor, book_id)
     wanted = st.query_params.get("chapter", "")
-    is_chosen = wanted.isascii() and wanted.isdecimal() and len(wanted) < 6
+    is_chosen = _is_number(wanted)
+    block = st.query_params.get("block", "")
     count = len(text.book.chapters) if text.book else 1
     shown = min(max(int(wanted) if is_chosen else kept.part if kept else 1, 1), count)
-    draw(text, shown, kept, is_chosen)
+    draw(text, shown, kept, is_chosen, int(block) if _is_number(block) else None)
 
 
 read()

@@ -10,6 +10,7 @@ from dashboard.language import _
 from dashboard.state import Marks
 from dashboard.words import address, cover_address, language_tag
 from models import search
+from models.search import Inside
 from openshelf.contracts import Surface
 from openshelf.database.catalogue import WorkCard
 
@@ -26,13 +27,17 @@ def card(
     note: str = "",
     asked: str = "",
     summary: str | None = None,
+    inside: Inside | None = None,
 ) -> CardData:
     """One card.
 
     `reason`: why it is there, `text` and perhaps a `title` for its `{title}`; `note` stands after the author.
-    `asked`: the query whose words are marked; of the `summary` only the part with such words is shown.
+    `asked`: the query whose words are marked; of the `summary` only the part with such words is shown, or the place
+    `inside` the book where they stand, with the way there.
     """
     part = search.excerpt(summary, asked) if summary and asked else None
+    if inside:
+        part = inside.text, inside.marks
     return {
         "id": work.book_id,
         "position": position,
@@ -47,6 +52,13 @@ def card(
         "title_marks": search.highlights(work.title, asked) if asked else [],
         "author_marks": search.highlights(work.authors_text, asked) if asked else [],
         "excerpt": {"text": part[0], "marks": part[1]} if part else None,
+        "way": {
+            "label": _("Read on from here"),
+            "chapter": inside.chapter,
+            "href": address("read", id=work.book_id, chapter=inside.part, block=inside.block),
+        }
+        if inside
+        else None,
         "liked": marks.opinions.get(work.book_id) == "like",
         "wanted": marks.shelves.get(work.book_id) == "want",
     }

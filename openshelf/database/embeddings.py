@@ -1,12 +1,15 @@
-"""Text embeddings of works: what is to be embedded, and the vectors."""
+"""Text embeddings of works: what is to be embedded, the vectors, and the one encoder they are all of."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import psycopg
 from pgvector import HalfVector
 from psycopg.rows import class_row
+
+from openshelf.errors import IngestError
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,38 @@ class TextSource:
     series_name: str | None
     subjects_text: str
     summary: str | None
-    model: str | None
     text_hash: str | None
+
+
+@dataclass(frozen=True)
+class EmbeddingModel:
+    """The encoder that the stored vectors are of, and since when (None: always). `is_used`: there are such vectors."""
+
+    model: str
+    dimension: int
+    taken_at: datetime | None
+    is_used: bool
+
+
+def model(conn: psycopg.Connection) -> EmbeddingModel:
+    with conn.cursor(row_factory=class_row(EmbeddingModel)) as cursor:
+        row = cursor.execute(
+            """select model, dimension, taken_at, exists (select from library.text_embeddings) as is_used
+               from library.embedding_model"""
+        ).fetchone()
+    assert row
+    return row
+
+
+def take_model(conn: psycopg.Connection, model: str, dimension: int) -> None:
+    """From now on vectors are of this encoder. Those of another one are removed, in the same transaction."""
+    conn.execute("lock table library.text_embeddings in share row exclusive mode")
+    conn.execute("delete from library.text_embeddings where (model, dimension) <> (%s, %s)", [model, dimension])
+    conn.execute(
+        """update library.embedding_model set model = %(model)s, dimension = %(dimension)s, taken_at = now()
+           where (model, dimension) <> (%(model)s, %(dimension)s)""",
+        {"model": model, "dimension": dimension},
+    )
 
 
 def text_sources(conn: psycopg.Connection) -> list[TextSource]:
@@ -28,7 +61,7 @@ def text_sources(conn: psycopg.Connection) -> list[TextSource]:
     with conn.cursor(row_factory=class_row(TextSource)) as cursor:
         return cursor.execute(
             """select w.book_id, w.title, w.authors_text, s.name as series_name, w.subjects_text, w.summary,
-                   t.model, t.text_hash
+                   t.text_hash
                from library.works as w
                left join library.series as s using (series_id)
                left join library.text_embeddings as t using (book_id)
@@ -37,16 +70,28 @@ def text_sources(conn: psycopg.Connection) -> list[TextSource]:
 
 
 def store(conn: psycopg.Connection, model: str, rows: Sequence[tuple[int, str, np.ndarray]]) -> None:
-    """Insert or replace embeddings: book_id, text_hash, 384 numbers."""
+    """Insert or replace embeddings: book_id, text_hash, vector.
+
+    Raises:
+        IngestError: the vectors in the database are of another encoder; nothing was stored.
+    """
     conn.execute("create temp table incoming_embeddings (book_id int, text_hash text, embedding text) on commit drop")
     with conn.cursor().copy("copy incoming_embeddings from stdin") as copy:
         for book_id, text_hash, vector in rows:
             copy.write_row((book_id, text_hash, HalfVector(vector).to_text()))
-    conn.execute(
-        """insert into library.text_embeddings (book_id, model, text_hash, embedding)
-           select book_id, %s, text_hash, embedding::halfvec(384) from incoming_embeddings
-           on conflict (book_id) do update set model = excluded.model, text_hash = excluded.text_hash,
-               embedding = excluded.embedding, embedded_at = now()""",
-        [model],
-    )
+    try:
+        conn.execute(
+            """insert into library.text_embeddings (book_id, model, text_hash, embedding)
+               select book_id, %s, text_hash, embedding::halfvec from incoming_embeddings
+               on conflict (book_id) do update set model = excluded.model, text_hash = excluded.text_hash,
+                   embedding = excluded.embedding, embedded_at = now()""",
+            [model],
+        )
+    except psycopg.errors.ForeignKeyViolation as error:
+        if error.diag.constraint_name != "text_embeddings_model_dimension_fkey":
+            raise
+        raise IngestError(
+            f"the library's vectors are not of {model}, and vectors of two models are never mixed; "
+            "run `openshelf embed --replace` to make all of them anew."
+        ) from error
     conn.execute("drop table incoming_embeddings")

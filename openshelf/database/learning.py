@@ -9,6 +9,7 @@ import psycopg
 from psycopg.rows import args_row, class_row
 from psycopg.types.json import Jsonb
 
+from openshelf.database import embeddings
 from openshelf.database.filters import SERVED
 
 
@@ -105,6 +106,12 @@ def weights(conn: psycopg.Connection, version: str) -> bytes | None:
 def set_status(conn: psycopg.Connection, version: str, status: str, reason: str | None) -> None:
     conn.execute(
         "update learning.models set status = %s, status_reason = %s where version = %s", [status, reason, version]
+    )
+
+
+def retire_champions(conn: psycopg.Connection, reason: str) -> None:
+    conn.execute(
+        "update learning.models set status = 'retired', status_reason = %s where status = 'champion'", [reason]
     )
 
 
@@ -209,7 +216,7 @@ def embedded_since(conn: psycopg.Connection, moment: datetime | None) -> tuple[i
 
 
 def text_embeddings(conn: psycopg.Connection, *, withdrawn: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Active works that are embedded: book_ids (n,) ascending and their vectors (n, 384) float32.
+    """Active works that are embedded: book_ids (n,) ascending and their vectors (n, dimension) float32.
 
     `withdrawn`: those that were withdrawn too. Binary COPY into one array: 100k works take a fraction of a second.
     """
@@ -218,7 +225,7 @@ def text_embeddings(conn: psycopg.Connection, *, withdrawn: bool = False) -> tup
     # 11 bytes of signature, two empty int32 headers; at the end an int16 of -1.
     record = np.dtype(
         [("fields", ">i2"), ("id_bytes", ">i4"), ("book_id", ">i4"), ("vector_bytes", ">i4"), ("dim", ">i2"),
-         ("unused", ">i2"), ("vector", ">f2", 384)]
+         ("unused", ">i2"), ("vector", ">f2", embeddings.model(conn).dimension)]
     )  # fmt: skip
     rows = np.frombuffer(raw[19:-2], dtype=record)
     return rows["book_id"].astype(np.int64), rows["vector"].astype(np.float32)
@@ -232,8 +239,8 @@ def ranked_works(conn: psycopg.Connection, days: int = 30, now: datetime | None 
     with conn.cursor(row_factory=class_row(RankedWork)) as cursor:
         return cursor.execute(
             f"""with recent as (
-                   select coalesce(acted.merged_into, acts.book_id) as book_id, sum(acts.reward)::float8 as warmth
-                   from stream.interactions as acts join library.works as acted using (book_id)
+                   select book_id, sum(reward)::float8 as warmth
+                   from stream.acts
                    where occurred_at > coalesce(%(now)s, now()) - %(days)s * interval '1 day'
                        and occurred_at <= coalesce(%(now)s, 'infinity'::timestamptz)
                        and not inferred

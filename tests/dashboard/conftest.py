@@ -9,9 +9,9 @@ import httpx
 import psycopg
 import pytest
 import streamlit as st
-from dashboard_pages import epub_bytes
 from PIL import Image
 from small_catalogue import WORKS, add_work
+from small_epub import epub_bytes
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 

@@ -370,7 +370,8 @@ def test_a_wish_is_put_in_the_order_of_the_readers_acts(
     for name, axis in (("Dune", 0), ("Dune Messiah", 1), ("The Left Hand of Darkness", 1)):
         vector = "[" + ",".join("1" if n == axis else "0" for n in range(384)) + "]"
         conn.execute(
-            "insert into library.text_embeddings (book_id, model, text_hash, embedding) values (%s, 'm', '', %s)",
+            "insert into library.text_embeddings (book_id, model, text_hash, embedding) "
+            "values (%s, 'all-MiniLM-L6-v2', '', %s)",
             [shelves[name], vector],
         )
     mine = readers.program_key(get_settings().reader_secret(), "shop", "ann")

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from dashboard_pages import drawn, epub_bytes
+from dashboard_pages import drawn
+from small_epub import epub_bytes
 from streamlit.testing.v1 import AppTest
 
-from dashboard import book_access, epub_text
+from dashboard import book_access
 from dashboard.book_access import Access, in_words, of_metadata
+from openshelf import epub_text
 
 EPUB3 = """
     <meta property="schema:accessMode">textual</meta><meta property="schema:accessMode">visual</meta>

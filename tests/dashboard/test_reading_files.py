@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from dashboard_pages import epub_bytes
 from PIL import Image
+from small_epub import epub_bytes
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from dashboard_pages import drawn, epub_bytes, words_of
+from dashboard_pages import drawn, words_of
+from small_epub import epub_bytes
 from streamlit.testing.v1 import AppTest
 
 from dashboard import places

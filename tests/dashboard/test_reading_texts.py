@@ -6,14 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from dashboard_pages import epub_bytes
 from hypothesis import given
 from hypothesis import strategies as st
+from small_epub import epub_bytes
 
-from dashboard import epub_text
-from dashboard.epub_text import UnreadableEpubError
-from dashboard.epub_tree import Tree
-from dashboard.safe import BOOK_BLOCKS, book_html
+from openshelf import epub_text
+from openshelf.epub_text import UnreadableEpubError
+from openshelf.epub_tree import BOOK_BLOCKS, Tree, book_html
 
 NCX = """<package xmlns="http://www.idpf.org/2007/opf"><manifest>
 <item id="ncx" href="toc.ncx" media-type="application/x-dtbncx+xml"/>

@@ -38,7 +38,11 @@ class Installation:
 
     @property
     def env(self) -> dict[str, str]:
-        return os.environ | {"OPENSHELF_HOME": str(self.home), "OPENSHELF_PORT": str(self.port)}
+        return os.environ | {
+            "OPENSHELF_HOME": str(self.home),
+            "OPENSHELF_PORT": str(self.port),
+            "OPENSHELF_SEARCH_INSIDE": "true",
+        }
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """An `openshelf` command on this installation."""

@@ -2,7 +2,6 @@
 
 import io
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,9 @@ import pytest
 from browser_steps import sign_in_demo
 from PIL import Image
 from playwright.sync_api import Page, expect
+from small_epub import epub_bytes
 
 from openshelf.database import embedded
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "dashboard"))
-from dashboard_pages import epub_bytes
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -321,3 +318,24 @@ def test_an_entry_of_the_history_is_removed(page: Page, books: Books) -> None:
     expect(rows).to_have_count(count - 1)
     expect(page.locator(".os-ledger [role=status]")).to_have_text(f"{title} is removed from your history")
     assert page.evaluate("document.activeElement.closest('.os-ledger') !== null"), "the focus stays in the list"
+
+
+def test_a_phrase_inside_a_book_leads_to_the_place_where_it_stands(page: Page, storefront, books: Books) -> None:
+    done = storefront.run("ingest", "texts", "--json")
+    assert done.returncode == 0, done.stderr
+    page.goto("/find?q=%22paragraph+23%22")
+    page.get_by_role("link", name="Inside the books").click()
+    card = page.locator(".os-card").first
+    expect(card.locator(".os-excerpt mark")).to_have_text(["Paragraph", "23"])
+    expect(card.locator(".os-way")).to_contain_text("First")
+    assert page.locator(".os-card").count() == 1
+    page.goto("/find?mode=inside&q=not+bold")
+    expect(page.locator(".os-excerpt").first).to_contain_text("<b>not bold</b>")
+
+    page.goto("/find?mode=inside&q=%22paragraph+23%22")
+    page.locator(".os-way a").click()
+    page.locator(".os-text").wait_for()
+
+    page.wait_for_timeout(1_500)
+    assert is_on_top(page, 23)
+    expect(page.locator(".os-found")).to_contain_text("Paragraph 23")

@@ -45,7 +45,7 @@ def store_works(conn: psycopg.Connection, count: int = COUNT_WORKS, embedded: in
         )
         cursor.executemany(
             "insert into library.text_embeddings (book_id, model, text_hash, embedding) "
-            "values (%s, 'test', 'h', %s::text::halfvec)",
+            "values (%s, 'all-MiniLM-L6-v2', 'h', %s::text::halfvec)",
             [(i + 1, str(texts[i].tolist())) for i in range(count if embedded is None else embedded)],
         )
     conn.commit()

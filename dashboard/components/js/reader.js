@@ -160,7 +160,10 @@ function go_to_start(kept, data, is_first) {
   kept.goal = null
   if (!is_first) kept.article.focus({ preventScroll: true })
   if (show_anchor(kept, goal)) return
-  const place = is_first && (data.remember === "account" ? data.start : places_of(kept)[data.key])
+  const has_goal = Number.isInteger(data.goal)
+  const remembered = data.remember === "account" ? data.start : places_of(kept)[data.key]
+  const place = is_first && (has_goal ? { part: data.number, block: data.goal } : remembered)
+  if (place && has_goal) kept.blocks[data.goal]?.classList.add("os-found")
   if (!place || place.part !== data.number || !kept.blocks[place.block] || !place.block) return void scroller().scrollTo(0, 0)
   const restore = () => kept.section.isConnected && kept.blocks[place.block]?.scrollIntoView({ block: "start" })
   requestAnimationFrame(restore)

@@ -139,6 +139,7 @@ function fillCard(kept, entry, card, data, index) {
       ),
       card.reason && el("p", { class: "os-reason" }, withTitle(card.reason.text, card.reason.title)),
       card.excerpt && el("p", { class: "os-excerpt", lang: card.lang }, marked(card.excerpt.text, card.excerpt.marks)),
+      card.way && el("p", { class: "os-way" }, el("span", { lang: card.lang, text: card.way.chapter }), link(card.way.href, { "aria-label": `${card.way.label}: ${card.title}, ${card.way.chapter}` }, card.way.label)),
       data.actions && actions(kept, entry, card, data.words),
       data.button &&
         el("button", {

@@ -5,12 +5,12 @@ Reads the zip itself; nothing is unpacked to disk, nothing in it runs, and nothi
 
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-from dashboard.epub_tree import MAX_DEPTH, Node, Tree, linked, within
+from openshelf.epub_tree import MAX_DEPTH, Node, Tree, linked, within
 
 MAX_PART_BYTES = 4_000_000
 MAX_TEXT_BYTES = 40_000_000  # of all parts together: no book is so long, but an attack on our memory is
@@ -21,6 +21,7 @@ _CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 _OPF = "{http://www.idpf.org/2007/opf}"
 _NCX = "{http://www.daisy.org/z3986/2005/ncx/}"
 _XHTML = "{http://www.w3.org/1999/xhtml}"
+_ENCRYPTED = "{http://www.w3.org/2001/04/xmlenc#}CipherReference"
 _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _TEXT_TYPES = {"application/xhtml+xml", "text/html"}
 _PICTURE_TYPES = {"image/png", "image/jpeg", "image/gif", "image/webp"}
@@ -75,22 +76,40 @@ def read(path: Path) -> Book:
     Raises:
         UnreadableEpubError: not a zip, encrypted, without a spine, a part that is far too large, or no text at all.
     """
+    found = list(chapters(path))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _with_contents(found, _told_contents(archive, _package(archive)))
+    except _BROKEN as error:
+        raise UnreadableEpubError(f"{path.name} cannot be read as an EPUB: {error}") from error
+
+
+def chapters(path: Path) -> Iterator[Chapter]:
+    """The parts in reading order, one held at a time; those without text or pictures are left out.
+
+    Raises:
+        UnreadableEpubError: as `read`.
+    """
+    is_empty = True
     try:
         with zipfile.ZipFile(path) as archive:
             package = _package(archive)
             names = package.spine[:MAX_CHAPTERS]
             if sum(archive.getinfo(name).file_size for name in names) > MAX_TEXT_BYTES:
                 raise UnreadableEpubError(f"{path.name} holds more than {MAX_TEXT_BYTES} bytes of text")
-            found = [
-                chapter
-                for number, name in enumerate(names, start=1)
-                if (chapter := _chapter(_part(archive, name), name, number, package.pictures))
-            ]
-            if not found:
-                raise UnreadableEpubError(f"{path.name} holds no text")
-            return _with_contents(found, _told_contents(archive, package))
+            if _encrypted(archive) & set(names):
+                raise UnreadableEpubError(f"{path.name} is protected: its text is encrypted")
+            told = _told_contents(archive, package)[:MAX_CONTENTS]
+            titles = {name: title for title, name, anchor, level in reversed(told) if title and not (level and anchor)}
+            for number, name in enumerate(names, start=1):
+                chapter = _chapter(_part(archive, name), name, number, package.pictures)
+                if chapter:
+                    is_empty = False
+                    yield replace(chapter, title=titles.get(name, chapter.title))
     except _BROKEN as error:
         raise UnreadableEpubError(f"{path.name} cannot be read as an EPUB: {error}") from error
+    if is_empty:
+        raise UnreadableEpubError(f"{path.name} holds no text")
 
 
 def metadata(path: Path) -> list[tuple[str, str]]:
@@ -168,6 +187,17 @@ def _package(archive: zipfile.ZipFile) -> _Package:
         if ref.attrib["idref"] in texts and ref.attrib.get("linear") != "no"
     ]
     return _Package(spine, navigation, ncx, frozenset(pictures))
+
+
+def _encrypted(archive: zipfile.ZipFile) -> set[str]:
+    """Names of what is encrypted inside: all the text, where a seller protects it; fonts, where they are obfuscated."""
+    if "META-INF/encryption.xml" not in archive.namelist():
+        return set()
+    try:
+        listed = _parse(_part(archive, "META-INF/encryption.xml"))
+    except ElementTree.ParseError:
+        return set()
+    return {within("", found.attrib["URI"])[0] for found in listed.iter(_ENCRYPTED) if found.attrib.get("URI")}
 
 
 def _parse(markup: bytes) -> ElementTree.Element:
@@ -248,11 +278,5 @@ def _with_contents(chapters: list[Chapter], told: list[tuple[str, str, str, int]
         for title, name, anchor, level in told[:MAX_CONTENTS]
         if title and name in part_of
     ]
-    titles: Mapping[int, str] = {
-        heading.part: heading.title for heading in reversed(contents) if heading.level == 0 or not heading.anchor
-    }
-    named = [
-        Chapter(titles.get(number, chapter.title), chapter.name, linked(chapter.nodes, part_of), chapter.length)
-        for number, chapter in enumerate(chapters, start=1)
-    ]
+    named = [replace(chapter, nodes=linked(chapter.nodes, part_of)) for chapter in chapters]
     return Book(named, contents or [Heading(chapter.title, n, "", 0) for n, chapter in enumerate(named, start=1)])

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from dashboard.safe import BOOK_BLOCKS, book_html
+import nh3
 
 MAX_DEPTH = 40
 # XHTML closes empty elements at once; to a parser of HTML they stay open and swallow what follows.
@@ -18,7 +18,27 @@ _CLOSED_AT_ONCE = re.compile(r"<(a|b|em|i|p|span|strong|sub|sup|div|li|td|th|h[1
 _VOID = {"br", "hr", "img"}
 _NO_TEXT_WITHIN = {"ul", "ol", "dl", "table", "thead", "tbody", "tr"}
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+BOOK_BLOCKS = frozenset({
+    "p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "pre", "hr",
+    "figure", "figcaption", "table", "caption", "thead", "tbody", "tr", "th", "td",
+})  # fmt: skip
+_BOOK_INLINE = {"a", "b", "br", "cite", "code", "em", "i", "img", "q", "s", "small", "strong", "sub", "sup", "u"}
+
 Node = str | list[Any]
+
+
+def book_html(markup: str) -> str:
+    """The text of a book as HTML of a few harmless tags: no styles, scripts, forms or frames, no addresses but those of
+    links and pictures. What these point at is for the reader of the result to judge.
+    """
+    return nh3.clean(
+        _CONTROL.sub("", markup),
+        tags={*BOOK_BLOCKS, *_BOOK_INLINE},
+        attributes={"*": {"id", "lang", "xml:lang", "dir"}, "a": {"href"}, "img": {"src", "alt"}},
+        clean_content_tags={"script", "style"},
+        link_rel=None,
+    )
 
 
 def within(base: str, href: str) -> tuple[str, str]:
