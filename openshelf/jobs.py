@@ -49,7 +49,7 @@ JOBS: tuple[Job, ...] = (
         steps=(
             Step("ingest", ("ingest", "calibre", "--no-embed", "--json")),
             Step("embed", ("embed", "--json"), minutes=30),
-            # Does nothing where OPENSHELF_SEARCH_INSIDE is false; what a time limit cuts off, the next hour goes on with.
+            # Does nothing where OPENSHELF_SEARCH_INSIDE is false; what the limit cuts off, the next hour goes on with.
             Step("texts", ("ingest", "texts", "--json"), minutes=30),
         ),
         outlet="openshelf://catalogue",
