@@ -1,6 +1,6 @@
 # Everything a person or CI runs. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint licences sbom bench messages clean browser
+.PHONY: help install demo test calibre lint licences sbom bench messages clean browser
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,8 +28,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: install ## Build the demo library once and open the storefront on http://localhost:8501
 	@$(BIN)/openshelf demo
 
-test: install browser ## Run all tests; they start the services they need
-	@$(BIN)/python -m pytest
+test: install browser ## Run all tests, three processes on two cores; FULL=1: what chance decides is tried more often
+	@FULL=$(FULL) $(BIN)/python -m pytest -n auto
 
 browser: # Chromium for the browser tests: installed where that is allowed, else those tests say why they are skipped
 	@if [ -z "$(CHROMIUM)" ]; then \
@@ -37,6 +37,14 @@ browser: # Chromium for the browser tests: installed where that is allowed, else
 	    echo "Installing chromium for the browser tests ..."; \
 	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	  else echo "No chromium here: the browser tests are skipped (on Debian: sudo apt-get install chromium)"; fi; fi
+
+calibre: install ## Test on libraries that Calibre itself makes; installs Debian's calibre where that is allowed
+	@if ! command -v calibredb >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing calibre (about 100 MB) ..."; \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends calibre >/dev/null; \
+	  else echo "Calibre is not here: on Debian: sudo apt-get install calibre"; exit 1; fi; fi
+	@$(BIN)/python -m pytest -n 0 tests/ingest/test_real_calibre.py
 
 lint: install ## Check style, types, import direction and SQL
 	@$(BIN)/ruff check .

@@ -93,6 +93,46 @@ def test_a_library_that_stays_locked_is_given_up_and_one_that_is_released_is_rea
         assert len(modified_times(db)) == 20
 
 
+WRITE = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.create_function("title_sort", 1, lambda title: title)
+db.execute(f"pragma journal_mode = {sys.argv[2]}")
+db.execute("update books set series_index = 7 where id = 1")
+db.execute("begin immediate")
+db.execute("update books set series_index = 8 where id = 1")
+print("writing", flush=True)
+sys.stdin.readline()
+db.execute("commit")
+print("done", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_a_library_is_read_as_it_was_before_a_write_that_is_under_way(library: Path, journal: str) -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITE, str(library / "metadata.db"), journal],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert writer.stdout
+    assert writer.stdin
+    assert writer.stdout.readline() == "writing\n"
+
+    with open_snapshot(library, patience_s=5) as db:
+        during = read_books(db, [1])[0].series_index
+    writer.stdin.write("\n")
+    writer.stdin.flush()
+    assert writer.stdout.readline() == "done\n"
+    with open_snapshot(library, patience_s=5) as db:  # in WAL mode what was written stands beside the database
+        after = read_books(db, [1])[0].series_index
+    writer.communicate("\n", timeout=10)
+
+    assert (during, after) == (7, 8)
+
+
 def test_the_library_is_not_touched_by_reading(library: Path) -> None:
     before = sorted((path.name, path.stat().st_mtime_ns) for path in library.iterdir())
 
