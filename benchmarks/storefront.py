@@ -54,7 +54,7 @@ Report = dict[str, float | int | None]
 
 
 def fill(conn: psycopg.Connection, home: Path, count: int) -> None:
-    """The demo library, the same over and over with its covers, random embeddings, an untrained policy."""
+    """The demo library, the same over and over, 10,000 works with its covers, random embeddings, an untrained policy."""
     demo_calibre.build(home / "demo")
     ingest_calibre(conn, home / "demo")
     have = _count(conn)
@@ -67,7 +67,8 @@ def fill(conn: psycopg.Connection, home: Path, count: int) -> None:
                select array_agg(edition_id order by edition_id) as ids
                from library.editions where cover_path is not null
            ) as covers
-           where cover_edition_id is null"""
+           where cover_edition_id is null and works.book_id % greatest(1, %s / 10000) = 0""",
+        [count],
     )
     ids = [row[0] for row in conn.execute("select book_id from library.works order by book_id").fetchall()]
     vectors = np.random.default_rng(0).standard_normal((len(ids), 384)).astype(np.float32)
