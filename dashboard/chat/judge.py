@@ -392,7 +392,7 @@ def plant(conn: psycopg.Connection, injections: Sequence[Injection]) -> None:
     if texts:
         vectors = embedding.load_encoder().encode_documents(texts)
         rows = [(book_id, text_hash(t), v) for (book_id, _), t, v in zip(works, texts, vectors, strict=True)]
-        embeddings.store(conn, embedding.MODEL_NAME, rows)
+        embeddings.store(conn, embedding.model_name(), rows)
 
 
 def _row(book_id: int, injection: Injection, now: datetime) -> WorkRow:
