@@ -1,17 +1,34 @@
-"""Shared fixtures: a real Postgres of the tests' own, a fresh migrated database for each test that asks."""
+"""Shared fixtures: a real Postgres of the tests' own, a fresh migrated database for each test that asks.
 
+`make test` runs in several processes (pytest-xdist): they share that Postgres, and whole modules go to one of them, so
+that what a module builds once is built once.
+"""
+
+import atexit
 import itertools
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import fasteners
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
+from xdist.scheduler import LoadScopeScheduling
 
 from openshelf.database import embedded, migrate, pool
 from openshelf.settings import get_settings
+
+ROOT = Path(__file__).parent
+# In this order: what fails fast first, what takes minutes before the last modules are dealt out. A folder not named
+# here comes with the first.
+LATE = ("dags", "warehouse", "staff", "e2e")
+# Their tests share what takes longest to build: they go to one process.
+TOGETHER = {"warehouse", "staff"}
 
 _number = itertools.count()
 
@@ -20,18 +37,82 @@ for name in [name for name in os.environ if name.startswith("OPENSHELF_") and na
     del os.environ[name]
 
 
+class ByModule(LoadScopeScheduling):
+    """Deals out modules, in the order in which they were collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        folder = module.split("/")[1] if module.count("/") > 1 else ""
+        return folder if folder in TOGETHER else module
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Much of their time the tests wait."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
+    config.option.loadscopereorder = False
+    return ByModule(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(ROOT).parts[0]
+        return LATE.index(folder) + 1 if folder in LATE else 0
+
+    items.sort(key=place)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say where the processes of this run keep what they share; short, for the path of Postgres' socket."""
+    if not hasattr(config, "workerinput"):
+        os.environ["TESTS_SHARE"] = tempfile.mkdtemp(prefix="openshelf-tests-")
+        # Registered before a server is held, and so done after it was let go.
+        atexit.register(shutil.rmtree, os.environ["TESTS_SHARE"], ignore_errors=True)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        embedded.stop(Path(os.environ["TESTS_SHARE"]) / "server")
+
+
 @pytest.fixture(scope="session")
-def server_home() -> Iterator[Path]:
-    """Home folder whose embedded Postgres serves the whole test run; short, for the socket's path."""
-    home = Path(tempfile.mkdtemp(prefix="openshelf-tests-"))
-    with psycopg.connect(embedded.start(home), autocommit=True) as conn:
+def shared() -> Path:
+    """A folder of all processes of this run, gone when it ends."""
+    return Path(os.environ["TESTS_SHARE"])
+
+
+@pytest.fixture(scope="session")
+def once(shared: Path) -> Callable[[str, Callable[[], Any]], Any]:
+    """What `make` returns (as JSON can say it), made by the first of all processes that asks for this name."""
+
+    def made(name: str, make: Callable[[], Any]) -> Any:
+        path = shared / f"{name}.json"
+        with fasteners.InterProcessLock(shared / f"{name}.lock"):
+            if not path.exists():
+                path.write_text(json.dumps(make()))
+            return json.loads(path.read_text())
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def server_home(shared: Path, once: Callable[[str, Callable[[], Any]], Any]) -> Path:
+    """Home folder whose embedded Postgres serves the whole test run."""
+    home = shared / "server"
+    url = embedded.start(home)
+
+    def relax() -> None:
         # Its databases end with the run; faults are tested on servers of their own, which sync.
-        conn.execute("alter system set fsync = off")
-        conn.execute("alter system set synchronous_commit = off")
-        conn.execute("select pg_reload_conf()")
-    yield home
-    embedded.stop(home)
-    shutil.rmtree(home, ignore_errors=True)
+        with psycopg.connect(url, autocommit=True) as conn:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                conn.execute(f"alter system set {setting} = off")
+            conn.execute("select pg_reload_conf()")
+
+    once("relaxed", relax)
+    return home
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +127,8 @@ def make_database(server_url: str) -> Callable[..., str]:
     def make(template: str | None = None) -> str:
         name = f"test_{os.getpid()}_{next(_number)}"
         with psycopg.connect(server_url, autocommit=True) as admin:
-            admin.execute(f'create database "{name}" template "{template or "template0"}"')
+            # Copied by file: half the work of the usual way, which writes every page to the log.
+            admin.execute(f'create database "{name}" template "{template or "template0"}" strategy file_copy')
         head, _, tail = server_url.partition("/postgres?")
         return f"{head}/{name}?{tail}"
 
@@ -54,12 +136,15 @@ def make_database(server_url: str) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def migrated_template(make_database: Callable[..., str]) -> str:
+def migrated_template(make_database: Callable[..., str], once: Callable[[str, Callable[[], Any]], Any]) -> str:
     """Name of a migrated, empty database to copy."""
-    url = make_database()
-    with psycopg.connect(url) as conn:
-        migrate.migrate(conn)
-        return conn.info.dbname
+
+    def migrated() -> str:
+        with psycopg.connect(make_database()) as conn:
+            migrate.migrate(conn)
+            return conn.info.dbname
+
+    return once("migrated", migrated)
 
 
 def use_database(monkeypatch: pytest.MonkeyPatch, url: str, home: Path) -> None:
@@ -87,7 +172,11 @@ def another_machine(
 
 @pytest.fixture
 def database(
-    make_database: Callable[..., str], migrated_template: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make_database: Callable[..., str],
+    migrated_template: str,
+    server_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> Iterator[str]:
     """A fresh migrated database that `get_settings()`, `pool` and child processes use."""
     url = make_database(migrated_template)
@@ -97,6 +186,8 @@ def database(
         pool.get_pool().close()
     pool.get_pool.cache_clear()
     get_settings.cache_clear()
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f'drop database "{conninfo_to_dict(url)["dbname"]}" with (force)')
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
+import numpy as np
 import psycopg
 
 from models import embedding
@@ -80,14 +82,19 @@ def embed_works(conn: psycopg.Connection) -> None:
            from library.works left join library.series using (series_id)
            where book_id not in (select book_id from library.text_embeddings)"""
     ).fetchall()
-    texts = [work_text(*row[1:]) for row in rows]
-    vectors = embedding.load_encoder().encode_documents(texts)
-    for (book_id, *_), text, vector in zip(rows, texts, vectors, strict=True):
+    texts = tuple(work_text(*row[1:]) for row in rows)
+    for (book_id, *_), text, vector in zip(rows, texts, _vectors(texts), strict=True):
         conn.execute(
             "insert into library.text_embeddings (book_id, model, text_hash, embedding) "
             "values (%s, %s, %s, %s::halfvec)",
             [book_id, embedding.MODEL_NAME, text_hash(text), str(vector.tolist())],
         )
+
+
+@cache
+def _vectors(texts: tuple[str, ...]) -> np.ndarray:
+    """The same few works in each test: encoded once."""
+    return embedding.load_encoder().encode_documents(list(texts))
 
 
 def _add_files(conn: psycopg.Connection, book_id: int, work: Work) -> None:

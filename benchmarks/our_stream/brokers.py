@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PROGRAM = Path(__file__).parents[2] / "tests" / "streaming" / "mock_broker.py"
+PROGRAM = Path(__file__).parents[2] / "tests" / "mock_broker.py"
 
 
 @contextmanager

@@ -7,7 +7,6 @@ and their health checks.
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,23 +21,16 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import yaml
+from mock_broker import MockBroker
+from ports import free_port
 
 from openshelf.contracts import Action, Interaction, Surface, new_event_id, utc_now
 from openshelf.database import embedded, events
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "streaming"))
-from mock_broker import MockBroker  # noqa: E402 - beside the tests of the stream
-
 BIN = Path(sys.executable).parent
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 PATIENCE_S = 90
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Installation:

@@ -2,13 +2,11 @@
 
 import json
 import socket
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +14,7 @@ import psycopg
 import pytest
 import uvicorn
 from dashboard_pages import SECRET, drawn, words_of
+from ollama_server import hangs, says, serving
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
@@ -29,9 +28,6 @@ from openshelf.database.api_keys import Scope
 from openshelf.privacy import choices, retention
 from openshelf.readers import NOTICE_VERSION
 from openshelf.settings import get_settings
-
-sys.path.append(str(Path(__file__).parent.parent / "chat"))
-from ollama_server import hangs, says, serving
 
 Visit = Callable[..., AppTest]
 SignIn = Callable[..., accounts.Account]

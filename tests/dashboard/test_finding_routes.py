@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import psycopg
 import pytest
-from dashboard_pages import SECRET
+from dashboard_pages import SECRET, send_form
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -22,12 +21,6 @@ def browser(shelves: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> Iterato
     with TestClient(Starlette(routes=routes.routes())) as client:
         client.cookies.set(forms.COOKIE, forms.new_cookie())
         yield client
-
-
-def send(browser: TestClient, path: str, **fields: str) -> Any:
-    token = forms.token_of(browser.cookies[forms.COOKIE])
-    headers = {"Sec-Fetch-Site": "same-origin", "Accept": "application/json"}
-    return browser.post(path, data={forms.TOKEN: token, **fields}, headers=headers)
 
 
 def suggested(browser: TestClient, text: str, **query: str) -> list[tuple[str, str]]:
@@ -123,10 +116,10 @@ def wishes(conn: psycopg.Connection) -> list[tuple]:
 def test_a_wish_reaches_the_queue_with_or_without_an_account(
     browser: TestClient, conn: psycopg.Connection, enter: Callable[..., accounts.Account]
 ) -> None:
-    nobody = send(browser, "/requests/new", title="  Ulysses ", author="James Joyce", note="any edition")
+    nobody = send_form(browser, "/requests/new", title="  Ulysses ", author="James Joyce", note="any edition")
     account = enter("lan")
-    known = send(browser, "/requests/new", title="Finnegans Wake")
-    send(browser, "/requests/new", title="finnegans  WAKE!")  # while it is open, once is enough
+    known = send_form(browser, "/requests/new", title="Finnegans Wake")
+    send_form(browser, "/requests/new", title="finnegans  WAKE!")  # while it is open, once is enough
 
     assert nobody.json() == known.json() == {"to": "/ask?thanks=yes"}
     assert wishes(conn) == [
@@ -137,7 +130,7 @@ def test_a_wish_reaches_the_queue_with_or_without_an_account(
 
 @pytest.mark.parametrize("title", ["", "   ", "!?", "\x00"])
 def test_a_wish_needs_a_title(browser: TestClient, conn: psycopg.Connection, title: str) -> None:
-    refused = send(browser, "/requests/new", title=title)
+    refused = send_form(browser, "/requests/new", title=title)
 
     assert refused.status_code == 422
     assert refused.json()["field"] == "title"
@@ -159,9 +152,9 @@ def test_a_wish_from_another_site_or_without_its_token_is_refused(
 
 def test_one_visit_may_ask_only_so_often(browser: TestClient, conn: psycopg.Connection) -> None:
     browser.cookies.set(state.VISIT_COOKIE, "019a0000-0000-7000-8000-000000000001")
-    answers = [send(browser, "/requests/new", title=f"Book {n}") for n in range(requests.OF_ONE.count + 1)]
+    answers = [send_form(browser, "/requests/new", title=f"Book {n}") for n in range(requests.OF_ONE.count + 1)]
     browser.cookies.set(state.VISIT_COOKIE, "019a0000-0000-7000-8000-000000000002")
-    other = send(browser, "/requests/new", title="Another book")
+    other = send_form(browser, "/requests/new", title="Another book")
 
     assert [answer.status_code for answer in answers] == [200] * requests.OF_ONE.count + [429]
     assert "Please try again" in answers[-1].json()["problem"]
@@ -170,7 +163,7 @@ def test_one_visit_may_ask_only_so_often(browser: TestClient, conn: psycopg.Conn
 
 
 def test_hostile_wishes_are_kept_as_text(browser: TestClient, conn: psycopg.Connection) -> None:
-    send(browser, "/requests/new", title="<img src=x onerror=alert(1)>" * 20, note="y" * 2_000)
+    send_form(browser, "/requests/new", title="<img src=x onerror=alert(1)>" * 20, note="y" * 2_000)
 
     ((_, title, _, note, _),) = wishes(conn)
     assert title.startswith("<img src=x")
@@ -181,14 +174,14 @@ def test_staff_decide_for_all_who_asked_and_the_act_is_noted(
     browser: TestClient, conn: psycopg.Connection, enter: Callable[..., accounts.Account]
 ) -> None:
     lan = enter("lan")
-    send(browser, "/requests/new", title="Ulysses")
+    send_form(browser, "/requests/new", title="Ulysses")
     enter("minh")
-    send(browser, "/requests/new", title="ulysses")
+    send_form(browser, "/requests/new", title="ulysses")
     decision = {"key": "ulysses", "before": "asked", "status": "bought", "answer": "On the shelf from May."}
-    refused = send(browser, "/requests/decide", **decision)
+    refused = send_form(browser, "/requests/decide", **decision)
     staff = enter("edith", role="staff")
 
-    taken = send(browser, "/requests/decide", **decision)
+    taken = send_form(browser, "/requests/decide", **decision)
 
     assert refused.status_code == 403
     assert taken.json() == {"to": "/requests"}
@@ -205,9 +198,9 @@ def test_a_decision_is_one_of_four(
     browser: TestClient, conn: psycopg.Connection, enter: Callable[..., accounts.Account], status: str
 ) -> None:
     enter("edith", role="staff")
-    send(browser, "/requests/new", title="Ulysses")
+    send_form(browser, "/requests/new", title="Ulysses")
 
-    assert send(browser, "/requests/decide", key="ulysses", before="asked", status=status).status_code == 422
+    assert send_form(browser, "/requests/decide", key="ulysses", before="asked", status=status).status_code == 422
     assert [row[-1] for row in wishes(conn)] == ["asked"]
 
 
@@ -215,28 +208,28 @@ def test_an_account_takes_back_only_its_own_wishes(
     browser: TestClient, conn: psycopg.Connection, enter: Callable[..., accounts.Account]
 ) -> None:
     lan = enter("lan")
-    send(browser, "/requests/new", title="Ulysses")
+    send_form(browser, "/requests/new", title="Ulysses")
     enter("minh")
     (own,) = requests.of_account(conn, lan.account_id)
     conn.rollback()
 
-    send(browser, "/requests/take-back", request=str(own.request_id))  # Minh's browser
+    send_form(browser, "/requests/take-back", request=str(own.request_id))  # Minh's browser
     assert requests.of_account(conn, lan.account_id) == [own]
     conn.rollback()
 
     browser.cookies.set(state.ACCOUNT_COOKIE, "lan")
-    answer = send(browser, "/requests/take-back", request=str(own.request_id), to="mine")
+    answer = send_form(browser, "/requests/take-back", request=str(own.request_id), to="mine")
     assert answer.json() == {"to": "/mine"}
     assert requests.of_account(conn, lan.account_id) == []
     browser.cookies.delete(state.ACCOUNT_COOKIE)
-    assert send(browser, "/requests/take-back", request=str(own.request_id)).status_code == 403
+    assert send_form(browser, "/requests/take-back", request=str(own.request_id)).status_code == 403
 
 
 def test_with_an_account_go_its_wishes(
     browser: TestClient, conn: psycopg.Connection, enter: Callable[..., accounts.Account]
 ) -> None:
     lan = enter("lan")
-    send(browser, "/requests/new", title="Ulysses")
+    send_form(browser, "/requests/new", title="Ulysses")
     conn.rollback()
     conn.execute("delete from reading.accounts where account_id = %s", [lan.account_id])
     conn.commit()

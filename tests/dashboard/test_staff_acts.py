@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
-from dashboard_pages import SECRET, shelf_titles
+from dashboard_pages import SECRET, send_form, shelf_titles
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
@@ -29,17 +28,11 @@ def browser(shelves: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> Iterato
         yield client
 
 
-def send(browser: TestClient, path: str, **fields: str) -> Any:
-    token = forms.token_of(browser.cookies[forms.COOKIE])
-    headers = {"Sec-Fetch-Site": "same-origin", "Accept": "application/json"}
-    return browser.post(path, data={forms.TOKEN: token, **fields}, headers=headers)
-
-
 @pytest.mark.parametrize("path", PATHS)
 def test_nobody_but_staff_does_anything(path: str, browser: TestClient, enter: Callable[..., accounts.Account]) -> None:
-    assert send(browser, path, sure="1").status_code == 403
+    assert send_form(browser, path, sure="1").status_code == 403
     enter("lan", "reader")
-    assert send(browser, path, sure="1").status_code == 403
+    assert send_form(browser, path, sure="1").status_code == 403
     enter("edith", "staff")
     assert browser.post(path, data={"sure": "1"}, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 403
     assert browser.post(path, data={"sure": "1"}, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
@@ -55,7 +48,7 @@ def test_an_excluded_book_is_gone_from_the_first_page_at_once_and_is_still_found
     staff = enter("edith", "staff")
     before = {title for titles in shelf_titles(visit()).values() for title in titles}
 
-    taken = send(browser, "/staff/hand/steer", book="Dune", what="exclude", strength="clearly", note="On loan")
+    taken = send_form(browser, "/staff/hand/steer", book="Dune", what="exclude", strength="clearly", note="On loan")
 
     assert taken.json() == {"to": "/hand?done=exclude"}
     data.excluded.clear()  # a second passes
@@ -67,7 +60,7 @@ def test_an_excluded_book_is_gone_from_the_first_page_at_once_and_is_still_found
     note = audit.latest(conn)[0]
     assert (note.actor, note.act) == (audit.actor_of(staff.account_id), "exclude")
     (steer,) = hand.steers(conn, staff)
-    send(browser, "/staff/hand/take-back", which=f"steer:{steer.steer_id}")
+    send_form(browser, "/staff/hand/take-back", which=f"steer:{steer.steer_id}")
     data.excluded.clear()
     assert {title for titles in shelf_titles(visit()).values() for title in titles} == before
 
@@ -82,7 +75,7 @@ def test_a_row_of_staff_stands_on_the_first_page_for_its_time(
     enter("edith", "staff")
     books = f"Dune\n/book?id={shelves['Truyện Kiều']}"
 
-    assert send(browser, "/staff/hand/curate", heading="For rainy days", books=books).status_code == 200
+    assert send_form(browser, "/staff/hand/curate", heading="For rainy days", books=books).status_code == 200
 
     assert shelf_titles(visit())["For rainy days"] == ["Dune", "Truyện Kiều"]
     conn.execute(
@@ -116,7 +109,7 @@ def test_what_is_wrong_is_said_by_the_field_and_nothing_is_done(
 ) -> None:  # fmt: skip
     enter("edith", "staff")
 
-    answer = send(browser, path, **fields)
+    answer = send_form(browser, path, **fields)
 
     assert (answer.status_code, answer.json()["field"]) == (422, field)
     assert audit.latest(conn) == []
@@ -133,7 +126,7 @@ def test_a_model_that_does_not_load_is_refused_aloud_and_nothing_changes(
     )
     conn.commit()
 
-    answer = send(browser, "/staff/models/promote", version="policy-0002", sure="1")
+    answer = send_form(browser, "/staff/models/promote", version="policy-0002", sure="1")
 
     assert answer.status_code == 422
     assert "It does not load, so nothing was changed" in answer.json()["problem"]
@@ -163,9 +156,11 @@ def test_a_mended_event_counts_for_who_acted_and_once(
     shown = letter.payload.decode()
     assert "r_lan" not in shown
 
-    still_bad = send(browser, "/staff/dead-letters/replay", letter="1", sure="1", event=shown)
-    mended = send(browser, "/staff/dead-letters/replay", letter="1", sure="1", event=shown.replace("opeen", "open"))
-    again = send(browser, "/staff/dead-letters/replay", letter="1", sure="1", event=shown.replace("opeen", "open"))
+    still_bad = send_form(browser, "/staff/dead-letters/replay", letter="1", sure="1", event=shown)
+    mended = send_form(
+        browser, "/staff/dead-letters/replay", letter="1", sure="1", event=shown.replace("opeen", "open")
+    )
+    again = send_form(browser, "/staff/dead-letters/replay", letter="1", sure="1", event=shown.replace("opeen", "open"))
 
     assert [each.status_code for each in (still_bad, mended, again)] == [422, 200, 422]
     assert conn.execute("select reader_key from stream.event_log").fetchall() == [("r_lan",)]
@@ -178,10 +173,10 @@ def test_notes_are_put_on_the_charts_and_taken_off(
     staff = enter("edith", "staff")
     day = datetime(2026, 3, 30, tzinfo=UTC).date()
 
-    send(browser, "/staff/notes/add", day="2026-03-30", note="  Closed\nfor   repairs ")
+    send_form(browser, "/staff/notes/add", day="2026-03-30", note="  Closed\nfor   repairs ")
     notes = staff_notes.between(conn, staff, day, day)
     conn.rollback()
-    send(browser, "/staff/notes/remove", note=str(notes[0].note_id))
+    send_form(browser, "/staff/notes/remove", note=str(notes[0].note_id))
 
     assert [note.note for note in notes] == ["Closed for repairs"]
     assert staff_notes.between(conn, staff, day, day) == []
@@ -192,7 +187,7 @@ def test_a_rule_is_changed_in_the_unit_it_is_shown_in(
 ) -> None:
     enter("edith", "staff")
 
-    send(browser, "/staff/alerts/rule", rule="clicks_fell", threshold="12,5", is_share="1", state="off", mute="7")
+    send_form(browser, "/staff/alerts/rule", rule="clicks_fell", threshold="12,5", is_share="1", state="off", mute="7")
 
     row = conn.execute(
         "select threshold, is_on, muted_until > now() from learning.alert_rules where rule = 'clicks_fell'"

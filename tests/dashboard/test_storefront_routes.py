@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import psycopg
 import pytest
 from dashboard_pages import SECRET, send_form
 from PIL import Image
+from ports import free_port
 from small_catalogue import WORKS, add_work
 
 import dashboard
@@ -38,9 +38,7 @@ def served(
         conn.execute("update library.editions set cover_path = 'cover.jpg'")
         conn.execute("update library.works set cover_edition_id = (select edition_id from library.editions)")
         accounts.create_demo(conn, "lan", "Lan", role="reader", history_enabled=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith("OPENSHELF_")} | {
         "OPENSHELF_DATABASE_URL": url,
         "OPENSHELF_HOME": str(root / "home"),

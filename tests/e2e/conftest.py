@@ -1,28 +1,29 @@
-"""One whole installation for the end-to-end tests: built, proven and opened by the commands a person runs."""
+"""One whole installation for the end-to-end tests: built, proven and opened by the commands a person runs.
+
+It is built once; each process of the run opens a copy of its own.
+"""
 
 import json
 import os
 import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser_steps import CHROMIUM, CHROMIUM_ARGS, PATIENCE_MS
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from ports import free_port
 
-from openshelf.database import embedded
-
-BUILD_PATIENCE_S = 400
+# On a quiet machine a build takes a minute.
+BUILD_PATIENCE_S = 1_000
 SIMULATED_READERS = "24"
 
 
@@ -62,19 +63,27 @@ class Installation:
             return False
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first of them waits for the build."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(1_200))
+
+
 @pytest.fixture(scope="session")
-def built() -> Iterator[Installation]:
+def built(shared: Path, once: Callable[[str, Callable[[], Any]], Any], worker_id: str) -> Installation:
     """A demo built and checked by `openshelf demo --check`, closed."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    installation = Installation(Path(tempfile.mkdtemp(prefix="openshelf-e2e-")), port)
-    done = installation.run("demo", "--check", "--json", "--readers", SIMULATED_READERS)
-    assert done.returncode == 0, done.stderr[-3000:]
-    installation.summary = json.loads(done.stdout)
-    yield installation
-    embedded.stop(installation.home)  # this process may hold it too, and would find no folder at its end
-    shutil.rmtree(installation.home, ignore_errors=True)
+    original = Installation(shared / "demo", free_port())
+
+    def build() -> dict[str, Any]:
+        done = original.run("demo", "--check", "--json", "--readers", SIMULATED_READERS)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout)
+
+    summary = once("demo", build)
+    copy = Installation(shared / f"demo-{worker_id}", free_port(), summary)
+    subprocess.run(["cp", "--archive", original.home, copy.home], check=True)
+    return copy
 
 
 @pytest.fixture(scope="session")
@@ -102,17 +111,30 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page(browser: Browser, storefront) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def one_browser(browser: Browser, storefront: Installation) -> Iterator[BrowserContext]:
+    """A browser that has been here before: what pages are made of it need not fetch and compile for each test."""
     context = browser.new_context(base_url=storefront.url, viewport={"width": 1280, "height": 900})
     context.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
-    page = context.new_page()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(one_browser: BrowserContext, storefront: Installation) -> Iterator[Page]:
+    """A tab of that browser, which knows nobody."""
+    page = one_browser.new_page()
     page.foreign = []  # type: ignore[attr-defined]
     page.on("request", lambda r: page.foreign.append(r.url) if _is_foreign(r.url, storefront.url) else None)  # type: ignore[attr-defined]
     yield page
-    assert page.foreign == [], "a page fetched something from elsewhere"  # type: ignore[attr-defined]
-    context.close()
+    foreign = page.foreign  # type: ignore[attr-defined]
+    kept = {"origin": storefront.url, "storageTypes": "local_storage,indexeddb,cache_storage,service_workers"}
+    one_browser.new_cdp_session(page).send("Storage.clearDataForOrigin", kept)
+    for tab in one_browser.pages:
+        tab.close()
+    one_browser.clear_cookies()
+    assert foreign == [], "a page fetched something from elsewhere"
 
 
 def _is_foreign(url: str, own: str) -> bool:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
@@ -13,12 +12,10 @@ import psycopg
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser_steps import sign_in_demo, sign_out
+from ollama_server import hangs, serving
 from playwright.sync_api import Locator, Page, expect
 
 from openshelf.database import embedded
-
-sys.path.append(str(Path(__file__).parent.parent / "chat"))
-from ollama_server import hangs, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -1,7 +1,6 @@
 """Signing in at the library's own provider (OpenID Connect): a small provider of the test's own on this machine."""
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ import uvicorn
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from playwright.sync_api import Browser, expect
+from ports import free_port
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -84,12 +84,6 @@ class Provider:
 
     def keys(self, _request: Request) -> Response:
         return JSONResponse({"keys": [self._key.as_dict(private=False)]})
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
