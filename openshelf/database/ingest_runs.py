@@ -6,6 +6,8 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from openshelf.contracts import clean_text
+
 
 def start_run(conn: psycopg.Connection, path: str) -> int:
     row = conn.execute("insert into library.ingest_runs (path) values (%s) returning run_id", [path]).fetchone()
@@ -24,7 +26,8 @@ def finish_run(
     conn.execute(
         """update library.ingest_runs set finished_at = now(), status = %s, library_id = %s, counts = %s, message = %s
            where run_id = %s""",
-        ["failed" if failure else "done", library_id, Jsonb(dict(counts)), failure, run_id],
+        # What failed is quoted in the message, and may be anything.
+        ["failed" if failure else "done", library_id, Jsonb(dict(counts)), failure and clean_text(failure), run_id],
     )
 
 

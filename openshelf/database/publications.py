@@ -102,7 +102,7 @@ def publications(conn: psycopg.Connection, book_ids: Sequence[int]) -> list[Publ
                        then floor(extract(epoch from covers.updated_at))::bigint end as cover_version,
                    array(select distinct files.format from library.editions join library.files using (edition_id)
                          where editions.book_id = works.book_id and editions.active order by files.format) as formats,
-                   array(select distinct kind || ' ' || value from library.editions
+                   array(select distinct identifiers.kind || ' ' || identifiers.value from library.editions
                          join library.identifiers using (edition_id)
                          where editions.book_id = works.book_id and editions.active order by 1) as identifiers,
                    works.added_at, works.updated_at

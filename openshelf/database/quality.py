@@ -119,7 +119,7 @@ def decades(conn: psycopg.Connection) -> list[Bar]:
 def languages(conn: psycopg.Connection) -> list[Bar]:
     return _bars(
         conn,
-        f"""select coalesce(language, 'not known') as name, count(*) as count
+        """select coalesce(language, 'not known') as name, count(*) as count
             from library.works where active group by 1 order by 2 desc, 1 limit %(top)s""",
     )
 
@@ -127,7 +127,7 @@ def languages(conn: psycopg.Connection) -> list[Bar]:
 def subjects(conn: psycopg.Connection) -> list[Bar]:
     return _bars(
         conn,
-        f"""select subjects.name, count(*) as count
+        """select subjects.name, count(*) as count
             from library.work_subjects join library.subjects using (subject_id) join library.works using (book_id)
             where works.active group by subjects.name order by 2 desc, 1 limit %(top)s""",
     )

@@ -1,4 +1,3 @@
--- additive: programs of schema 20 may go on
 -- Published data sets: films beside books, and what people elsewhere thought of works that we hold.
 
 alter table library.editions
