@@ -122,11 +122,12 @@ def server_url(server_home: Path) -> str:
 
 @pytest.fixture(scope="session")
 def make_database(server_url: str) -> Callable[..., str]:
-    """Create a database, empty or copied from a template, and return its URL."""
+    """Create a database, empty or copied from a template, and return its URL; one of this name there was is gone."""
 
-    def make(template: str | None = None) -> str:
-        name = f"test_{os.getpid()}_{next(_number)}"
+    def make(template: str | None = None, name: str | None = None) -> str:
+        name = f"test_{os.getpid()}_{name or next(_number)}"
         with psycopg.connect(server_url, autocommit=True) as admin:
+            admin.execute(f'drop database if exists "{name}" with (force)')
             # Copied by file: half the work of the usual way, which writes every page to the log.
             admin.execute(f'create database "{name}" template "{template or "template0"}" strategy file_copy')
         head, _, tail = server_url.partition("/postgres?")
