@@ -11,8 +11,8 @@ import pytest
 
 from ingest import dataset, export_cli
 from models.warehouse_data import load_warehouse
-from openshelf.export_training import SCHEMA, export_training
 from openshelf.errors import UsageError
+from openshelf.export_training import SCHEMA, export_training
 
 SECRET = b"k" * 32
 
