@@ -54,7 +54,7 @@ Report = dict[str, float | int | None]
 
 
 def fill(conn: psycopg.Connection, home: Path, count: int) -> None:
-    """The demo library, the same over and over, 10,000 works with its covers, random embeddings, an untrained policy."""
+    """The demo library again and again, 10,000 works with its covers; random embeddings, an untrained policy."""
     demo_calibre.build(home / "demo")
     ingest_calibre(conn, home / "demo")
     have = _count(conn)
