@@ -4,7 +4,10 @@ Terms as in schema.org and EPUB Accessibility 1.1 (W3C): access modes, features,
 sentence or two. Files are untrusted: size is bounded, no entity is resolved, and what cannot be read says nothing.
 """
 
+import lzma
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,6 +19,11 @@ LARGEST = 2_000_000  # bytes of a package document; real ones have some thousand
 _LONGEST = 200  # characters of a term
 _LONGEST_SUMMARY = 2_000
 _MOST_TERMS = 60
+# Whatever zipfile lets through of a damaged archive, in any of its ways to pack.
+_UNREADABLE = (
+    *(OSError, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ def package_of(epub: Path) -> bytes | None:
             rootfile = container.find(".//{*}rootfile") if container is not None else None
             path = rootfile.get("full-path") if rootfile is not None else None
             return _read(archive, path) if path else None
-    except (OSError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile, EOFError):
+    except _UNREADABLE:
         return None
 
 
