@@ -1,24 +1,18 @@
-"""How accessible a book's EPUB says it is: read from its package, and put into words.
+"""How accessible a book's EPUB says it is, put into words. What it says was read by ingest (`ingest/accessibility.py`).
 
 The terms are schema.org's as EPUB Accessibility 1.1 uses them; the words follow the W3C's guide to displaying them
 (https://www.w3.org/TR/epub-a11y-disp-guide/). What a file does not say is called unknown, never guessed.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-
-import streamlit as st
+from typing import Any
 
 from dashboard import resources
 from dashboard.language import _
-from openshelf import epub_text
 from openshelf.database import catalogue
-from openshelf.epub_text import UnreadableEpubError
 
-TTL_S = 600
-_MAX_SUMMARY = 1_000
 _NO_HAZARD = {"noFlashingHazard", "noMotionSimulationHazard", "noSoundHazard"}
 _LEVEL = re.compile(r"wcag.*?\b(aaa|aa|a)$", re.IGNORECASE)
 
@@ -35,42 +29,30 @@ class Access:
     summary: str = ""
 
 
-def of_metadata(said: Iterable[tuple[str, str]]) -> Access | None:
-    """The statements among a package's (property, value); None if there is none."""
-    known: dict[str, list[str]] = {}
-    for name, value in said:
-        known.setdefault(name.rpartition(":")[2], []).append(value)
-    levels = [found[1].upper() for value in known.get("conformsTo", ()) if (found := _LEVEL.search(value))]
-    access = Access(
-        modes=frozenset(known.get("accessMode", ())),
+def of_stored(told: Mapping[str, Any]) -> Access:
+    """What stands in `library.editions.accessibility`."""
+    return Access(
+        modes=frozenset(told.get("modes", ())),
         sufficient=frozenset(
-            frozenset(mode.strip() for mode in modes.split(",")) for modes in known.get("accessModeSufficient", ())
+            frozenset(mode.strip() for mode in modes.split(",")) for modes in told.get("sufficient_modes", ())
         ),
-        features=frozenset(known.get("accessibilityFeature", ())),
-        hazards=frozenset(known.get("accessibilityHazard", ())),
-        level=max(levels, key=len, default=""),
-        summary=" ".join(known.get("accessibilitySummary", ()))[:_MAX_SUMMARY],
+        features=frozenset(told.get("features", ())),
+        hazards=frozenset(told.get("hazards", ())),
+        level=_level(told.get("conforms_to", ())),
+        summary=told.get("summary", ""),
     )
-    return None if access == Access() else access
+
+
+def _level(conforms_to: Iterable[str]) -> str:
+    levels = [found[1].upper() for value in conforms_to if (found := _LEVEL.search(value))]
+    return max(levels, key=len, default="")
 
 
 def find(book_id: int) -> Access | None:
-    """What the EPUB of a work says. Who may see the work is for the caller to know."""
+    """What the EPUB of a work says; None: nothing. Who may see the work is for the caller to know."""
     with resources.connection() as conn:
-        file = catalogue.file_of(conn, book_id, "EPUB")
-    path = file.resolve() if file else None
-    try:
-        return _told(str(path), path.stat().st_mtime_ns) if path else None
-    except OSError:
-        return None
-
-
-@st.cache_data(ttl=TTL_S, max_entries=2_000, show_spinner=False)
-def _told(path: str, changed_ns: int) -> Access | None:
-    try:
-        return of_metadata(epub_text.metadata(Path(path)))
-    except UnreadableEpubError:
-        return None
+        told = catalogue.accessibility(conn, book_id)
+    return of_stored(told) if told else None
 
 
 def in_words(access: Access | None) -> list[tuple[str, str]]:

@@ -112,27 +112,6 @@ def chapters(path: Path) -> Iterator[Chapter]:
         raise UnreadableEpubError(f"{path.name} holds no text")
 
 
-def metadata(path: Path) -> list[tuple[str, str]]:
-    """(property, value) of what the package says of the book: of `meta` in the ways of EPUB 3 and 2, and of `link`.
-
-    Raises:
-        UnreadableEpubError: as `read`.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _name, package = _package_document(archive)
-    except _BROKEN as error:
-        raise UnreadableEpubError(f"{path.name} cannot be read as an EPUB: {error}") from error
-    said = []
-    for meta in package.iter(f"{_OPF}meta"):
-        name = meta.attrib.get("property") or meta.attrib.get("name", "")
-        value = " ".join((meta.attrib.get("content") or "".join(meta.itertext())).split())
-        if name and value and "refines" not in meta.attrib:
-            said.append((name, value))
-    said += [(link.attrib.get("rel", ""), link.attrib.get("href", "")) for link in package.iter(f"{_OPF}link")]
-    return said
-
-
 def picture(path: Path, name: str) -> bytes | None:
     """A picture of the book by its name in the archive, as it is; None if its package names none such.
 

@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, LiteralString
+from typing import Any, Literal, LiteralString
 
 import psycopg
 from psycopg.rows import class_row
@@ -419,6 +419,17 @@ def file_of(
                order by editions.published_on desc nulls last, editions.edition_id limit 1""",
             {"book": book_id, "format": file_format, "audiences": _list(audiences)},
         ).fetchone()
+
+
+def accessibility(conn: psycopg.Connection, book_id: int) -> dict[str, Any] | None:
+    """What the EPUB of a work (the one that `file_of` opens) says of its accessibility; None: nothing."""
+    row = conn.execute(
+        f"""select editions.accessibility from library.editions join library.files using (edition_id)
+            where editions.book_id = {TODAY} and editions.active and files.format = 'EPUB'
+            order by editions.published_on desc nulls last, editions.edition_id limit 1""",
+        {"book": book_id},
+    ).fetchone()
+    return row[0] if row else None
 
 
 def version(conn: psycopg.Connection) -> int:
