@@ -21,7 +21,7 @@ from ingest.load import Difference, Plan, Report, preview, refuse_vanishing, run
 from models import rewards
 from models.dataset_acts import MAX_REJECTED, DataOptions, faults, with_enough
 from models.dataset_formats import Foreign, format_of, read_whole
-from openshelf.contracts import Action, utc_now
+from openshelf.contracts import Action, clean_text, utc_now
 from openshelf.database import erasures, imported_acts, ingestion
 from openshelf.database.ingestion import StoredEdition
 from openshelf.errors import IngestError, UsageError
@@ -33,6 +33,7 @@ Frame: TypeAlias = Any
 
 # A work's mean is drawn towards that of all by so many ratings: two enthusiasts make no favourite.
 DAMPING = 10
+_LONGEST_KEY = 100  # characters of what a data set calls a work
 _BLOCK = 100_000  # acts that are written at once
 _SUFFIX = r"(?:Jr|Sr|II|III|IV|Ph\.?D|M\.?D)\b"
 _AND = re.compile(rf"\s*(?:,(?!\s*{_SUFFIX})|;)\s*")
@@ -125,7 +126,7 @@ def _sound_acts(foreign: Foreign, rejects: list[Reject]) -> Frame:
     wrong.loc[again.index[again]] = "its reader and work come again"
     told = acts[wrong != ""]
     rejects += [
-        Reject(foreign.acts_file.name, int(number), f"reader {reader}, work {work}", reason)
+        Reject(foreign.acts_file.name, int(number), clean.line(f"reader {reader}, work {work}"), reason)
         for number, reader, work, reason in zip(
             told["line"], told["reader"], told["work"], wrong[wrong != ""], strict=True
         )
@@ -156,10 +157,10 @@ def _editions(
     found: list[Edition] = []
     for number, (key, row) in enumerate(zip(works.index, works.to_dict("records"), strict=True), 1):
         edition = _edition(format_name, foreign.kind, str(key), row, means.get(key), now, number)
-        if edition is None:
-            rejects.append(Reject("works", 0, f"work {key}", "it has no title"))
-        else:
+        if isinstance(edition, Edition):
             found.append(edition)
+        else:
+            rejects.append(Reject("works", 0, f"work {clean.line(str(key))}", edition))
         if on_progress and number % 2_000 == 0:
             on_progress("Cleaning works", number, len(works))
     return found
@@ -167,11 +168,14 @@ def _editions(
 
 def _edition(
     format_name: str, kind: str, key: str, row: dict[str, str], mean: float | None, now: datetime, number: int
-) -> Edition | None:
+) -> Edition | str:
+    """The work as an edition, or why it is none."""
+    if len(key) > _LONGEST_KEY or key != clean_text(key):
+        return "its number is none"
     title = clean.line(_YEAR_BEHIND.sub("", row["title"]) if kind == "film" else row["title"])
     title = title or clean.line(row["title"])
-    if not title or len(key) > 100:
-        return None
+    if not title:
+        return "it has no title"
     language = clean.language(row["language"]) if row["language"] else None
     series = clean.line(row["series"]) or None
     original = clean.line(row["original_title"])

@@ -289,6 +289,28 @@ def read_table(path: Path, table: Table, refused: list[Refused] | None = None) -
     Raises:
         UsageError: the file is empty or malformed, or a column that must be there is not.
     """
+    frame = _cells(path, table, refused)
+    names = {column.strip().lstrip("\ufeff").lower(): column for column in frame.columns}
+    chosen: dict[str, str] = {}
+    for ours, theirs in table.columns.items():
+        there = next((names[name.lower()] for name in theirs if name.lower() in names), None)
+        if there is not None:
+            chosen[ours] = there
+        elif ours not in table.optional:
+            raise UsageError(
+                f"{path} has no column {' or '.join(theirs[:3])} (it has {', '.join(map(str, frame.columns))[:200]}): "
+                f"{_other_delimiter(frame)}rename it in the first line"
+            )
+    _check_lines(path, frame)
+    # A pipe in u.item's titles or a field too few leaves a hole, which pandas fills with NaN whatever it is told.
+    frame = frame.fillna("")
+    columns = {ours: frame[theirs].str.strip() for ours, theirs in chosen.items()}
+    numbers: dict[str, Any] = {"rating": pd.to_numeric, "time": _seconds}
+    return pd.DataFrame({k: numbers[k](c, errors="coerce") if k in numbers else c for k, c in columns.items()})
+
+
+def _cells(path: Path, table: Table, refused: list[Refused] | None) -> Frame:
+    """One file as pandas reads it, all text."""
     options = dict(table.read) if refused is None else {**table.read, "on_bad_lines": "warn"}
     try:
         with warnings.catch_warnings(record=True) as told:
@@ -309,24 +331,14 @@ def read_table(path: Path, table: Table, refused: list[Refused] | None = None) -
         refused += [Refused(path.name, int(number), reason.split(". Error")[0]) for number, reason in lines]
         if len(lines) > len(frame):
             raise UsageError(f"{path} cannot be read: {len(lines)} lines have more cells than the first one")
-    names = {column.strip().lstrip("\ufeff").lower(): column for column in frame.columns}
-    chosen: dict[str, str] = {}
-    for ours, theirs in table.columns.items():
-        there = next((names[name.lower()] for name in theirs if name.lower() in names), None)
-        if there is not None:
-            chosen[ours] = there
-        elif ours not in table.optional:
-            raise UsageError(
-                f"{path} has no column {' or '.join(theirs[:3])} (it has {', '.join(map(str, frame.columns))[:200]}): "
-                f"{_other_delimiter(frame)}rename it in the first line"
-            )
+    return frame
+
+
+def _check_lines(path: Path, frame: Frame) -> None:
     if frame.empty:
         raise UsageError(f"{path} has a first line and nothing below it")
-    # A pipe in u.item's titles or a field too few leaves a hole, which pandas fills with NaN whatever it is told.
-    frame = frame.fillna("")
-    columns = {ours: frame[theirs].str.strip() for ours, theirs in chosen.items()}
-    numbers: dict[str, Any] = {"rating": pd.to_numeric, "time": _seconds}
-    return pd.DataFrame({k: numbers[k](c, errors="coerce") if k in numbers else c for k, c in columns.items()})
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is too much for names of the lines
+        raise UsageError(f"{path} cannot be read: its lines have more cells than the first one has names")
 
 
 def _other_delimiter(frame: Frame) -> str:
