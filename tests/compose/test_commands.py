@@ -138,7 +138,7 @@ class Installation:
                 return
             log = (self.folder / f"{name}.log").read_text()[-3000:]
             assert time.monotonic() < deadline, f"{name}: {done.stdout}{done.stderr}\n{log}"
-            time.sleep(1)
+            time.sleep(3)  # Airflow's checks are Airflow, whole: they would keep its services from starting
 
     def connect(self) -> psycopg.Connection:
         return psycopg.connect((self.secrets / "openshelf_database_url").read_text(), autocommit=True)

@@ -7,12 +7,28 @@ python airflow_process.py run DAG_ID --only RE  of its tasks run only those whos
 
 import argparse
 import json
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-DAGS = Path(__file__).resolve().parents[2] / "dags"
+ROOT = Path(__file__).resolve().parents[2]
+DAGS = ROOT / "dags"
+
+
+def airflow_environment(home: Path) -> dict[str, str]:
+    """Airflow with a metadata database of its own; nothing calls home."""
+    return os.environ | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "DO_NOT_TRACK": "1",
+    }
 
 
 def loaded() -> tuple[dict[str, Any], dict[str, str]]:

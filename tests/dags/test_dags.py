@@ -11,28 +11,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from airflow_process import ROOT, airflow_environment
 
 from openshelf.database import contents
 from openshelf.jobs import BY_NAME, FIRST_PAUSE_S, JOBS, LONGEST_PAUSE_S, RETRIES, Job
 
-ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "dags").glob("*.py"))
 OPENSHELF = str(Path(sys.executable).with_name("openshelf"))
 each_job = pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
-
-
-def airflow_environment(home: Path) -> dict[str, str]:
-    """Airflow with a metadata database of its own; nothing calls home."""
-    return os.environ | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        "DO_NOT_TRACK": "1",
-    }
 
 
 def in_airflow(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -51,19 +37,6 @@ def run_green(home: Path, *words: str) -> list[dict[str, Any]]:
     done = in_airflow(home, "run", *words)
     assert done.returncode == 0, f"{words}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"state"')]
-
-
-@pytest.fixture(scope="module")
-def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("airflow")
-    subprocess.run(
-        [str(Path(sys.executable).with_name("airflow")), "db", "migrate"],
-        env=airflow_environment(home),
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-    return home
 
 
 def description(airflow_home: Path, home: Path) -> dict[str, Any]:

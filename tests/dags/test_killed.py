@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from test_dags import ROOT, airflow_environment
+from airflow_process import ROOT, airflow_environment
+from ports import free_port
 
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 PATIENCE_S = 300
@@ -55,7 +56,7 @@ class Airflow:
         (folder / "_defaults.py").write_text((ROOT / "dags" / "_defaults.py").read_text())
         (home / "script.py").write_text(SCRIPT.format(seen=str(self.seen)))
         (folder / "slow.py").write_text(DAG.format(python=sys.executable, script=home / "script.py"))
-        self.port = 18_300 + os.getpid() % 500
+        self.port = free_port()
         self.environment = airflow_environment(home) | {
             "AIRFLOW__CORE__DAGS_FOLDER": str(folder),
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -126,9 +127,8 @@ def wait_for(holds: Callable[[], bool], what: str) -> None:
 
 @pytest.mark.airflow
 @pytest.mark.timeout(900)
-def test_a_run_finishes_although_its_task_and_then_the_scheduler_are_killed(tmp_path: Path) -> None:
-    airflow = Airflow(tmp_path)
-    airflow.run("db", "migrate")
+def test_a_run_finishes_although_its_task_and_then_the_scheduler_are_killed(airflow_home: Path) -> None:
+    airflow = Airflow(airflow_home)
     airflow.run("dags", "reserialize")
     with airflow.running("api-server"):
         # A task that begins before it answers has failed.
