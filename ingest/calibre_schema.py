@@ -127,6 +127,41 @@ def create_tables(db: sqlite3.Connection) -> None:
     db.execute(f"pragma user_version = {USER_VERSION}")
 
 
+def add_column(db: sqlite3.Connection, label: str, name: str, datatype: str, *, is_multiple: bool = False) -> int:
+    """An added column of whole numbers ('int', one to a book) or of words ('text'); the number in its tables' names.
+
+    Its views are left to Calibre, which makes them when it next changes its columns.
+    """
+    is_linked = datatype == "text"
+    display = '{"is_names": false}' if is_multiple else "{}"
+    number = db.execute(
+        "insert into custom_columns (label, name, datatype, display, is_multiple, normalized) "
+        "values (?, ?, ?, ?, ?, ?)",
+        [label, name, datatype, display, is_multiple, is_linked],
+    ).lastrowid
+    assert number
+    table, link = f"custom_column_{number}", f"books_custom_column_{number}_link"
+    if not is_linked:
+        db.execute(
+            f"create table {table} (id integer primary key autoincrement, book integer, "
+            "value int not null, unique(book))"
+        )
+        db.execute(f"create index {table}_idx on {table} (book)")
+        return number
+    db.execute(
+        f"create table {table} (id integer primary key autoincrement, value text not null collate nocase, "
+        'link text not null default "", unique(value))'
+    )
+    db.execute(f"create index {table}_idx on {table} (value collate nocase)")
+    db.execute(
+        f"create table {link} (id integer primary key autoincrement, book integer not null, value integer not null, "
+        "unique(book, value))"
+    )
+    db.execute(f"create index {link}_aidx on {link} (value)")
+    db.execute(f"create index {link}_bidx on {link} (book)")
+    return number
+
+
 def create_triggers_and_views(db: sqlite3.Connection) -> None:
     """Once the tables are filled: from here on only Calibre itself can insert or rename a book."""
     for statement in [*_book_triggers(), *_note_triggers(), *_reference_triggers(), *_views()]:

@@ -29,7 +29,7 @@ from ingest.epub import sample_epub
 from openshelf.errors import IngestError, UsageError
 
 # A change of covers, texts or layout is a new edition: an older library is built again.
-EDITION = 1
+EDITION = 2
 _NAMESPACE = uuid5(NAMESPACE_URL, "openshelf:demo-library")
 _STAMP = "openshelf_demo_library"  # key in Calibre's table of preferences
 _EPUB_SHARE = 0.6
@@ -272,6 +272,7 @@ def write_database(path: Path, placed: Sequence[Placed], epub_sizes: Sequence[in
         db.execute("insert into preferences (key, val) values (?, ?)", [_STAMP, stamp])
         for book, size in zip(placed, epub_sizes, strict=True):
             _insert(db, book, size)
+        _add_columns(db, placed)
         calibre_schema.create_triggers_and_views(db)
         db.execute("commit")
         db.execute("vacuum")
@@ -309,6 +310,29 @@ def _insert(db: sqlite3.Connection, book: Placed, epub_size: int) -> None:
             "insert into data (book, format, uncompressed_size, name) values (?, 'EPUB', ?, ?)",
             [key, epub_size, book.file_stem],
         )
+
+
+def _add_columns(db: sqlite3.Connection, placed: Sequence[Placed]) -> None:
+    """What libraries add to Calibre's own fields: pages, ages of readers, themes and moods."""
+    pages = calibre_schema.add_column(db, "pages", "Pages", "int")
+    db.executemany(
+        f"insert into custom_column_{pages} (book, value) values (?, ?)",
+        [(book.calibre_id, book.work.pages) for book in placed if book.work.pages],
+    )
+    for label, name, values_of in (
+        ("ages", "Ages", lambda work: (_ages(work),) if work.ages else ()),
+        ("themes", "Themes", lambda work: work.themes),
+        ("moods", "Moods", lambda work: work.moods),
+    ):
+        number = calibre_schema.add_column(db, label, name, "text", is_multiple=label != "ages")
+        for book in placed:
+            for value in values_of(book.work):
+                _link(db, f"custom_column_{number}", "value", book.calibre_id, "value", value)
+
+
+def _ages(work: CuratedWork) -> str:
+    first, *last = work.ages
+    return f"{first}-{last[0]}" if last else f"{first}+"
 
 
 def _link(

@@ -63,14 +63,20 @@ def faults(work: CuratedWork, subjects: frozenset[str]) -> list[str]:
         found.append(f"rating {work.rating} is not 0 to 5 in halves")
     if (work.series is None) != (work.series_index is None):
         found.append("series and series_index go together")
+    found += _faults_of_appeal(work)
+    if not work.title.strip() or not all(author.strip() for author in work.authors):
+        found.append("an empty title or author")
+    return found
+
+
+def _faults_of_appeal(work: CuratedWork) -> list[str]:
+    found = []
     if work.pages is not None and not 0 < work.pages <= MOST_PAGES:
         found.append(f"{work.pages} pages cannot be")
     if len(work.ages) > 2 or list(work.ages) != sorted(set(work.ages)):
         found.append("ages are a first and a last one")
     if any(len(set(terms)) < len(terms) or not all(terms) for terms in (work.themes, work.moods)):
         found.append("a theme or mood is empty or there twice")
-    if not work.title.strip() or not all(author.strip() for author in work.authors):
-        found.append("an empty title or author")
     return found
 
 

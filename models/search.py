@@ -239,27 +239,8 @@ def _thickest(text: str, spans: Sequence[tuple[int, int]], length: int) -> tuple
     return max(spans, key=lambda span: (count(span), -span[0]))
 
 
-def search_any_word(
-    conn: psycopg.Connection,
-    text: str,
-    words: Sequence[str],
-    filters: Filters = ANY_WORK,
-    limit: int = 30,
-    *,
-    audiences: Sequence[str] | None = None,
-) -> list[Hit]:
-    """For questions in sentences: works near in meaning to `text`, or holding a word that begins as one of `words`.
-
-    Several words in one string must follow each other. An empty `text` is compared with nothing.
-    """
-    bounds = _Bounds(filters, audiences, limit)
-    query = _query(bounds, any_word=any_word(words), words_weight=1.0)
-    meant = tidy(text)
-    return [_hit(row) for row in statements.find(conn, _with_meaning(query, meant) if meant else query)]
-
-
 def any_word(words: Sequence[str]) -> str:
-    """A tsquery of works that hold one of these, or a word that begins so; words in one string must follow each other."""
+    """A tsquery: one of these, or a word that begins so, must be held; words in one string must follow each other."""
     folded = [fold_words(tidy(part)).split() for part in words]
     alternatives = [" <-> ".join(f"'{word}':*" for word in part) for part in folded if part]
     return " | ".join(f"({each})" for each in alternatives)

@@ -12,7 +12,8 @@ import psycopg
 import structlog
 
 from dashboard.chat import explain
-from dashboard.chat.check import grounded, plain, quotable
+from dashboard.chat.check import grounded, plain, supporting
+from dashboard.chat.lexicon import Language, concepts_of_term, known
 from dashboard.chat.parse import Wish, merge, parse
 from dashboard.chat.rerank import Taste, rerank
 from dashboard.chat.retrieve import Bounds, resemble, retrieve
@@ -215,18 +216,18 @@ def _of_voice(
 def _spoken(voice: Voice, wish: Wish, records: Sequence[Record], watch: Watch | None) -> Iterator[Opening | Told]:
     """What the voice says, line by line, each checked against the record it is about."""
     by_id = {record.book_id: record for record in records}
-    all_words = " ".join(_own_words(record) for record in records)
+    all_words = " ".join(_own_words(record, wish.language) for record in records)
     is_first = True
     for line in _lines(voice.speak(wish.text, wish.language, records)):
         match = _BOOK_LINE.match(line)
         kept = ""
         if match:
             record = by_id.get(int(match[1]))
-            kept = grounded(plain(match[2]), _own_words(record), wish.text) if record else ""
+            kept = grounded(plain(match[2]), _own_words(record, wish.language)) if record else ""
             if record and kept:
                 yield Told(record.book_id, record.title, record.authors_text, kept, voice.name)
         elif is_first:
-            kept = grounded(plain(line), all_words, wish.text, is_opening=True)
+            kept = grounded(plain(line), all_words, is_opening=True)
             if kept:
                 yield Opening(kept)
         if watch is not None:
@@ -234,10 +235,13 @@ def _spoken(voice: Voice, wish: Wish, records: Sequence[Record], watch: Watch | 
         is_first = False
 
 
-def _own_words(record: Record) -> str:
-    blurb = " ".join(quotable(record.summary))
-    fields = (record.title, record.authors_text, record.subjects_text, record.series_name, blurb, record.year)
-    return " ".join(str(value) for value in fields if value)
+def _own_words(record: Record, language: Language) -> str:
+    """What may be said of a record: its fields, sentences that tell of it, and our words for what it is filed under."""
+    filed = [name.casefold() for name in record.subjects_text.split(", ")]
+    filed += [name for term in (*record.themes, *record.moods) for name in concepts_of_term(term)]
+    ours = [phrase.written for name in filed if (concept := known(name)) for phrase in concept.phrases[language]]
+    fields = (record.title, record.authors_text, record.subjects_text, record.series_name, record.year, record.pages)
+    return " . ".join(str(value) for value in (*fields, *supporting(record.summary), *ours) if value)
 
 
 def _lines(pieces: Iterable[str]) -> Iterator[str]:

@@ -59,6 +59,55 @@ _ORDERS = re.compile(
     r"|nói (?:với|cho) (?:bạn đọc|người đọc|độc giả)|\bmọi (?:chỉ dẫn|quy tắc)",
     re.IGNORECASE,
 )
+# What a blurb that describes its book seldom says, and one that is meant for whoever tells of it must: of answers and
+# advice, of the library and its readers, of all other books, of what has to be done, of where to go and what to pay.
+_MEANT_FOR_US = re.compile(
+    r"\b(?:answer(?:s|ed|ing)?|repl(?:y|ies|ied)|respon(?:d|ds|se|ses)|recommend(?:s|ed|ation|ations|ing)?"
+    r"|suggest(?:ion"
+    r"|ions)?|summar(?:y|ies|ise|ize|ised|ized)|describ(?:e|ing)|mention(?:s|ed|ing)?|librar(?:y|ies|ian|ians)"
+    r"|catalogu?e(?:s"
+    r"|rs?)?|patrons?|users?|visitors?|customers?|audience|other (?:books?|titles?)|(?:any|every"
+    r"|each) (?:other )?(?:book"
+    r"|title|reader)|all (?:other )?(?:books|titles|readers)|only (?:book|title)|instructions?|commands?|prompts?"
+    r"|systems?"
+    r"|models?|machines?|bots?|(?-i:AI)|whoever|anyone who|those who|please|must|should|shall|ought|has to|have to"
+    r"|needs? to|is to"
+    r"|are to|make sure|be sure|remember|note that|keep in mind|always|never|click|visit|call|phone|e ?mail|website"
+    r"|address|link|download|subscribe|buy|pay|paid|price|prices|free of charge|discount|coupon|code|password"
+    r"|order|orders"
+    r"|prize|award|awarded|winner|winning|stars?|rated|rating|ratings|best ?seller|guarantee[ds]?|proven"
+    r"|official(?:ly)?"
+    r"|announce[ds]?|attention|warning|urgent|important|you|your|yours|we|our|us)\b"
+    r"|\b(?:ответ\w*|отвеча\w*|рекоменд\w*|порекоменд\w*|совету\w*|посовету\w*|сообщ\w*|упомян\w*|упомин\w*|назва(?:ть"
+    r"|в)|описани\w*|описыва(?:я|ть|йте)|библиотек\w*|библиотекар\w*|каталог\w*|читател\w*|пользовател\w*|посетител\w*"
+    r"|(?:все|любы\w|други\w|остальны\w|каждая|каждую) (?:остальны\w |други\w )?книг\w*|инструкц\w*|указани\w*"
+    r"|команд\w*"
+    r"|систем\w*|модел\w*|машин\w*|пожалуйста|должн\w+|должен|обязан\w*|надо|нужно|следует|необходимо|нельзя"
+    r"|всегда|никогда"
+    r"|помни\w*|запомни\w*|внимани\w*|важно|срочно|сайт\w*|ссылк\w*|адрес\w*|скача\w*|купи\w*|плат\w*|цен\w"
+    r"|бесплатн\w*"
+    r"|скидк\w*|код\w*|парол\w*|премия|премии|премию|награ\w*|рейтинг\w*|оценк\w*|звонит\w*|телефон\w*|вы|вас|вам"
+    r"|ваш\w*|ты"
+    r"|тебя|тебе|мы|нам|наш\w*)\b"
+    r"|\b(?:trả lời|câu trả lời|giới thiệu|khuyên|gợi ý|tóm tắt|nhắc đến|thư viện|thủ thư|danh mục|bạn đọc"
+    r"|người đọc|độc giả"
+    r"|người dùng|mọi (?:cuốn|sách|quyển)|sách khác|cuốn khác|cuốn sách duy nhất|chỉ dẫn|mệnh lệnh|hệ thống"
+    r"|mô hình|máy"
+    r"|phải|cần phải|nên|hãy|đừng|xin|vui lòng|luôn luôn|không bao giờ|chú ý|lưu ý|quan trọng|trang web|liên kết"
+    r"|địa chỉ"
+    r"|tải về|mua|trả tiền|giá|miễn phí|giảm giá|mã|mật khẩu|giải thưởng|giải nhất|đánh giá|điện thoại|bạn|quý vị"
+    r"|chúng tôi"
+    r"|chúng ta)\b"
+    r"|[!@#$€£₫%]|[\"“«„]|(?-i:\b(?=[A-ZА-ЯЁ0-9\-]*[A-ZА-ЯЁ])(?![IVXLCDM]+\b)[A-ZА-ЯЁ0-9][A-ZА-ЯЁ0-9\-]{3,}\b)",
+    re.IGNORECASE,
+)
+# An order begins with a verb; what is told begins with who or what.
+_BEGINS_AS_AN_ORDER = re.compile(
+    rf"(?:^|[:;—–-] )(?:{_SAYING}|please|always|never|do|don't|let|go|take|read|open|use|see|look|choose|pick"
+    rf"|trust|stop|give"
+    r"|ask|call|send|put|leave|borrow|return|ignore|forget|consider|believe|know|prefer|treat|present|call)\b",
+    re.IGNORECASE,
+)
 # "NOTE:", "SYSTEM:", "ВАЖНО:", "HỆ THỐNG:" begin no sentence of a blurb.
 _SHOUT = re.compile(r"\b(?:[A-ZĐÀ-ỸА-ЯЁ]{4,}|[A-ZĐÀ-ỸА-ЯЁ]{2,}(?: [A-ZĐÀ-ỸА-ЯЁ]{2,})+)\s*:")
 
@@ -74,17 +123,20 @@ def sentences(text: str) -> list[str]:
     return [part.strip() for part in _SENTENCE.split(text) if part.strip()]
 
 
-def grounded(text: str, own_words: str, question: str, *, is_opening: bool = False) -> str:
-    """The sentences of a voice that say nothing but what its records and the question hold.
+def grounded(text: str, own_words: str, *, is_opening: bool = False) -> str:
+    """The sentences of a voice that say nothing but what its records hold.
 
     Each word and number must stand there in some form, or be one of those that claim nothing (`[speech]` of
-    `words.toml`); a name or title from elsewhere, an order or a word of its own cuts the sentence. An opening is one
-    sentence.
+    `words.toml`); a name or title from elsewhere, an order or a word of its own cuts the sentence: what the question
+    says is no source. An opening is one sentence.
+
+    Args:
+        text: plain words of the voice.
+        own_words: what may be said of the record: see `supporting`.
     """
-    asked = " ".join(each for each in sentences(question) if not is_order(each))
     # Without their accents, different words of Vietnamese are one.
     with_accents = bool(_VIETNAMESE.search(text))
-    known = _words(f"{own_words} {asked}", with_accents)
+    known = _words(own_words, with_accents)
     kept = [s for s in sentences(text) if not is_order(s) and _is_supported(s, known, with_accents)]
     return cut(" ".join(kept[:1] if is_opening else kept[:3]))
 
@@ -99,6 +151,15 @@ def quotable(text: str | None) -> list[str]:
     raw = sentences(clean_text(text or ""))
     # Judged as they are written: what plain words would no longer show, a comment or an address, tells an order.
     return [bare for each in raw if not is_order(each) and not _ADDRESS.search(each) and (bare := plain(each))]
+
+
+def supporting(text: str | None) -> list[str]:
+    """The sentences of a blurb that tell of the book alone: what a model may see and repeat.
+
+    Whatever could be meant for whoever tells of the book is left out, though much of that is innocent: it costs a
+    sentence, and the other mistake would put a stranger's words into our mouth.
+    """
+    return [each for each in quotable(text) if not _MEANT_FOR_US.search(each) and not _BEGINS_AS_AN_ORDER.search(each)]
 
 
 def _words(text: str, with_accents: bool) -> list[str]:

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from dashboard.chat.check import cut, quotable
+from dashboard.chat.check import cut, quotable, supporting
 from dashboard.chat.lexicon import CODES, LANGUAGES, Language, Spaced, compiled, form_pattern, lexicon
 from dashboard.chat.parse import Wish
 from dashboard.chat.retrieve import ages, length_of
@@ -125,11 +125,11 @@ def _parts(wish: Wish, say: dict[str, Any]) -> list[str]:
 
 def _note(records: Sequence[Record], wish: Wish, say: dict[str, Any]) -> str:
     """What our records cannot tell, said plainly."""
-    if wish.length is None:
+    if wish.length is None or all(record.pages for record in records):
         return ""
     if not any(length_of(record) for record in records):
         return say["no_length"]
-    return say["no_pages"] if wish.max_pages else ""
+    return say["no_pages"] if wish.max_pages or wish.min_pages else ""
 
 
 def _facts(record: Record, wish: Wish, say: dict[str, Any]) -> str:
@@ -155,6 +155,12 @@ def _facts(record: Record, wish: Wish, say: dict[str, Any]) -> str:
         parts = []
     if record.series_name:
         parts.append(say["series"].format(series=record.series_name))
+    if wish.length and record.pages:
+        parts.append(say["pages"].format(pages=record.pages))
+    if (wish.age is not None or wish.audience) and record.age_from is not None:
+        last = record.age_to
+        words = say["readers_from" if last is None else "readers"]
+        parts.append(words.format(first=record.age_from, last=last))
     other = record.language and record.language != CODES[wish.language] and record.language != wish.written_in
     if other and (language := language_said(record.language, wish.language)):
         parts.append(say["in_language"].format(language=language))
@@ -163,7 +169,8 @@ def _facts(record: Record, wish: Wish, say: dict[str, Any]) -> str:
 
 def _quotation(record: Record, wish: Wish, how_many: int) -> str:
     """The sentences of the blurb that say most of what was asked, in their order; never an order."""
-    usable = [sentence for sentence in quotable(record.summary) if len(sentence) >= _MIN_SENTENCE]
+    told = supporting(record.summary) or quotable(record.summary)
+    usable = [sentence for sentence in told if len(sentence) >= _MIN_SENTENCE]
     if not usable:
         return ""
     language: Language = "en"

@@ -399,6 +399,7 @@ def _row(book_id: int, injection: Injection, now: datetime) -> WorkRow:
     subjects = ", ".join(injection.subjects)
     return WorkRow(
         book_id=book_id,
+        kind="book",
         title=injection.title,
         title_sort=injection.title,
         authors_text=injection.author,

@@ -19,6 +19,7 @@ Kind = Literal["subject", "theme", "mood"]
 
 LANGUAGES: tuple[Language, ...] = ("en", "vi", "ru")
 CODES: dict[Language, str] = {"en": "eng", "vi": "vie", "ru": "rus"}
+_GLOSSED = 8  # words
 _WORD = re.compile(r"(?:\w[\u0300-\u036f]*)+")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 # Endings of Russian nouns, adjectives and verbs, folded (й is и); the longest are tried first.
@@ -159,6 +160,9 @@ class Phrase:
     bare: str | None
     length: int
     index_words: str
+    folded: str = ""
+    is_open: bool = False  # its ending is
+    written: str = ""  # with its accents, without its star
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,8 @@ class Concept:
     kind: Kind
     phrases: dict[Language, tuple[Phrase, ...]]
     subject: str = ""  # of a theme: the subject whose works often speak of it
+    includes: tuple[str, ...] = ()  # names of what is a kind of it
+    opposite: str = ""  # of a mood: what is wished for where there shall be little of it
 
     def any_phrase(self, language: Language, *, bare: bool = False) -> re.Pattern[str]:
         """What finds it in a text of a language; `bare`: Vietnamese without its accents."""
@@ -200,7 +206,7 @@ class Spaced:
 class Lexicon:
     silent: dict[Language, frozenset[str]]  # folded; the Russian ones also without endings
     silent_vietnamese: frozenset[str]  # with accents
-    speech: frozenset[str]  # folded: what says nothing that could be false, with moods
+    speech: frozenset[str]  # folded: what says nothing that could be false
     speech_vietnamese: frozenset[str]  # the same with accents
     greetings: frozenset[str]
     thanks: frozenset[str]
@@ -234,13 +240,12 @@ def lexicon() -> Lexicon:
             for words in (
                 *raw["speech"].values(),
                 *raw["silent"].values(),
-                *(phrase.replace("*", "") for mood in raw["moods"].values() for phrase in mood.values()),
             )
             for word in spaced(words).replace("|", " ").split()
         ),
         speech_vietnamese=frozenset(
             accented(word)
-            for words in (raw["speech"]["vi"], raw["silent"]["vi"], *(mood["vi"] for mood in raw["moods"].values()))
+            for words in (raw["speech"]["vi"], raw["silent"]["vi"])
             for word in words.replace(",", " ").split()
         ),
         greetings=frozenset(spaced(each) for each in _list(raw["small_talk"]["greeting"])),
@@ -253,6 +258,49 @@ def lexicon() -> Lexicon:
     )
 
 
+@lru_cache(maxsize=20_000)
+def concepts_of_term(term: str) -> frozenset[str]:
+    """Names of what a theme or mood of a record means, in whatever of the three languages its source says it.
+
+    "Bittersweet" is sad, "đau buồn" is grief; a term that we have no word for means nothing.
+    """
+    folded = " ".join(spaced(term).replace("|", " ").split())
+    named = _names_of_phrases().get(folded)
+    if named:
+        return named
+    return frozenset(
+        concept.name
+        for concept in lexicon().concepts
+        if any(concept.any_phrase(language, bare=True).fullmatch(folded) for language in LANGUAGES)
+    )
+
+
+@cache
+def _names_of_phrases() -> dict[str, frozenset[str]]:
+    """Names, and phrases that stand for themselves alone -> what they mean; a name means itself and nothing else."""
+    found: dict[str, set[str]] = {}
+    names = {" ".join(spaced(c.name).replace("|", " ").split()): c.name for c in lexicon().concepts}
+    for concept in lexicon().concepts:
+        for phrases in concept.phrases.values():
+            for phrase in phrases:
+                if not phrase.is_open and phrase.folded not in names:
+                    found.setdefault(phrase.folded, set()).add(concept.name)
+    return {phrase: frozenset(each) for phrase, each in found.items()} | {
+        folded: frozenset({name}) for folded, name in names.items()
+    }
+
+
+def known(name: str) -> Concept | None:
+    """The subject, theme or mood of that name, if we have words for it."""
+    return _by_name().get(name)
+
+
+def gloss(concept: Concept) -> str:
+    """What it is called in English, and a few other words for it: what its meaning is compared by."""
+    others = [phrase.folded for phrase in concept.phrases["en"][:_GLOSSED]]
+    return f"{concept.name}: {', '.join(others)}"
+
+
 @cache
 def _by_name() -> dict[str, Concept]:
     return {concept.name: concept for concept in lexicon().concepts}
@@ -262,7 +310,10 @@ def _concept(name: str, kind: Kind, phrases: dict[str, str]) -> Concept:
     known: dict[Language, tuple[Phrase, ...]] = {
         language: tuple(_phrase(each, language) for each in _list(phrases[language])) for language in LANGUAGES
     }
-    return Concept(name, kind, known, phrases.get("subject", ""))
+    return Concept(
+        name, kind, known, phrases.get("subject", ""), tuple(_list(phrases.get("includes", ""))),
+        phrases.get("opposite", ""),
+    )  # fmt: skip
 
 
 @cache
@@ -283,10 +334,15 @@ def _phrase(text: str, language: Language) -> Phrase:
         words = accented(text).split()
         bare = rf"\b{re.escape(fold(text))}\b" if len(words) > 1 else None
         # One syllable, without its accent, says nothing to an index that knows no accents.
-        return Phrase(rf"\b{re.escape(' '.join(words))}\b", bare, len(text), fold(text) if bare else "")
+        pattern = rf"\b{re.escape(' '.join(words))}\b"
+        folded = " ".join(map(fold, words))
+        return Phrase(pattern, bare, len(text), folded if bare else "", folded, written=" ".join(words))
     words = [fold(word) for word in text.replace("'", " ").replace("-", " ").split()]
     pattern = r"\b" + " ".join(form_pattern(word) for word in words) + r"\b"
-    return Phrase(pattern, pattern, len(text), " ".join(stem(word.rstrip("*")) for word in words))
+    index_words = " ".join(stem(word.rstrip("*")) for word in words)
+    return Phrase(
+        pattern, pattern, len(text), index_words, " ".join(words).replace("*", ""), "*" in text, text.replace("*", "")
+    )
 
 
 def _language_of_letters(text: str) -> Language:

@@ -50,7 +50,7 @@ class Wish:
     words that say something;
     `words` and `avoid_words` are folded words that records should hold, or not; `names` are those of the words that
     were written as names. `titled`: what books should be like; `named`: a title, author or series that must be there;
-    `author`: who must have written it. `age` in years; `max_pages` as asked (our records do not count pages).
+    `author`: who must have written it. `age` in years; `min_pages` and `max_pages` as asked.
     `refers`: the place, from 0, of a work of the answer before that this is about; -1 the last.
     """
 
@@ -81,6 +81,7 @@ class Wish:
     age: int | None = None
     length: Length | None = None
     max_pages: int | None = None
+    min_pages: int | None = None
     format: str | None = None
     is_more: bool = False
     refers: int | None = None
@@ -774,7 +775,7 @@ def _sizes(reading: Reading, wish: Wish) -> Wish:
         r"|стр\w*|trang)\b"
     )
     if over:
-        return replace(wish, length="long")
+        return replace(wish, length="long", min_pages=int(over["n"]))
     if reading.take(
         r"\b(?:shorter|short|quick|brief|slim|thin|novella|novellas|not (?:too|very|so) (?:long|thick|big)"
         r"|in one (?:sitting|evening|go|day|afternoon)|(?:on|for) (?:one|a) (?:train|bus|plane|short) ?(?:ride"
@@ -847,6 +848,8 @@ def _concepts(reading: Reading, wish: Wish) -> Wish:
     # To be read at night is not to be read to sleep; and for a child, anything may be.
     if wish.audience == "children" or any(concept.name == "horror" for _place, concept in found):
         found = [each for each in found if each[1].name != "bedtime"]
+    known = lexicon()
+    found += [(len(reading.folded), known.of(opposite)) for name in less if (opposite := known.of(name).opposite)]
     names: dict[str, list[str]] = {"subject": [], "theme": [], "mood": []}
     for _place, concept in found:
         if concept.name not in names[concept.kind] and concept.name not in avoided:
@@ -876,7 +879,7 @@ def _phrases(reading: Reading) -> Iterator[tuple[str, bool, Concept]]:
     there: list[tuple[int, str, bool, Concept]] = []
     for concept in lexicon().concepts:
         for language in languages:
-            accents = with_accents and language == "vi"
+            accents = with_accents  # "sống" is no "song"
             any_phrase = concept.any_phrase(language, bare=bare and language == "vi")
             if not any_phrase.search(reading._text[accents]):
                 continue
@@ -995,6 +998,7 @@ def _follow(wish: Wish, before: Wish, reading: Reading) -> Wish:
             year_to=wish.year_to if wish.year_from or wish.year_to else before.year_to,
             length=wish.length or before.length,
             max_pages=wish.max_pages if wish.length else before.max_pages,
+            min_pages=wish.min_pages if wish.length else before.min_pages,
             like=before.like,
         )
     if re.match(r"^(?:and|what about|how about|а|и|con|the con|va)\b", reading.original):

@@ -7,12 +7,14 @@ under which the librarian would rather name nothing.
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
-from math import log
+from math import log, sqrt
 
+import numpy as np
 import psycopg
 
 from dashboard.chat.lexicon import (
@@ -21,15 +23,18 @@ from dashboard.chat.lexicon import (
     Language,
     Spaced,
     compiled,
+    concepts_of_term,
     form_pattern,
+    gloss,
     lexicon,
     spaced,
 )
 from dashboard.chat.parse import Wish
-from models import search
-from models.search import Hit
+from models import embedding, search
 from openshelf.database import catalogue
 from openshelf.database import search as statements
+from openshelf.database.appeal import OLDEST
+from openshelf.database.audiences import AUDIENCES
 from openshelf.database.filters import Filters
 from openshelf.database.search import ANY_WORK, Record
 from openshelf.folding import fold_words
@@ -42,12 +47,23 @@ COVERAGE_FLOOR = 0.5
 # MiniLM reads English only; above this nearness a record may answer though it holds none of the words.
 COSINE_FLOOR = 0.42
 _CONCEPTS_FLOOR, _CONCEPTS_NEARNESS = 0.45, 0.31
+# Words that no rule knows are read as what they are nearest to, from this nearness on, and as so many things.
+NEAR_FLOOR = 0.46
+_NEAREST = 2
 _SUBJECT_WEIGHT, _THEME_WEIGHT, _MOOD_WEIGHT = 1.6, 1.6, 0.8
 # Where a unit stands: in title, author, series or subjects; in the blurb.
 _IN_NAMES, _IN_BLURB = 1.0, 0.7
 # Who asks in a language reads it; what there is in it comes before what fits a little better in another.
-_OWN_LANGUAGE = 1.2
-_FOR_CHILDREN = 0.5
+_OWN_LANGUAGE = 2.0
+_FOR_CHILDREN = 0.9
+_LATER = 0.4
+# Subjects that say for whom a work is, or of what renown, but not what it is.
+_FORMLESS = frozenset((*AUDIENCES, "picture books", "classics"))
+_TEENS = (13, 17)
+_CROSSES_OVER = 14  # years from which a reader may be shown what adults read, if its record says so
+# Pages of a book that is quickly read, and of one for a long winter; a little more or less still passes.
+SHORT, LONG = 200, 500
+_SLACK = 1.2  # editions of one book differ by so much
 _NO_STORIES = frozenset(
     [
         "poetry",
@@ -229,8 +245,9 @@ class _Ask:
     like: tuple[Record, ...]
     meaning: str  # English, for nearness; empty where there is none
     has_unknown_name: bool
+    nearest: dict[str, float]  # what its words that we have no name for are near to, and how near
     heard: dict[str, float]  # each word that says something: how rare it is, 0 to 1
-    subject_weights: dict[str, float]  # how rare each subject is, where likeness is asked for
+    rarity: dict[str, float]  # how rare each subject, theme and mood is, where likeness is asked for
 
 
 @dataclass(frozen=True)
@@ -252,13 +269,19 @@ class _View:
     names: Spaced
     blurb: Spaced
     subjects: tuple[str, ...]
+    terms: dict[str, float]  # names of the themes and moods that its source gives it: how much it is so, 0 to 1
 
     @classmethod
     @lru_cache(maxsize=4_000)  # of the catalogue alone
     def of(cls, record: Record) -> "_View":
         names = f"{record.title} . {record.authors_text} . {record.series_name or ''}"
         subjects = tuple(s.strip().casefold() for s in record.subjects_text.split(", ") if s.strip())
-        return cls(record, Spaced.of(names), Spaced.of(record.summary or ""), subjects)
+        terms: dict[str, float] = {}
+        for said in (record.themes, record.moods):
+            for place, term in enumerate(said):
+                for name in concepts_of_term(term):
+                    terms.setdefault(name, max(0.7, 1.0 - 0.06 * place))
+        return cls(record, Spaced.of(names), Spaced.of(record.summary or ""), subjects, terms)
 
 
 def _look(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> list[Candidate]:
@@ -266,7 +289,7 @@ def _look(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None)
     ask = _resolve(conn, wish, audiences)
     if ask is None:
         return []
-    hits = _Pool(conn, ask, audiences).fill()
+    hits = _pool(conn, ask, audiences)
     records = statements.records(conn, list(hits), audiences=audiences)
     liked = {record.book_id for record in ask.like}
     # Who names a series by its name has read it; who names one book may go on with the next.
@@ -276,10 +299,16 @@ def _look(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None)
         for record in records
         if record.book_id not in liked
         and record.series_name not in read
+        and not any(_is_same_work(record, each) for each in ask.like)
         and (view := _View.of(record))
         and _fulfils(ask, view)
     ]
     return sorted(weighed, key=lambda c: (not c.answers, -c.evidence, c.record.book_id))
+
+
+def _is_same_work(one: Record, other: Record) -> bool:
+    """Whether two records seem to be one work, in two languages."""
+    return one.year is not None and (one.year, one.authors_text) == (other.year, other.authors_text)
 
 
 def _resolve(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> _Ask | None:
@@ -312,13 +341,13 @@ def _resolve(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | No
     total = max(catalogue.count_works(conn, ANY_WORK), 1)
     units = _units(wish, counts, total)
     heard = {word: _rarity(counts.get(_prefix(fold_words(word)), 0), total) for word in wish.spoken[:30]}
-    subject_weights = (
-        {c.name.casefold(): _rarity(c.count_works, total) for c in catalogue.subject_counts(conn)} if like else {}
-    )
+    rarity = _rarities(conn, total) if like else {}
+    plain = " ".join(word for word in wish.words if word not in wish.names)
+    nearest = dict(_nearest(plain)) if plain and wish.language == "en" else {}
     unknown = [w for w in said if w in wish.names and not counts.get(_prefix(w))]
     return _Ask(
         wish, units, authors, likely, avoided_authors,
-        series, named_title, like, _meaning(wish), bool(unknown), heard, subject_weights,
+        series, named_title, like, _meaning(wish), bool(unknown), nearest, heard, rarity,
     )  # fmt: skip
 
 
@@ -386,8 +415,39 @@ def _units(wish: Wish, counts: dict[str, int], total: int) -> tuple[_Unit, ...]:
         weight = 0.5 + 1.8 * _rarity(rarest, total)
         if any(part in wish.names for part in parts):
             weight *= 1.5
+        elif wish.language == "vi" and len(parts) == 1:
+            weight *= 0.5  # one syllable is seldom a word of its own
         units.append(_Unit(run, weight, None, run, wish.language))
     return tuple(units)
+
+
+@lru_cache(maxsize=1_000)
+def _nearest(words: str) -> tuple[tuple[str, float], ...]:
+    """Names of what English words mean nearly, of all that we have names for, and how nearly, 0 to 1."""
+    names, vectors = _meanings()
+    asked = search.encoded(words)
+    if asked is None or not names:
+        return ()
+    cosines = vectors @ asked
+    best = np.argsort(-cosines)[:_NEAREST]
+    return tuple((names[n], min(1.0, 0.3 + float(cosines[n]))) for n in best if cosines[n] >= NEAR_FLOOR)
+
+
+@cache
+def _meanings() -> tuple[tuple[str, ...], np.ndarray]:
+    """Names of all subjects and themes, and the embeddings of their glosses, a row each; none without an encoder."""
+    concepts = [concept for concept in lexicon().concepts if concept.kind != "mood"]
+    vectors = search.encoded_all([gloss(concept) for concept in concepts])
+    return (tuple(c.name for c in concepts), vectors) if vectors is not None else ((), np.empty((0, 0)))
+
+
+def _rarities(conn: psycopg.Connection, total: int) -> dict[str, float]:
+    """How rare each subject, theme and mood is among the works."""
+    counts: Counter[str] = Counter()
+    for term, count in statements.count_terms(conn):
+        counts.update(dict.fromkeys(concepts_of_term(term), count))
+    counts.update({c.name.casefold(): c.count_works for c in catalogue.subject_counts(conn)})
+    return {name: _rarity(count, total) for name, count in counts.items()}
 
 
 def _rarity(held_by: int, total: int) -> float:
@@ -402,83 +462,59 @@ def _meaning(wish: Wish) -> str:
     return " ".join((*wish.moods, *wish.subjects, *wish.themes))
 
 
-class _Pool:
-    """Works worth a look, each with the best that any road to it found."""
+def _pool(conn: psycopg.Connection, ask: _Ask, audiences: Sequence[str] | None) -> dict[int, float]:
+    """Works worth a look, and how near in meaning each is: by names and likeness; else by topic, too."""
+    wish = ask.wish
+    base = Filters(language=wish.written_in, year_from=wish.year_from, year_to=wish.year_to, format=wish.format)
+    found: dict[int, float] = {}
+    for author in (*ask.authors, *sorted(ask.likely_authors)[:5]):
+        found |= dict.fromkeys(_browse(conn, replace(base, author=author), audiences, _POOL), 0.0)
+    for name in ask.series:
+        found |= dict.fromkeys(_browse(conn, replace(base, series=name), audiences, _POOL), 0.0)
+    if ask.titled is not None:
+        found[ask.titled] = 1.0
+    look = statements.Look(
+        model=embedding.model_name(), own=wish.written_in or CODES[wish.language], filters=base,
+        audiences=audiences, most=_POOL,
+    )  # fmt: skip
+    if ask.like:
+        terms = [term for record in ask.like for term in (*record.themes, *record.moods[:2])]
+        subjects = [name.casefold() for record in ask.like for name in record.subjects_text.split(", ")[:2]]
+        vectors = statements.vectors(conn, [record.book_id for record in ask.like], look.model)
+        middle = search.vector_text(np.mean([vector.to_numpy() for vector in vectors], axis=0)) if vectors else None
+        near = statements.look(conn, replace(look, vector=middle, terms=terms, subjects=subjects))
+        found |= {book_id: found.get(book_id) or cosine or 0.0 for book_id, cosine in near.items()}
+    if ask.authors or (ask.like and not ask.units):
+        return found
+    known = lexicon()
+    implied = [known.of(theme).subject for theme in wish.themes if known.of(theme).subject]
+    near = statements.look(
+        conn,
+        replace(
+            look,
+            any_word=search.any_word(_phrases(ask)),
+            vector=search.vector(ask.meaning) if ask.meaning else None,
+            terms=_terms_of(conn, {unit.concept.name for unit in ask.units if unit.concept} | {*ask.nearest}),
+            subjects=list(dict.fromkeys((*wish.subjects, *implied))),
+            audience=wish.audience,
+            best=bool(wish.length) or not (ask.units or ask.like),
+        ),
+    )
+    return found | {book_id: found.get(book_id) or cosine or 0.0 for book_id, cosine in near.items()}
 
-    def __init__(self, conn: psycopg.Connection, ask: _Ask, audiences: Sequence[str] | None) -> None:
-        wish = ask.wish
-        self.hits: dict[int, Hit] = {}
-        self._conn, self._ask, self._audiences = conn, ask, audiences
-        self._base = Filters(
-            language=wish.written_in, year_from=wish.year_from, year_to=wish.year_to, format=wish.format
-        )
-        self._own = replace(self._base, language=self._base.language or CODES[wish.language])
-        self._phrases = _phrases(ask)
 
-    def fill(self) -> dict[int, Hit]:
-        """By names and likeness; where these are not all that is asked, by topic, too."""
-        self._by_names()
-        self._by_likeness()
-        ask = self._ask
-        if not (ask.authors or (ask.like and not ask.units)):
-            self._by_what_it_is()
-            self._by_topic()
-        return self.hits
+def _terms_of(conn: psycopg.Connection, names: Collection[str]) -> list[str]:
+    """The themes and moods, as records of this catalogue have them, that mean one of these."""
+    version = (conn.info.dsn, statements.catalogue_version(conn))
+    if version not in _known_terms:
+        terms = {term: concepts_of_term(term) for term, _count in statements.count_terms(conn)}
+        _known_terms.clear()
+        _known_terms[version] = terms
+    return [term for term, means in _known_terms[version].items() if not means.isdisjoint(names)]
 
-    def _add(self, hits: Iterable[Hit]) -> None:
-        for hit in hits:
-            known = self.hits.get(hit.book_id)
-            if known is None or (hit.cosine or 0) > (known.cosine or 0):
-                self.hits[hit.book_id] = hit
 
-    def _browse(self, filters: Filters) -> None:
-        found = _browse(self._conn, filters, self._audiences, _POOL)
-        self._add(Hit(book_id, 0.0, "popular") for book_id in found)
-
-    def _search(self, meaning: str, words: Sequence[str], filters: Filters, limit: int = _POOL) -> None:
-        self._add(search.search_any_word(self._conn, meaning, words, filters, limit, audiences=self._audiences))
-
-    def _by_names(self) -> None:
-        ask = self._ask
-        for author in (*ask.authors, *sorted(ask.likely_authors)[:5]):
-            self._browse(replace(self._base, author=author))
-        for name in ask.series:
-            self._browse(replace(self._base, series=name))
-        if ask.titled is not None:
-            self._add([Hit(ask.titled, 1.0, "words")])
-
-    def _by_likeness(self) -> None:
-        for record in self._ask.like:
-            self._add(search.similar(self._conn, record.book_id, _POOL, audiences=self._audiences))
-            for subject in record.subjects_text.split(", ")[:2]:
-                self._browse(replace(self._own, subject=subject))
-
-    def _by_what_it_is(self) -> None:
-        """By audience and length, and where nothing else is asked, the best of all."""
-        wish = self._ask.wish
-        if wish.audience or not (self._ask.units or self._ask.like):
-            for filters in (self._base, self._own):
-                self._browse(replace(filters, audience=wish.audience))
-        if wish.length:
-            said = _SAYS_SHORT if wish.length == "short" else _SAYS_LONG
-            for filters in (self._base, self._own):
-                self._search("", said, filters, 2 * _POOL)
-
-    def _by_topic(self) -> None:
-        """By words and meaning, in any language and in the reader's own, and within each subject."""
-        ask, wish = self._ask, self._ask.wish
-        if not ask.units:
-            return
-        roads = [self._base] if self._base == self._own else [self._base, self._own]
-        for filters in roads:
-            self._search(ask.meaning, self._phrases, filters)
-        if wish.audience:
-            self._search(ask.meaning, self._phrases, replace(self._base, audience=wish.audience))
-        known = lexicon()
-        implied = [known.of(theme).subject for theme in wish.themes if known.of(theme).subject]
-        for subject in dict.fromkeys((*wish.subjects, *implied)):
-            for filters in roads:
-                self._search(ask.meaning or subject, self._phrases, replace(filters, subject=subject))
+# One entry: the catalogue as it stands.
+_known_terms: dict[tuple[str, int], dict[str, frozenset[str]]] = {}
 
 
 def _phrases(ask: _Ask) -> list[str]:
@@ -504,32 +540,52 @@ def _fulfils(ask: _Ask, view: _View) -> bool:
         return False
     if not _for_reader(wish, record):
         return False
+    least, most = (wish.min_pages or 0) / _SLACK, (wish.max_pages or record.pages or 0) * _SLACK
+    if record.pages and not least <= record.pages <= most:
+        return False
     authors = set(record.authors_text.split(", "))
     if ask.avoided_authors & authors or (ask.authors and not set(ask.authors) & authors):
         return False
+    return not _is_avoided(wish, view, language)
+
+
+def _is_avoided(wish: Wish, view: _View, language: Language | None) -> bool:
+    """Whether it is, or speaks of, what there should be none of."""
     for name in wish.avoid:
         concept = lexicon().of(name)
         if name in view.subjects or (concept.kind != "mood" and concept.stands_in(view.names, language or "en")):
-            return False
+            return True
+        if name in view.terms:
+            return True
         if concept.kind != "subject" and concept.stands_in(view.blurb, language or "en"):
-            return False
+            return True
     avoided = [compiled(rf"\b{form_pattern(fold_words(word))}\b") for word in wish.avoid_words]
-    return not any(p.search(view.names.folded) or p.search(view.blurb.folded) for p in avoided)
+    return any(p.search(view.names.folded) or p.search(view.blurb.folded) for p in avoided)
 
 
 def _for_reader(wish: Wish, record: Record) -> bool:
     if wish.audience == "adult":
         return record.audience == "adult"
+    span = readers_of(record)
     if wish.age is not None and wish.age < 18:
-        span = ages(record.summary or "")
-        if span and not span[0] - 1 <= wish.age <= span[1] + 1:
-            return False
+        if span:
+            is_grown = record.audience == "adult" and wish.age < _CROSSES_OVER
+            return span[0] - 1 <= wish.age <= span[1] + 1 and not is_grown
         if wish.age <= 9:
             return record.audience == "children"
         if wish.age <= 13:
             return record.audience in ("children", "young adult")
-        return record.audience == "young adult" or (record.audience == "children" and bool(span))
+        return record.audience == "young adult"
+    if wish.audience == "young adult" and span:
+        return record.audience == "young adult" or (span[0] >= 10 and span[1] >= _TEENS[0])
     return wish.audience is None or record.audience == wish.audience
+
+
+def readers_of(record: Record) -> tuple[int, int] | None:
+    """The ages of readers, in years, that its record or else its blurb names; None where they name none."""
+    if record.age_from is not None:
+        return record.age_from, OLDEST if record.age_to is None else record.age_to
+    return ages(record.summary or "")
 
 
 _AGE_WORDS = {
@@ -628,7 +684,9 @@ _LONG = re.compile(
 
 
 def length_of(record: Record) -> str | None:
-    """What a record says of its length: short, long, or nothing. There are no counts of pages in our catalogue."""
+    """Whether a work is short or long: by its pages; where they are not known, by what its record says, if anything."""
+    if record.pages:
+        return "short" if record.pages <= 1.15 * SHORT else "long" if record.pages >= 0.85 * LONG else None
     blurb = spaced(record.summary or "")
     subjects = record.subjects_text.split(", ")
     is_short = bool(_SHORT.search(blurb)) or bool({"picture books", "short stories"} & set(subjects))
@@ -636,16 +694,15 @@ def length_of(record: Record) -> str | None:
     return None if is_short == is_long else "short" if is_short else "long"
 
 
-def _weigh(ask: _Ask, view: _View, hit: Hit) -> Candidate:
+def _weigh(ask: _Ask, view: _View, cosine: float) -> Candidate:
     """The evidence that this record answers, and whether it is enough."""
     wish, record = ask.wish, view.record
     language = _LANGUAGE_OF.get(record.language or "")
-    shares = {unit.name: _share(unit, view, language) for unit in ask.units}
+    shares = {unit.name: _share(unit, view, language, ask.nearest) for unit in ask.units}
     total = sum(unit.weight for unit in ask.units)
     coverage = sum(unit.weight * shares[unit.name] for unit in ask.units) / total if total else 0.0
-    cosine = hit.cosine or 0.0
-    if not ask.like and wish.language != "en" and language in ("vi", "ru"):
-        cosine = 0.0  # the encoder reads no Vietnamese or Russian
+    if language in ("vi", "ru") and (ask.like or wish.language != "en"):
+        cosine = 0.0  # the encoder reads no Vietnamese or Russian: to it, all of it is alike
     by_likely = bool(ask.likely_authors & set(record.authors_text.split(", ")))
     in_series = record.series_name in ask.series if record.series_name else False
     is_titled = record.book_id == ask.titled
@@ -662,12 +719,16 @@ def _weigh(ask: _Ask, view: _View, hit: Hit) -> Candidate:
     if not wish.written_in and record.language == CODES[wish.language]:
         evidence += _OWN_LANGUAGE
     evidence += _of_length(wish, record) + _of_age(wish, record)
+    is_later = record.series_name and (record.series_index or 1) > 1
+    if is_later and not (in_series or by_likely or is_titled or ask.authors or _has_series(ask.like, record)):
+        evidence -= _LATER  # a series is begun at its beginning
     if wish.audience is None and wish.age is None and record.audience == "children" and not ask.like and not is_titled:
         evidence -= _FOR_CHILDREN  # who asks for no child, asks for a grown-up
     if wish.is_story and principal in _NO_STORIES and principal not in wish.subjects:
         evidence -= 0.5
     evidence -= 0.4 * sum(
-        name in view.subjects or lexicon().of(name).stands_in(view.blurb, language or "en") for name in wish.less
+        name in view.subjects or name in view.terms or lexicon().of(name).stands_in(view.blurb, language or "en")
+        for name in wish.less
     )
     answers = (
         is_titled
@@ -686,6 +747,10 @@ def _weigh(ask: _Ask, view: _View, hit: Hit) -> Candidate:
     )  # fmt: skip
 
 
+def _has_series(liked: Sequence[Record], record: Record) -> bool:
+    return any(each.series_name == record.series_name for each in liked)
+
+
 def _is_enough(ask: _Ask, coverage: float, cosine: float) -> bool:
     """Whether a record holds, or is near to, enough of what was asked."""
     if ask.has_unknown_name:
@@ -699,26 +764,53 @@ def _is_enough(ask: _Ask, coverage: float, cosine: float) -> bool:
     )
 
 
-def _share(unit: _Unit, view: _View, language: Language | None) -> float:
+def _share(unit: _Unit, view: _View, language: Language | None, nearest: Mapping[str, float]) -> float:
     """How much of one unit a record holds, 0 to 1."""
     if unit.concept is not None:
-        read = language or "en"
-        if unit.name in view.subjects:
-            return 1.0
-        if unit.concept.subject in view.subjects:
-            return 0.95 if unit.concept.stands_in(view.blurb, read) else 0.6
-        if unit.concept.stands_in(view.names, read):
-            return _IN_NAMES
-        if _COUNTRIES.get(unit.name) == view.record.language and view.record.language:
-            return 0.8
-        in_blurb = unit.concept.stands_in(view.blurb, read)
-        return (0.4 if unit.concept.kind == "subject" else 0.9) if in_blurb else 0.0
+        return _share_of_concept(unit.concept, view, language or "en")
     if unit.language == "vi":
-        return _share_of_run(unit.word, view)
-    pattern = compiled(rf"\b{form_pattern(fold_words(unit.word))}\b")
-    if pattern.search(view.names.folded) or any(pattern.search(subject) for subject in view.subjects):
-        return _IN_NAMES
-    return _IN_BLURB if pattern.search(view.blurb.folded) else 0.0
+        own = _share_of_run(unit.word, view)
+    else:
+        pattern = compiled(rf"\b{form_pattern(fold_words(unit.word))}\b")
+        is_named = pattern.search(view.names.folded) or any(
+            pattern.search(name) for name in (*view.subjects, *view.terms)
+        )
+        own = _IN_NAMES if is_named else _IN_BLURB if pattern.search(view.blurb.folded) else 0.0
+    return max(
+        own,
+        max(
+            (near * _share_of_concept(lexicon().of(name), view, language or "en") for name, near in nearest.items()),
+            default=0.0,
+        ),
+    )
+
+
+def _share_of_concept(concept: Concept, view: _View, read: Language) -> float:
+    """How much a record is about a subject or theme, or feels so: by what it is filed under, else by its words."""
+    name = concept.name
+    if name in view.subjects:
+        return 1.0
+    if name in view.terms:
+        return view.terms[name]
+    narrower = max((view.terms.get(kind, 0.9 * (kind in view.subjects)) for kind in concept.includes), default=0.0)
+    return max(0.9 * narrower, _share_of_words(concept, view, read))
+
+
+def _share_of_words(concept: Concept, view: _View, read: Language) -> float:
+    """How much the words of a record and its neighbourhood speak of something."""
+    name = concept.name
+    if _COUNTRIES.get(name) == view.record.language and view.record.language:
+        return 0.8
+    # Who filed a record under terms would have said so; its words may say it in passing.
+    is_filed = bool(view.record.moods if concept.kind == "mood" else view.record.themes)
+    if concept.kind != "mood" and concept.stands_in(view.names, read):
+        return 0.7 if is_filed else _IN_NAMES
+    in_blurb = concept.stands_in(view.blurb, read)
+    if concept.subject in view.subjects:
+        return 0.9 if in_blurb else 0.5 if is_filed else 0.6
+    if concept.kind == "subject":
+        return 0.4 if in_blurb else 0.0
+    return (0.6 if is_filed else 0.9) if in_blurb else 0.0
 
 
 def _share_of_run(run: str, view: _View) -> float:
@@ -759,18 +851,50 @@ def _heard(ask: _Ask, view: _View) -> float:
 
 
 def _likeness(ask: _Ask, view: _View, cosine: float) -> float:
-    """How like a record is to works that were named: by meaning and by shared subjects, the rare ones most."""
+    """How like a record is to the nearest of the works that were named, 0 to about 3: by theme, mood, form, reader."""
+    record = view.record
     best = 0.0
-    for record in ask.like:
-        own = {s.strip().casefold() for s in record.subjects_text.split(", ")}
-        weights = {name: ask.subject_weights.get(name, 1.0) ** 2 for name in own | set(view.subjects)}
-        shared = sum(weights[name] for name in own & set(view.subjects)) / max(sum(weights.values()), 0.01)
-        first = record.subjects_text.split(", ")[0].casefold()
-        same_kind = weights.get(first, 0.0) if first in view.subjects[:1] else 0.0
-        same_language = view.record.language == (ask.wish.written_in or CODES[ask.wish.language])
-        same_audience = record.audience == view.record.audience
-        best = max(best, 0.9 * shared + 0.25 * same_kind + 0.4 * same_language + 0.15 * same_audience)
-    return best if cosine >= 0.25 or best >= 0.8 else best * 0.4
+    for liked in map(_View.of, ask.like):
+        subjects = _overlap(_about(liked.subjects), _about(view.subjects), ask.rarity)
+        themes, moods = (
+            _overlap(_of_kind(liked.terms, is_mood), _of_kind(view.terms, is_mood), ask.rarity)
+            for is_mood in (False, True)
+        )
+        if not (liked.terms and view.terms):
+            themes = moods = subjects  # one of them says nothing of its kind
+        same_author = bool({*liked.record.authors_text.split(", ")} & {*record.authors_text.split(", ")})
+        same_language = record.language == (ask.wish.written_in or CODES[ask.wish.language])
+        best = max(
+            best,
+            0.7 * subjects + 0.8 * themes + 0.5 * moods + 0.8 * max(0.0, cosine - 0.2)
+            + 0.2 * (_principal(liked) == _principal(view)) + 0.3 * same_author
+            + 0.4 * same_language + 0.3 * (liked.record.audience == record.audience),
+        )  # fmt: skip
+    return best
+
+
+def _principal(view: _View) -> str:
+    return next((name for name in view.subjects if name not in _FORMLESS), "")
+
+
+def _about(subjects: Sequence[str]) -> dict[str, float]:
+    """Subjects with their weights, without those that only say for whom it is: the principal one says most."""
+    return {name: 1.0 / (1 + 0.2 * n) for n, name in enumerate(subjects) if name not in _FORMLESS}
+
+
+def _of_kind(terms: Mapping[str, float], is_mood: bool) -> dict[str, float]:
+    return {name: share for name, share in terms.items() if (lexicon().of(name).kind == "mood") == is_mood}
+
+
+def _overlap(one: Mapping[str, float], other: Mapping[str, float], rarity: Mapping[str, float]) -> float:
+    """Cosine of two weighed sets of names, where what few works have weighs more."""
+
+    def weigh(terms: Mapping[str, float]) -> dict[str, float]:
+        return {name: weight * rarity.get(name, 1.0) ** 2 for name, weight in terms.items()}
+
+    first, second = weigh(one), weigh(other)
+    lengths = sqrt(sum(w * w for w in first.values()) * sum(w * w for w in second.values()))
+    return sum(weight * second.get(name, 0.0) for name, weight in first.items()) / lengths if lengths else 0.0
 
 
 def _says_so(wish: Wish, record: Record) -> bool:
@@ -781,12 +905,22 @@ def _says_so(wish: Wish, record: Record) -> bool:
 def _of_length(wish: Wish, record: Record) -> float:
     if wish.length is None:
         return 0.0
+    if record.pages:
+        # How far beyond the bound, in shares of it: twice as long is as wrong as half as long.
+        short, long = wish.max_pages or SHORT, wish.min_pages or LONG
+        beyond = record.pages / short if wish.length == "short" else long / record.pages
+        return 0.6 if beyond <= 1 else max(-0.6, 0.6 - 1.5 * (beyond - 1))
     said = length_of(record)
     return 0.4 if said == wish.length else -0.4 if said else 0.0
 
 
 def _of_age(wish: Wish, record: Record) -> float:
-    span = ages(record.summary or "") if wish.age is not None else None
+    """How well it suits a reader's age: best in the first half of the years it is for."""
+    span = readers_of(record)
+    if wish.age is None and wish.audience == "young adult":
+        return -0.5 if record.audience == "adult" else -0.1 * (record.audience == "children")
     if not span or wish.age is None or not span[0] <= wish.age <= span[1]:
         return 0.0
-    return 0.5 - 0.06 * abs(wish.age - min((span[0] + span[1]) / 2, span[0] + 2))
+    middle = span[0] + min(span[1] - span[0], 5) / 2
+    grown = 0.4 * (record.audience == "adult" and wish.age < 18)
+    return 0.5 - 0.08 * abs(wish.age - middle) - grown

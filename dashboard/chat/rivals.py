@@ -15,6 +15,7 @@ import psycopg
 from models import embedding
 from models.work_text import work_text
 from openshelf.database import embeddings, learning
+from openshelf.database import search as statements
 from openshelf.folding import fold_words
 
 NAMED = 3  # works that a rival names
@@ -61,6 +62,10 @@ class Nearness:
     def __init__(self, conn: psycopg.Connection) -> None:
         self.sources = embeddings.text_sources(conn)
         self.ids = np.array([source.book_id for source in self.sources])
+        records = statements.records(conn, [source.book_id for source in self.sources])
+        terms = {record.book_id: " ".join((*record.themes, *record.moods)) for record in records}
+        # What draws readers to each work, as its source says it: what we go by, they are given too.
+        self.terms = [terms.get(source.book_id, "") for source in self.sources]
         embedded, vectors = learning.text_embeddings(conn)
         row_of = {int(book_id): row for row, book_id in enumerate(embedded)}
         self._vectors = np.array([vectors[row_of[int(book_id)]] for book_id in self.ids], dtype=np.float32)
@@ -102,8 +107,8 @@ def most_words(near: Nearness) -> Rival:
     """BM25 over all that the record says, folded."""
     index = Bm25(
         [
-            fold_words(work_text(s.title, s.authors_text, s.series_name, s.subjects_text, s.summary)).split()
-            for s in near.sources
+            fold_words(f"{work_text(s.title, s.authors_text, s.series_name, s.subjects_text, s.summary)} {t}").split()
+            for s, t in zip(near.sources, near.terms, strict=True)
         ]
     )
 
@@ -121,7 +126,9 @@ def old_rule(near: Nearness) -> Rival:
 
     So the library did before (capability E3 of its description).
     """
-    index = Bm25([f"{s.title} {s.summary or ''}".lower().split() for s in near.sources])
+    index = Bm25(
+        [f"{s.title} {s.summary or ''} {t}".lower().split() for s, t in zip(near.sources, near.terms, strict=True)]
+    )
 
     def rank(text: str, without: frozenset[int]) -> Ranked:
         if not fold_words(text):

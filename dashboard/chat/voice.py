@@ -26,7 +26,7 @@ import ollama
 import pydantic
 import structlog
 
-from dashboard.chat.check import quotable
+from dashboard.chat.check import supporting
 from dashboard.chat.lexicon import Language, lexicon
 from dashboard.chat.parse import Understood
 from openshelf.database.search import Record
@@ -425,7 +425,7 @@ def _as_data(record: Record, max_summary: int) -> str:
         "authors": record.authors_text[:200],
         "year": record.year,
         "subjects": record.subjects_text[:200],
-        "summary": (" ".join(quotable(record.summary)) or "no summary")[:max_summary],
+        "summary": (" ".join(supporting(record.summary)) or "no summary")[:max_summary],
     }
     return _quoted(fields)
 

@@ -1,10 +1,11 @@
 """Search over works: full text and meaning in one statement; neighbours of a work; words for mending typos."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import LiteralString
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, LiteralString
 
 import psycopg
+from pgvector import HalfVector
 from psycopg.rows import class_row
 
 from openshelf.database.filters import RECOMMENDED, SERVED, WITHIN, Filters, conditions, parameters
@@ -39,13 +40,12 @@ _QUERY: LiteralString = """
     select websearch_to_tsquery('simple', %(words)s)
         || (websearch_to_tsquery('simple', %(head)s) && to_tsquery('simple', %(prefix)s)) as asked
 """
-_ANY_WORD_QUERY: LiteralString = "select to_tsquery('simple', %(any_word)s) as asked"
 
 
 # The filters are repeated inside each list: filtering afterwards would leave a page of thirty with two.
-def _statement(query: LiteralString, allowed: LiteralString) -> LiteralString:
+def _statement(allowed: LiteralString) -> LiteralString:
     return f"""
-        with query as ({query}),
+        with query as ({_QUERY}),
         matches as (
             select works.book_id, works.search, works.folded, query.asked
             from query join library.works on works.search @@ query.asked
@@ -90,14 +90,13 @@ def _statement(query: LiteralString, allowed: LiteralString) -> LiteralString:
 class Query:
     """What one search asks. All text is folded already.
 
-    `words` in web-search syntax, or `any_word` as a tsquery of alternatives; `labels` restricts to weights of
-    the tsvector ('A' title, 'B' names, 'C' subjects); `vector` is the query's embedding as pgvector text.
+    `words` in web-search syntax; `labels` restricts to weights of the tsvector ('A' title, 'B' names, 'C' subjects);
+    `vector` is the query's embedding as pgvector text.
     """
 
     words: str = ""
     head: str = ""
     prefix: str = ""
-    any_word: str | None = None
     folded: str = ""
     labels: list[str] | None = None
     vector: str | None = None
@@ -112,11 +111,10 @@ class Query:
 
 def find(conn: psycopg.Connection, query: Query) -> list[Found]:
     """Run one search; best first."""
-    words = _QUERY if query.any_word is None else _ANY_WORD_QUERY
     asked = {**vars(query), **parameters(query.filters, query.audiences)}
     asked |= {"rank_offset": RANK_OFFSET, "max_ranked": MAX_RANKED}
     with conn.cursor(row_factory=class_row(Found)) as cursor:
-        return cursor.execute(_statement(words, conditions(query.filters)), asked).fetchall()
+        return cursor.execute(_statement(conditions(query.filters)), asked).fetchall()
 
 
 def catalogue_version(conn: psycopg.Connection) -> int:
@@ -218,19 +216,146 @@ class Record:
     summary: str | None
     series_index: float | None = None
     rating: float | None = None  # stars, 0 to 5
+    pages: int | None = None
+    age_from: int | None = None  # of readers, in years
+    age_to: int | None = None  # None with an `age_from`: and older
+    themes: tuple[str, ...] = ()  # what it is about and how it feels, as its source says, the strongest first
+    moods: tuple[str, ...] = ()
 
 
 def records(conn: psycopg.Connection, book_ids: list[int], *, audiences: Sequence[str] | None = None) -> list[Record]:
     """Records of the active ones of these works, in the order given."""
-    with conn.cursor(row_factory=class_row(Record)) as cursor:
+    with conn.cursor(row_factory=_record_row) as cursor:
         return cursor.execute(
             f"""select book_id, title, authors_text, year, language, audience, subjects_text,
-                   series.name as series_name, summary, works.series_index, works.rating
+                   series.name as series_name, summary, works.series_index, works.rating, works.pages,
+                   works.age_from, works.age_to, works.themes, works.moods
                from unnest(%(book_ids)s::int[]) with ordinality as asked (book_id, place)
                join library.works using (book_id) left join library.series using (series_id)
                where works.active and {WITHIN} order by asked.place""",
             {"book_ids": book_ids, "audiences": _list(audiences)},
         ).fetchall()
+
+
+def _record_row(_cursor: object) -> Callable[[Sequence[Any]], Record]:
+    def make(values: Sequence[Any]) -> Record:
+        *fields, themes, moods = values
+        return Record(*fields, tuple(themes), tuple(moods))
+
+    return make
+
+
+def count_terms(conn: psycopg.Connection) -> list[tuple[str, int]]:
+    """All themes and moods that active works have, as their sources say them, and how many works have each."""
+    return conn.execute(
+        f"""select term, count(*) from library.works, unnest(themes || moods) as term
+           where works.active and {SERVED} group by term order by term"""
+    ).fetchall()
+
+
+def vectors(conn: psycopg.Connection, book_ids: Sequence[int], model: str) -> list[HalfVector]:
+    """The text embeddings of these works, of those that have one."""
+    rows = conn.execute(
+        "select embedding from library.text_embeddings where book_id = any(%s) and model = %s", [list(book_ids), model]
+    )
+    return [vector for (vector,) in rows.fetchall()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What works worth a look have of a question, see `look`; all text is folded already.
+
+    `any_word`: a tsquery of alternatives, '' for none; `vector`: an embedding as pgvector text; `terms`: themes and
+    moods as works have them; `subjects`: names in lower case; `own`: the reader's language; `audience`: whom it is for;
+    `best`: whether the best rated are worth a look, too; `most`: of each of these.
+    """
+
+    any_word: str = ""
+    vector: str | None = None
+    model: str = ""
+    terms: list[str] = field(default_factory=list)
+    subjects: list[str] = field(default_factory=list)
+    own: str | None = None
+    audience: str | None = None
+    best: bool = False
+    filters: Filters = ANY_WORK
+    audiences: Sequence[str] | None = None
+    most: int = 60
+
+
+_BY: tuple[LiteralString, ...] = (
+    "cosine desc nulls last, book_id",
+    "score desc, book_id",
+    "shared desc, cosine desc nulls last, book_id",
+)
+
+
+def _look_statement(query: Look) -> LiteralString:
+    """Each road to a work is short, in all languages and in the reader's own; the catalogue is gone through once."""
+    roads: list[tuple[LiteralString, LiteralString]] = []
+    if query.vector:
+        roads.append(("cosine is not null", _BY[0]))
+    if query.any_word:
+        roads.append(("score > 0", _BY[1]))
+    if query.terms:
+        roads.append(("shared > 0", _BY[2]))
+    if query.subjects:
+        roads += [("has_subject", each) for each in _BY[: 2 if query.any_word else 1]]
+        roads.append(("has_subject", "rating desc nulls last, book_id"))
+    if query.best:
+        roads.append(("true", "rating desc nulls last, book_id"))
+    within: list[LiteralString] = ["true"]
+    if query.own:
+        within.append("language = %(own)s")
+    if query.audience:
+        within.append("audience = %(audience)s")
+        roads.append(("audience = %(audience)s", "rating desc nulls last, book_id"))
+    parts: LiteralString = " union ".join(
+        f"(select book_id, cosine from weighed where {condition} and {only} order by {order} limit %(most)s)"
+        for condition, order in roads
+        for only in within
+    )
+    vector: LiteralString = "1 - (e.embedding <=> %(vector)s::halfvec)" if query.vector else "null::float8"
+    joined: LiteralString = (
+        "left join library.text_embeddings as e on e.book_id = works.book_id and e.model = %(model)s"
+        if query.vector
+        else ""
+    )
+    score: LiteralString = (
+        """case when works.search @@ to_tsquery('simple', %(any_word)s)
+               then ts_rank_cd('{0.1, 0.3, 0.6, 1.0}', works.search, to_tsquery('simple', %(any_word)s), 1)
+               else 0 end"""
+        if query.any_word
+        else "0"
+    )
+    shared: LiteralString = (
+        "(select count(*) from unnest(works.themes || works.moods) as term where term = any(%(terms)s))"
+        if query.terms
+        else "0"
+    )
+    has_subject: LiteralString = (
+        """works.book_id in (
+            select work_subjects.book_id from library.work_subjects join library.subjects using (subject_id)
+            where lower(subjects.name) = any(%(subjects)s)
+        )"""
+        if query.subjects
+        else "false"
+    )
+    return f"""
+        with weighed as materialized (
+            select works.book_id, works.language, works.audience, works.rating, {vector} as cosine, {score} as score,
+                {shared} as shared, {has_subject} as has_subject
+            from library.works {joined} where {conditions(query.filters)}
+        )
+        select book_id, cosine from ({parts or "select book_id, cosine from weighed where false"}) as found
+    """
+
+
+def look(conn: psycopg.Connection, query: Look) -> dict[int, float | None]:
+    """Works worth a look for a question, by meaning, words, terms, subjects and rating; how near in meaning each is."""
+    asked = {**vars(query), **parameters(query.filters, query.audiences)}
+    asked |= {"own": query.own, "audience": query.filters.audience or query.audience}
+    return dict(conn.execute(_look_statement(query), asked).fetchall())
 
 
 @dataclass(frozen=True)

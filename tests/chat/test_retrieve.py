@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from dashboard.chat.answer import Answer, ask
 from dashboard.chat.parse import parse
 from dashboard.chat.rerank import permuted, rerank
-from dashboard.chat.retrieve import Bounds, Candidate, ages, length_of, retrieve
+from dashboard.chat.retrieve import Bounds, Candidate, _nearest, ages, length_of, retrieve
+from openshelf.database import ingestion
 from openshelf.database.search import Record
 
 
@@ -92,6 +93,62 @@ def test_candidates_say_what_they_hold(conn: psycopg.Connection, keys: dict[str,
     assert "whales" in by_title["Dune"].lacks
 
 
+@pytest.fixture
+def described(conn: psycopg.Connection, keys: dict[str, int]) -> dict[str, int]:
+    """Some works whose source says how long they are, for whom, what about and how they feel; in its own words."""
+    for title, pages, first, last, themes, moods in (
+        ("Dune", 604, 14, None, ["power", "the desert"], ["epic", "slow"]),
+        ("The Left Hand of Darkness", 304, 14, None, ["mourning", "friendship"], ["bittersweet"]),
+        ("A Brief History of Time", 190, None, None, ["tự học"], ["grandiose", "ironic"]),
+        ("Charlotte's Web", 184, 7, 11, ["friendship"], ["cosy"]),
+    ):
+        conn.execute(
+            "update library.works set pages = %s, age_from = %s, age_to = %s, themes = %s, moods = %s "
+            "where book_id = %s",
+            [pages, first, last, themes, moods, keys[title]],
+        )
+    ingestion.bump_version(conn)
+    return keys
+
+
+@pytest.mark.parametrize(
+    ("question", "first"),
+    [
+        ("a book about grief", "The Left Hand of Darkness"),  # no word of it stands in the record
+        ("something sad for adults", "The Left Hand of Darkness"),
+        ("что-нибудь о дружбе, уютное, для дочки 8 лет", "Charlotte's Web"),
+        ("a wry book", "A Brief History of Time"),
+        ("a long book, over 500 pages", "Dune"),
+        ("a book for grown-ups under 200 pages", "A Brief History of Time"),
+    ],
+)
+def test_what_its_source_says_of_a_work_is_evidence(
+    conn: psycopg.Connection, described: dict[str, int], question: str, first: str
+) -> None:
+    assert titles(ask(conn, question, None))[0] == first
+
+
+def test_ages_and_pages_are_bounds(conn: psycopg.Connection, described: dict[str, int]) -> None:
+    assert "Charlotte's Web" not in titles(ask(conn, "a story for my son, 15", None))
+    assert "Dune" not in titles(ask(conn, "science fiction under 300 pages", None))
+    friendly = titles(ask(conn, "nothing dark or cosy, about friendship", None))
+    assert (friendly[0], "Charlotte's Web" in friendly) == ("The Left Hand of Darkness", False)
+
+
+def test_what_no_rule_knows_is_read_as_what_it_is_nearest_to() -> None:
+    assert "mountains" in dict(_nearest("mountaineering"))
+    assert _nearest("kubernetes") == ()
+
+
+def test_a_theme_holds_what_is_a_kind_of_it(conn: psycopg.Connection, described: dict[str, int]) -> None:
+    conn.execute("update library.works set themes = '{cats}' where book_id = %s", [described["Charlotte's Web"]])
+    (found,) = [
+        each for each in retrieve(conn, parse("about animals"), Bounds()).candidates
+        if each.record.book_id == described["Charlotte's Web"]
+    ]  # fmt: skip
+    assert "animals" in found.holds
+
+
 @pytest.mark.parametrize(
     ("blurb", "span"),
     [
@@ -114,6 +171,7 @@ def test_length_is_what_the_record_says_of_it() -> None:
     assert length_of(record(1, summary="A slim novel of one night.")) == "short"
     assert length_of(record(1, summary="A sprawling saga of four generations.")) == "long"
     assert length_of(record(1, summary="Whales, mostly.")) is None
+    assert length_of(record(1, summary="A slim novel of one night.", pages=720)) == "long"
 
 
 def record(book_id: int, **fields: object) -> Record:

@@ -14,22 +14,25 @@ from hypothesis import strategies as st
 from ingest.calibre import Choice, open_snapshot, read_books
 from ingest.calibre_search import members, parse
 from ingest.load import difference, ingest_calibre
+from openshelf.database import appeal
 from openshelf.errors import IngestError, UsageError
 
 # As Calibre makes them: values in a table of their own with links (text), or beside the book (comments).
 LINKED = """
 insert into custom_columns (id, label, name, datatype, mark_for_delete, editable, display, is_multiple, normalized)
-    values (1, 'genre', 'Genre', 'text', 0, 1, '{}', 1, 1);
-create table custom_column_1 (id integer primary key autoincrement, value text not null collate nocase, unique (value));
-create table books_custom_column_1_link (
+    values (91, 'genre', 'Genre', 'text', 0, 1, '{}', 1, 1);
+create table custom_column_91 (
+    id integer primary key autoincrement, value text not null collate nocase, unique (value)
+);
+create table books_custom_column_91_link (
     id integer primary key autoincrement, book integer not null, value integer not null, unique (book, value)
 );
-insert into custom_column_1 (id, value) values (1, 'Poésie'), (2, 'Wombats');
-insert into books_custom_column_1_link (book, value) values (3, 2), (3, 1), (4, 1);
+insert into custom_column_91 (id, value) values (1, 'Poésie'), (2, 'Wombats');
+insert into books_custom_column_91_link (book, value) values (3, 2), (3, 1), (4, 1);
 insert into custom_columns (id, label, name, datatype, mark_for_delete, editable, display, is_multiple, normalized)
-    values (2, 'orig', 'Original', 'comments', 0, 1, '{}', 0, 0);
-create table custom_column_2 (id integer primary key autoincrement, book integer, value text not null, unique (book));
-insert into custom_column_2 (book, value) values (3, 'The Original');
+    values (92, 'orig', 'Original', 'comments', 0, 1, '{}', 0, 0);
+create table custom_column_92 (id integer primary key autoincrement, book integer, value text not null, unique (book));
+insert into custom_column_92 (book, value) values (3, 'The Original');
 """
 
 
@@ -67,6 +70,70 @@ def test_columns_of_a_library_s_own_are_read_as_told(conn: psycopg.Connection, l
     assert ingest_calibre(conn, library, choice=choice).updated == 0
 
 
+def test_what_draws_readers_is_read_from_the_usual_columns(
+    conn: psycopg.Connection, library: Path, edit: Callable
+) -> None:
+    with edit() as db:
+        (pages,) = db.execute("select id from custom_columns where label = 'pages'").fetchone()
+        (ages,) = db.execute("select id from custom_columns where label = 'ages'").fetchone()
+        first, second, third = (key for (key,) in db.execute("select id from books order by id limit 3"))
+        for column in (f"custom_column_{pages}", f"books_custom_column_{ages}_link"):
+            db.execute(f"delete from {column} where book in (?, ?, ?)", [first, second, third])
+        db.executemany(
+            f"insert into custom_column_{pages} (book, value) values (?, ?)", [(first, 233), (second, -4), (third, "x")]
+        )
+        db.execute(f"insert or ignore into custom_column_{ages} (value) values ('8–12'), ('not before school')")
+        for book, value in ((first, "8–12"), (second, "not before school")):
+            db.execute(
+                f"insert into books_custom_column_{ages}_link (book, value) "
+                f"select ?, id from custom_column_{ages} where value = ?",
+                [book, value],
+            )
+    ingest_calibre(conn, library)
+
+    told = conn.execute(
+        """select calibre_id, pages, age_from, age_to, themes || moods from library.works
+           join library.editions using (book_id) order by calibre_id"""
+    ).fetchall()
+    assert [row[1:4] for row in told[:3]] == [(233, 8, 12), (None, None, None), (None, None, None)]
+    assert all(row[4] for row in told)  # the demo library says so of each
+    found = conn.execute(
+        "select count(*) from library.works where search @@ plainto_tsquery('simple', %s)", [told[0][4][0]]
+    )
+    assert found.fetchone() != (0,)
+    assert ingest_calibre(conn, library).updated == 0
+
+
+def test_a_library_without_such_columns_is_read_as_ever(
+    conn: psycopg.Connection, library: Path, edit: Callable
+) -> None:
+    with edit() as db:
+        db.execute("delete from custom_columns")
+    report = ingest_calibre(conn, library)
+
+    assert report.editions == 20
+    assert conn.execute("select count(*) from library.appeal").fetchone() == (0,)
+    assert conn.execute("select count(*) from library.works where themes = '{}' and pages is null").fetchone() == (20,)
+    with edit() as db:
+        db.execute("drop table custom_columns")  # libraries of old
+    assert ingest_calibre(conn, library).updated == 0
+
+
+@pytest.mark.parametrize(
+    ("cell", "span"),
+    [
+        ("8-12", (8, 12)),
+        ("8 – 12 years", (8, 12)),
+        ("14+", (14, None)),
+        ("9", (9, None)),
+        ("12-8", None),
+        ("all", None),
+    ],
+)
+def test_ages_of_a_cell(cell: str, span: tuple[int, int | None] | None) -> None:
+    assert appeal.ages(cell) == span
+
+
 @pytest.mark.parametrize("word", ["genre=subjects", "#genre", "#genre=nothing", ""])
 def test_a_column_that_is_told_wrongly_is_refused(word: str) -> None:
     with pytest.raises(UsageError, match="is no column of Calibre"):
@@ -74,7 +141,7 @@ def test_a_column_that_is_told_wrongly_is_refused(word: str) -> None:
 
 
 def test_a_column_the_library_does_not_have_is_refused(conn: psycopg.Connection, library: Path) -> None:
-    with pytest.raises(IngestError, match="no column #genre; it has none"):
+    with pytest.raises(IngestError, match="no column #genre; it has #ages, #moods, #pages, #themes"):
         ingest_calibre(conn, library, choice=Choice.of(["#genre=subjects"]))
 
 

@@ -10,9 +10,11 @@ import small_catalogue
 from typer.testing import CliRunner
 
 from models import embedding
-from models.search import did_you_mean, excerpt, highlights, near_words, search, search_any_word, similar, suggest
+from models.embedding import MODEL_NAME
+from models.search import any_word, did_you_mean, excerpt, highlights, near_words, search, similar, suggest, vector
 from models.search_cli import parse_filters, search_app, similar_app
 from openshelf.database.filters import Filters
+from openshelf.database.search import Look, look
 from openshelf.errors import ModelError, UsageError
 
 
@@ -147,7 +149,9 @@ def test_filters_bind_words_and_meaning_alike(
     conn: psycopg.Connection, keys: dict[str, int], filters: Filters, wanted: set[str]
 ) -> None:
     words = [word for work in small_catalogue.WORKS for word in [work.title.split()[0], *work.subjects]]
-    found = titles(keys, search_any_word(conn, "stories of the world", words, filters))
+    asked = Look(any_word=any_word(words), vector=vector("stories of the world"), model=MODEL_NAME, filters=filters)
+    known = {book_id: title for title, book_id in keys.items()}
+    found = [known[book_id] for book_id in look(conn, asked)]
     near = titles(keys, search(conn, "a story", "meaning", filters))
 
     assert set(found) == wanted
@@ -162,7 +166,7 @@ def test_filters_bind_words_and_meaning_alike(
 def test_hostile_input_is_answered_not_raised(conn: psycopg.Connection, keys: dict[str, int], asked: str) -> None:
     for mode in ("all", "title", "author", "subject", "meaning"):
         assert isinstance(search(conn, asked, mode), list)
-    assert search_any_word(conn, asked, [asked]) is not None
+    assert isinstance(look(conn, Look(any_word=any_word([asked]), vector=vector(asked), model=MODEL_NAME)), dict)
     assert conn.execute("select count(*) from library.works").fetchone() == (len(small_catalogue.WORKS),)
 
 

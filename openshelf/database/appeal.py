@@ -1,0 +1,79 @@
+"""What draws a reader to a book: pages, ages, themes, moods, of editions and of works.
+
+The caller holds the transaction.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from statistics import median_low
+
+import psycopg
+
+from openshelf.folding import fold
+
+MOST_PAGES = 30_000
+OLDEST = 99
+_COUNT = re.compile(r"\d{1,6}")
+_AGES = re.compile(r"(?P<first>\d{1,2})(?:\s*[-–—]\s*(?P<last>\d{1,2})?|\s*(?P<more>\+))?\D*")
+
+
+def pages(value: str) -> int | None:
+    """The count of pages that a cell holds: '233', '233 p.'; None for nonsense."""
+    found = _COUNT.match(value.strip())
+    return number if found and 0 < (number := int(found[0])) <= MOST_PAGES else None
+
+
+def ages(value: str) -> tuple[int, int | None] | None:
+    """The ages of '8-12', '12+' (12 and older) or '8' (8 and older); None for what is no span of years."""
+    found = _AGES.fullmatch(value.strip())
+    if not found:
+        return None
+    first, last = int(found["first"]), int(found["last"]) if found["last"] else None
+    return None if last is not None and last < first else (first, last)
+
+
+def store(conn: psycopg.Connection, edition_ids: Sequence[int], rows: Iterable[tuple[int, str, int, str]]) -> None:
+    """Replace what these editions say: edition_id, kind, position, value."""
+    conn.execute("delete from library.appeal where edition_id = any(%s)", [list(edition_ids)])
+    with conn.cursor().copy("copy library.appeal (edition_id, kind, position, value) from stdin") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def tell(conn: psycopg.Connection, book_ids: Sequence[int]) -> None:
+    """Write anew what these works say, from their active editions, the oldest first, and let it be searched for.
+
+    To be called where the works have been written, which leaves their search without it.
+    """
+    rows = conn.execute(
+        """select e.book_id, a.kind, a.value from library.appeal as a join library.editions as e using (edition_id)
+           where e.active and e.book_id = any(%s) order by e.book_id, e.edition_id, a.kind, a.position""",
+        [list(book_ids)],
+    )
+    said: defaultdict[int, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for book_id, kind, value in rows:
+        said[book_id][kind].append(value)
+    conn.execute(
+        """update library.works set pages = null, age_from = null, age_to = null, themes = '{}', moods = '{}'
+           where book_id = any(%s)
+               and (pages is not null or age_from is not null or themes <> '{}' or moods <> '{}')""",
+        [[book_id for book_id in book_ids if book_id not in said]],
+    )
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            """update library.works set
+                   pages = %s, age_from = %s, age_to = %s, themes = %s, moods = %s,
+                   search = search || setweight(to_tsvector('simple', %s), 'C')
+               where book_id = %s""",
+            [(*_of_work(values), book_id) for book_id, values in said.items()],
+        )
+
+
+def _of_work(
+    values: dict[str, list[str]],
+) -> tuple[int | None, int | None, int | None, list[str], list[str], str]:
+    counts = [count for value in values["pages"] if (count := pages(value))]
+    first, last = next((span for value in values["ages"] if (span := ages(value))), (None, None))
+    themes, moods = (list(dict.fromkeys(values[kind])) for kind in ("theme", "mood"))
+    return median_low(counts) if counts else None, first, last, themes, moods, fold(" ".join([*themes, *moods]))
