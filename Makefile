@@ -28,8 +28,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: install ## Build the demo library once and open the storefront on http://localhost:8501
 	@$(BIN)/openshelf demo
 
-test: install browser ## Run all tests, three processes on two cores; FULL=1: what chance decides is tried more often
-	@FULL=$(FULL) $(BIN)/python -m pytest -n auto
+test: install browser ## Run all tests, in three processes on two cores; they start the services they need
+	@$(BIN)/python -m pytest -n auto
 
 browser: # Chromium for the browser tests: installed where that is allowed, else those tests say why they are skipped
 	@if [ -z "$(CHROMIUM)" ]; then \

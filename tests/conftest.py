@@ -75,7 +75,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        embedded.stop(Path(os.environ["TESTS_SHARE"]) / "server")
+        for home in Path(os.environ["TESTS_SHARE"]).iterdir():
+            embedded.stop(home)  # where one runs: also those of installations whose holder was killed
 
 
 @pytest.fixture(scope="session")
