@@ -14,10 +14,10 @@ from ingest.dataset_cli import dataset_command, quality_command
 from ingest.embed import EmbedReport, embed_changed
 from ingest.load import Difference, Report, difference, ingest_calibre
 from ingest.open_library import ingest_open_library
-from ingest.progress import progress
 from ingest.texts_cli import texts_command
 from openshelf.cli import command_app, report
 from openshelf.database import migrate, pool
+from openshelf.progress import progress
 from openshelf.settings import get_settings
 
 ingest_app = command_app("Foreign data into the catalogue.", group=True)

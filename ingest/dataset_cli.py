@@ -12,10 +12,10 @@ import psycopg
 import typer
 
 from ingest import dataset_download
-from ingest.progress import progress
 from openshelf.cli import report
 from openshelf.database import imported_acts, migrate, pool
 from openshelf.errors import UsageError
+from openshelf.progress import progress
 from openshelf.settings import get_settings
 
 if TYPE_CHECKING:  # pandas comes with these: only this command waits for it

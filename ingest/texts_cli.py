@@ -7,11 +7,11 @@ from typing import Annotated
 import psycopg
 import typer
 
-from ingest.progress import progress
 from ingest.texts import ingest_texts
 from openshelf.cli import report
 from openshelf.database import migrate, pool, texts
 from openshelf.errors import UsageError
+from openshelf.progress import progress
 from openshelf.settings import get_settings
 
 

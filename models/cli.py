@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from models.cli_options import AtOption, JsonFlag, progress, time_of
+from models.cli_options import AtOption, JsonFlag, time_of
 from openshelf.cli import command_app, report
 from openshelf.database import audit, learning, migrate, pool, stream
 from openshelf.errors import UsageError
+from openshelf.progress import progress_of_parts
 
 models_app = command_app("List, show, promote, roll back and reproduce models; what served when.", group=True)
 recommend_app = command_app("A reader's current slate, with reasons and propensities.")
@@ -102,7 +103,8 @@ def reproduce_model(version: str, as_json: JsonFlag = False) -> None:
 
     with pool.connect(unlimited=True) as conn:
         migrate.check(conn)
-        done = reproduce(conn, version, on_progress=progress())
+        with progress_of_parts() as show:
+            done = reproduce(conn, version, on_progress=show)
     report(done, as_json=as_json)
     if not (done.same_weights and done.same_metrics):
         raise typer.Exit(1)

@@ -1,7 +1,5 @@
 """Options that several commands of what learns have in common, and what they mean."""
 
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -31,20 +29,3 @@ def time_of(text: str | None, option: str = "--at") -> datetime:
     except ValueError as error:
         raise UsageError(f"{option} {text!r} is not an ISO time") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def progress() -> Callable[[str, int, int], None]:
-    """A bar on a terminal; elsewhere a plain line at each quarter. Both go to stderr, results to stdout."""
-    if sys.stderr.isatty():
-
-        def draw(what: str, done: int, of: int) -> None:
-            filled = 30 * done // of
-            typer.echo(f"\r{what} [{'#' * filled}{'.' * (30 - filled)}] {done}/{of}", nl=done == of, err=True)
-
-        return draw
-
-    def tell(what: str, done: int, of: int) -> None:
-        if done == of or 4 * done // of > 4 * (done - 1) // of:
-            typer.echo(f"{what}: pass {done} of {of}", err=True)
-
-    return tell

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from openshelf.cli import command_app
 from openshelf.contracts import utc_now
 from openshelf.database import learning, migrate, offpolicy, pool
 from openshelf.errors import UsageError
+from openshelf.progress import progress_of_parts
 
 if TYPE_CHECKING:
     from models.baselines.roster import Baseline
@@ -79,7 +79,8 @@ def evaluate_models_command(
         # Asked with no models at all it says how it would measure: refused before anything is trained.
         joined(earlier, evaluate_models(parts, [], **asked) | source.keys)
     if any(model.needs_embeddings or model.uses_embeddings for model in chosen.values()):
-        with_texts = embedded(source.data, _progress)
+        with progress_of_parts() as show:
+            with_texts = embedded(source.data, show)
         parts = split_by(split or source.split, with_texts, seed)
     report = evaluate_models(parts, fits, **asked, on_model=_tell) | source.keys
     if earlier:
@@ -263,12 +264,3 @@ def _write(path: Path, report: dict[str, Any]) -> None:
 
 def _tell(model: str) -> None:
     typer.echo(f"evaluating {model}", err=True)
-
-
-def _progress(what: str, done: int, of: int) -> None:
-    """A bar on a terminal; elsewhere a plain line at each quarter."""
-    if sys.stderr.isatty():
-        filled = 30 * done // of
-        typer.echo(f"\r{what} [{'#' * filled}{'.' * (30 - filled)}] {done}/{of}", nl=done == of, err=True)
-    elif done == of or 4 * done // of > 4 * (done - 64) // of:
-        typer.echo(f"{what}: {done} of {of}", err=True)

@@ -1,8 +1,5 @@
 """`openshelf simulate`."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated
 
@@ -12,6 +9,7 @@ from models.simulated_sessions import Tally
 from openshelf import contracts
 from openshelf.cli import command_app, report
 from openshelf.database import migrate, pool
+from openshelf.progress import progress
 from openshelf.settings import get_settings
 
 simulate_app = command_app("Drive simulated readers through the real path; a dataflow must be running.")
@@ -33,32 +31,12 @@ def simulate(
     start = contracts.utc_now() - timedelta(days=start_days_ago or days)
     with pool.connect() as conn:
         migrate.check(conn)
-    with _progress(days) as on_progress:
+    with progress("days lived") as show:
+
+        def tell(day: int, tally: Tally) -> None:
+            show(day, days, f"{tally.sessions} sessions, {tally.acts} acts")
+
         done = shell.simulate(
-            pool.connect, readers, days, seed, start, on_progress, state_path=get_settings().home / "simulation.json"
+            pool.connect, readers, days, seed, start, tell, state_path=get_settings().home / "simulation.json"
         )
     report(done, as_json=as_json)
-
-
-@contextmanager
-def _progress(days: int) -> Iterator:
-    """A bar on a terminal, a line a week elsewhere; on standard error, so that --json stays clean."""
-    if not sys.stderr.isatty():
-
-        def say(day: int, tally: Tally) -> None:
-            if day % 7 == 0 or day == days:
-                typer.echo(f"day {day} of {days}: {tally.sessions} sessions, {tally.acts} acts", err=True)
-
-        yield say
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("days lived"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}  {task.fields[acts]} acts"),
-    )
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("days", total=days, acts=0)
-        yield lambda day, tally: bar.update(task, completed=day, acts=tally.acts)

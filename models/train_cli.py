@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import psycopg
 import typer
 
-from models.cli_options import AtOption, ConfigOption, JsonFlag, PromoteFlag, SeedOption, SetOption, progress, time_of
+from models.cli_options import AtOption, ConfigOption, JsonFlag, PromoteFlag, SeedOption, SetOption, time_of
 from models.configuration import names, read_config
 from openshelf.cli import command_app, report
 from openshelf.database import migrate, pool
 from openshelf.errors import UsageError
+from openshelf.progress import progress_of_parts
 
 if TYPE_CHECKING:
     from models.run_records import RunReport
@@ -49,7 +50,8 @@ def train_adapter(
         conn.commit()
         if why_not:
             raise NothingToLearnError(why_not)
-        return run_adapter(conn, config, seed, now, promote=promote, on_progress=progress())
+        with progress_of_parts() as show:
+            return run_adapter(conn, config, seed, now, promote=promote, on_progress=show)
 
     _train(train, as_json)
 
@@ -73,9 +75,10 @@ def train_policy(
     config, now = read_config("policy", TrainConfig, config_file, settings or []), time_of(at)
 
     def train(conn: psycopg.Connection) -> "RunReport":
-        if resume is not None:
-            return resume_policy(conn, resume, now, promote=promote, on_progress=progress())
-        return run_policy(conn, config, seed, now, promote=promote, on_progress=progress())
+        with progress_of_parts() as show:
+            if resume is not None:
+                return resume_policy(conn, resume, now, promote=promote, on_progress=show)
+            return run_policy(conn, config, seed, now, promote=promote, on_progress=show)
 
     _train(train, as_json)
 

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from models.cli_options import ConfigOption, DataOption, JsonFlag, SeedOption, SetOption, progress
+from models.cli_options import ConfigOption, DataOption, JsonFlag, SeedOption, SetOption
 from models.configuration import as_toml, read_config
 from openshelf.cli import command_app, report
 from openshelf.database import migrate, pool
 from openshelf.errors import UsageError
+from openshelf.progress import progress_of_parts
 from openshelf.settings import get_settings
 
 tune_app = command_app("Search for a model's best configuration with Optuna; the study is kept in Postgres.")
@@ -55,7 +56,8 @@ def tune(
         migrate.check(conn)
         acts = load(*data) if data else load_warehouse(conn)
     if data and (model.needs_embeddings or model.uses_embeddings):
-        acts = embedded(acts, progress())
+        with progress_of_parts() as show:
+            acts = embedded(acts, show)
     by = split or ("time" if data is None else "per_reader" if acts.times is None else "leave_last_out")
     storage = tuning.storage_of(pool.database_url(get_settings()))
     try:
