@@ -103,7 +103,9 @@ def books(conn: psycopg.Connection, reader: Reader, asked: Asked, changed_at: da
 
 
 def newest(conn: psycopg.Connection, reader: Reader, asked: Asked, changed_at: datetime) -> Feed:
-    shelf = publications.shelf(conn, Filters(), "new", audiences=reader.within, limit=PER_PAGE, offset=asked.offset)
+    shelf = publications.shelf(
+        conn, Filters(), "new", audiences=reader.within, limit=PER_PAGE, offset=asked.offset, recommended=True
+    )
     return _shelf_feed("/new", _("New in the library"), shelf, asked, changed_at)
 
 

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from openshelf.database.catalogue import Count
-from openshelf.database.filters import SERVED, WITHIN, Filters, conditions, parameters
+from openshelf.database.filters import RECOMMENDED, SERVED, WITHIN, Filters, conditions, parameters
 
 Order = Literal["title", "new", "rating"]
 
@@ -62,10 +62,13 @@ def shelf(
     audiences: Sequence[str] | None,
     limit: int,
     offset: int,
+    recommended: bool = False,
 ) -> Shelf:
-    """A page of the works that pass the filters and the audiences (None: all)."""
+    """A page of the works that pass the filters and the audiences (None: all); `recommended`: and that staff let be."""
     asked = parameters(filters, audiences)
     where = f"{conditions(filters)} and {_HAS_FILE}"
+    if recommended:
+        where = f"{where} and {RECOMMENDED}"
     # Counted apart: the first page can come from an index, in order, without a look at all the rest.
     count = conn.execute(f"select count(*) from library.works where {where}", asked).fetchone()
     rows = conn.execute(

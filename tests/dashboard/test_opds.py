@@ -336,6 +336,18 @@ def test_subjects_and_authors_lead_to_their_books(client: TestClient) -> None:
     assert titles2(opds2(client, herbert["href"])) == ["Dune", "Dune Messiah"]
 
 
+def test_what_staff_excluded_is_not_announced_as_new_and_is_still_had(
+    client: TestClient, conn: psycopg.Connection, shelves: dict[str, int]
+) -> None:
+    assert "Dune" in titles(atom(client, "/opds/new"))
+    conn.execute("insert into library.steers (book_id, factor, note) values (%s, 0, '')", [shelves["Dune"]])
+    conn.commit()
+
+    assert "Dune" not in titles(atom(client, "/opds/new"))
+    assert "Dune" not in titles2(opds2(client, "/opds/v2/new"))
+    assert "Dune" in titles(atom(client, "/opds/books"))
+
+
 def test_the_newest_come_first_and_orders_are_facets(client: TestClient, conn: psycopg.Connection) -> None:
     conn.execute("update library.works set added_at = now() where title = 'Dune Messiah'")
     conn.commit()
