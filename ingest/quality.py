@@ -103,7 +103,8 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #1c1b19; }
 table { border-collapse: collapse; margin: 0 0 1rem; } td, th { padding: .2rem .8rem .2rem 0; text-align: left; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; } tr { border-bottom: 1px solid #ddd; }
-figure { margin: 0 0 1rem; overflow-x: auto; } h2 { margin: 2rem 0 .5rem; }
+figure { margin: 0 0 1rem; } svg { max-width: 100%; height: auto; } summary { cursor: pointer; }
+h2 { margin: 2rem 0 .5rem; }
 @media (prefers-color-scheme: dark) { body { background: #1c1b19; color: #eee; } tr { border-color: #444; }
   figure { background: #fff; padding: .5rem; } }
 """
@@ -126,8 +127,10 @@ def _page(found: Quality) -> str:
     ]
     for heading, bars in found.distributions.items():
         if bars:
-            shown = _table([heading.lower(), "count"], [(bar.name, _count(bar)) for bar in bars])
-            parts += [f"<h2>{html.escape(heading)}</h2>", _chart(heading, bars), shown]
+            rows = [(bar.name, _count(bar) if bar.count is None else bar.count) for bar in bars]
+            table, chart = _table([heading.lower(), "count"], rows), _chart(heading, bars)
+            parts.append(f"<h2>{html.escape(heading)}</h2>")
+            parts.append(f"{chart}<details><summary>As a table</summary>{table}</details>" if chart else table)
     parts += ["<h2>Suspected twins</h2>", _table(["works", "same", "titles"], twins), "</body></html>"]
     return "\n".join(parts)
 
@@ -158,7 +161,7 @@ def _chart(heading: str, bars: Sequence[Bar]) -> str:
         alt.Chart(alt.Data(values=[{"name": bar.name, "count": bar.count or 0} for bar in bars]))
         .mark_bar(color="#1e5945")
         .encode(x=alt.X("count:Q", title=None), y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=240)))
-        .properties(width=520, height=alt.Step(18))
+        .properties(width=760, height=alt.Step(18))
     )
     svg = vl_convert.vegalite_to_svg(chart.to_dict())
     return f"<figure role='img' aria-label='{html.escape(heading, quote=True)}, as in the table below'>{svg}</figure>"

@@ -110,7 +110,8 @@ def decades(conn: psycopg.Connection) -> list[Bar]:
     """Works by decade of first publication; what is before 1900 by century."""
     return _bars(
         conn,
-        """select case when year is null then 'not known' when year < 1900 then (year / 100 * 100)::text
+        """select case when year is null then 'not known' when year < 1900
+               then (year / 100 * 100) || ' to ' || (year / 100 * 100 + 99)
                else (year / 10 * 10)::text || 's' end as name, count(*) as count
            from library.works where active group by 1 order by min(year) nulls last""",
     )

@@ -15,8 +15,10 @@ import pytest
 from ingest import cli, dataset, dataset_download
 from models.dataset_acts import DataOptions
 from models.warehouse_data import load_warehouse
+from openshelf import works_deciding
 from openshelf.contracts import utc_now
 from openshelf.database import catalogue, imported_acts, pool
+from openshelf.database.audit import OPERATOR
 from openshelf.errors import IngestError, UsageError
 from openshelf.privacy import retention
 from openshelf.settings import get_settings
@@ -249,6 +251,25 @@ def test_readers_and_works_with_too_few_ratings_are_left_out_until_all_have_enou
     done = take_in(conn, folder, min_acts_per_reader=2, min_acts_per_work=2)
 
     assert (done.inserted, done.interactions, done.readers, done.too_few) == (2, 4, 2, 3)
+
+
+def test_ratings_follow_their_edition_when_staff_decide_about_works(conn: psycopg.Connection, books: Path) -> None:
+    take_in(conn, books, "book-crossing")
+    dune, mummies = (
+        conn.execute("select book_id, edition_id from library.editions where title like %s", [title]).fetchone()
+        for title in ("Dune", "%Mummies%")
+    )
+    assert dune
+    assert mummies
+    conn.commit()
+
+    works_deciding.merge(conn, OPERATOR, dune[0], [mummies[0]])
+    assert {row[0] for row in acts(conn)} == {"Dune", "Classical Mythology"}
+    assert load_warehouse(conn).count_works == 2
+    works_deciding.split(conn, OPERATOR, dune[0], [mummies[1]])
+
+    assert {row[0] for row in acts(conn)} == {"Dune", "Classical Mythology", "The Mummies of Urumchi"}
+    assert take_in(conn, books, "book-crossing").interactions_written == 0
 
 
 def test_readers_are_pseudonyms_and_one_can_be_forgotten_for_good(conn: psycopg.Connection, films: Path) -> None:

@@ -63,7 +63,7 @@ def test_distributions_add_up(measured: quality.Quality, conn: psycopg.Connectio
     assert sum(count or 0 for count in bars(measured, "Kinds").values()) == measured.works
     assert bars(measured, "Languages") == {"eng": measured.works - 1, "rus": 1}
     assert bars(measured, "Years of first publication")["not known"] == 1
-    assert bars(measured, "Years of first publication")["1800"] == 2
+    assert bars(measured, "Years of first publication")["1800 to 1899"] == 2
     assert bars(measured, "Stars in data sets") == {"1.0": 1, "2.0": 1, "4.0": 1, "5.0": 3}
     assert bars(measured, "Acts on each work")["5-9"] == 1
     assert sum(count or 0 for count in bars(measured, "Acts on each work").values()) == measured.works
@@ -97,7 +97,7 @@ def test_without_a_renderer_the_tables_say_it_all(
 
     text = (tmp_path / "quality.html").read_text()
     assert "<svg" not in text
-    assert "<td>rus</td><td>1</td>" in text
+    assert "<td>rus</td><td class='n'>1</td>" in text
 
 
 def test_the_command_says_it_on_a_terminal_as_a_page_and_for_programs(
