@@ -24,9 +24,9 @@ from openshelf.database import embedded, migrate, pool
 from openshelf.settings import get_settings
 
 ROOT = Path(__file__).parent
-# In this order: what fails fast first, what takes minutes before the last modules are dealt out. A folder not named
-# here comes with the first.
-LATE = ("dags", "warehouse", "staff", "e2e")
+# What fails fast comes first, then these: the longest before the others, so that none is waited for at the end, and of
+# the browser's first the one that may build the demo while others have something else to do.
+LATE = ("dags", "e2e/test_whole_road.py", "e2e/test_accessibility.py", "warehouse", "staff", "e2e")
 # Their tests share what takes longest to build: they go to one process.
 TOGETHER = {"warehouse", "staff"}
 
@@ -59,8 +59,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
-        folder = item.path.relative_to(ROOT).parts[0]
-        return LATE.index(folder) + 1 if folder in LATE else 0
+        path = item.path.relative_to(ROOT)
+        named = [LATE.index(name) for name in (path.as_posix(), path.parts[0]) if name in LATE]
+        return named[0] if named else -1
 
     items.sort(key=place)
 

@@ -22,8 +22,9 @@ from browser_steps import CHROMIUM, CHROMIUM_ARGS, PATIENCE_MS
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from ports import free_port
 
-# On a quiet machine a build takes a minute.
+# On a quiet machine a build takes a minute, a start some seconds.
 BUILD_PATIENCE_S = 1_000
+START_PATIENCE_S = 300
 SIMULATED_READERS = "24"
 
 
@@ -90,7 +91,7 @@ def built(shared: Path, once: Callable[[str, Callable[[], Any]], Any], worker_id
 def storefront(built: Installation) -> Iterator[Installation]:
     """The built demo, open, as `openshelf up` opens it."""
     process = subprocess.Popen([sys.executable, "-m", "openshelf", "up"], env=built.env)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + START_PATIENCE_S
     while not built.is_open():
         assert process.poll() is None, "the storefront did not start"
         assert time.monotonic() < deadline, "the storefront does not answer"

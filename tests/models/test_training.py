@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
+import pytest
 import torch
 from toy_world import COUNT_WORKS, GROUPS, START, act, catalogue_of, group_of, logged_world, newborn
 
@@ -43,8 +44,14 @@ def learned(config: TrainConfig = QUICK, seed: int = 1) -> Policy:
     return fit(newborn().grown(catalogue.book_ids), build(slates, acts, catalogue, 0.0), catalogue, config, seed).policy
 
 
-def test_training_learns_what_texts_do_not_say_and_beats_random_clearly() -> None:
-    assert own_group_share(learned()) > 0.6  # at random a sixth
+@pytest.fixture(scope="module")
+def better() -> Policy:
+    """One that has learned; to be read only."""
+    return learned()
+
+
+def test_training_learns_what_texts_do_not_say_and_beats_random_clearly(better: Policy) -> None:
+    assert own_group_share(better) > 0.6  # at random a sixth
 
 
 def test_reward_of_logged_slates_alone_teaches_the_policy_too() -> None:
@@ -167,11 +174,11 @@ def test_nothing_after_the_cut_is_learned_from() -> None:
     assert np.array_equal(train.targets.weights, alone.targets.weights)
 
 
-def test_the_gate_lets_the_better_policy_pass_and_refuses_the_worse() -> None:
+def test_the_gate_lets_the_better_policy_pass_and_refuses_the_worse(better: Policy) -> None:
     slates, acts = logged_world(60, seed=8)
     catalogue = catalogue_of()
     episodes = build(slates, acts, catalogue, 0.0)
-    better, worse = learned(), newborn()
+    worse = newborn()
 
     passed = judge(better, worse, episodes, catalogue, seed=1, explore=0.05)
     refused = judge(worse, better, episodes, catalogue, seed=1, explore=0.05)
@@ -182,11 +189,11 @@ def test_the_gate_lets_the_better_policy_pass_and_refuses_the_worse() -> None:
     assert "worse than the champion" in refused.reason
 
 
-def test_the_gate_ranks_by_unasked_acts_alone() -> None:
+def test_the_gate_ranks_by_unasked_acts_alone(better: Policy) -> None:
     slates, acts = logged_world(60, seed=8)
     unasked = [replace(a, slate_id=None) for a in acts]
     catalogue = catalogue_of()
-    better, worse = learned(), newborn()
+    worse = newborn()
 
     asked_for = judge(better, worse, build(slates, acts, catalogue, 0.0), catalogue, seed=1, explore=0.05)
     organic = judge(better, worse, build([], unasked, catalogue, 0.0), catalogue, seed=1, explore=0.05)
@@ -198,11 +205,11 @@ def test_the_gate_ranks_by_unasked_acts_alone() -> None:
     assert not refused.may_serve
 
 
-def test_the_gate_says_when_it_cannot_tell() -> None:
+def test_the_gate_says_when_it_cannot_tell(better: Policy) -> None:
     slates, acts = logged_world(2, seed=8)
     episodes = build(slates, acts, catalogue_of(), 0.0)
 
-    verdict = judge(learned(), newborn(), episodes, catalogue_of(), seed=1, explore=0.05)
+    verdict = judge(better, newborn(), episodes, catalogue_of(), seed=1, explore=0.05)
 
     assert not verdict.may_serve
     assert "cannot tell yet" in verdict.reason
