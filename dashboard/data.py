@@ -5,7 +5,7 @@ is cached for each of them apart.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import streamlit as st
 
@@ -13,9 +13,10 @@ from dashboard import resources, state
 from models import search
 from models.search import Hit, Mode
 from openshelf.contracts import Slate
-from openshelf.database import accounts, catalogue, hand, stream
+from openshelf.database import accounts, appeal, catalogue, hand, stream
 from openshelf.database import search as statements
 from openshelf.database.accounts import Account
+from openshelf.database.appeal import Appeal
 from openshelf.database.catalogue import Count, Edition, Sort, Work, WorkCard, YearSpan
 from openshelf.database.filters import Filters
 from openshelf.database.hand import CuratedRow
@@ -42,6 +43,7 @@ class Record:
     editions: list[Edition]
     subjects: list[str]
     authors: list[str]
+    appeal: Appeal = field(default_factory=Appeal)
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,7 @@ def _record(book_id: int, within: Within) -> Record | None:
             catalogue.editions(conn, work.book_id),
             catalogue.subjects_of(conn, work.book_id),
             catalogue.authors_of(conn, work.book_id),
+            appeal.of_work(conn, work.book_id),
         )
 
 

@@ -43,11 +43,28 @@ def details(record: Record) -> list[dict[str, str]]:
         _("Language"): ", ".join(language_name(code) for code in languages) or language_name(work.language),
         _("First published"): year_name(work.year),
         _("Publisher"): ", ".join(publishers) or (work.publisher or ""),
-        _("For"): audiences().get(work.audience, "") if work.audience != "adult" else "",
+        _("For"): for_whom(record),
+        _("Pages"): number(record.appeal.pages) if record.appeal.pages else "",
+        _("Themes"): ", ".join(record.appeal.themes),
+        _("Mood"): ", ".join(record.appeal.moods),
         _("Formats"): ", ".join(formats),
         _("Identifiers"): ", ".join(identifiers_of(editions[0])) if len(editions) == 1 else "",
     }
     return [{"label": label, "value": value} for label, value in said.items() if value]
+
+
+def for_whom(record: Record) -> str:
+    """The readers it is meant for; of what grown-ups read only where it is told from what age."""
+    told = record.appeal
+    audience = audiences().get(record.work.audience, "") if record.work.audience != "adult" else ""
+    if told.age_from is None:
+        return audience
+    ages = (
+        _("{first} years and older").format(first=number(told.age_from))
+        if told.age_to is None
+        else _("{first} to {last} years").format(first=number(told.age_from), last=number(told.age_to))
+    )
+    return f"{audience}, {ages}" if audience else ages
 
 
 def access(book_id: int, formats: Sequence[str]) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from dashboard.chat.check import cut, quotable, supporting
+from dashboard.chat.check import cut, supporting
 from dashboard.chat.lexicon import CODES, LANGUAGES, Language, Spaced, compiled, form_pattern, lexicon
 from dashboard.chat.parse import Wish
 from dashboard.chat.retrieve import ages, length_of
@@ -56,7 +56,7 @@ def why(record: Record, wish: Wish) -> str:
     facts = _facts(record, wish, say)
     quoted = _quotation(record, wish, how_many=3 if wish.asks == "why" else 1)
     if not quoted:
-        return f"{facts} {say['no_summary']}".strip()
+        return facts if facts and record.summary else f"{facts} {say['no_summary']}".strip()
     own = CODES[wish.language] == record.language
     if own or record.language is None:
         return cut(f"{facts} {quoted}".strip())
@@ -169,8 +169,7 @@ def _facts(record: Record, wish: Wish, say: dict[str, Any]) -> str:
 
 def _quotation(record: Record, wish: Wish, how_many: int) -> str:
     """The sentences of the blurb that say most of what was asked, in their order; never an order."""
-    told = supporting(record.summary) or quotable(record.summary)
-    usable = [sentence for sentence in told if len(sentence) >= _MIN_SENTENCE]
+    usable = [sentence for sentence in supporting(record.summary) if len(sentence) >= _MIN_SENTENCE]
     if not usable:
         return ""
     language: Language = "en"

@@ -69,6 +69,7 @@ class Wish:
     avoid_words: tuple[str, ...] = ()
     avoid_author: str = ""
     titled: str = ""
+    is_titled_as_name: bool = False  # it was written as one
     named: str = ""
     author: str = ""
     is_same_author: bool = False
@@ -418,8 +419,8 @@ def _likeness(reading: Reading, wish: Wish) -> Wish:
         reading.take(re.escape(match[0]) + r"(?!\w)")
         by = re.match(r"(?P<title>.+?) (?:by|cua|tac gia|автора?) (?P<author>.+)", title)
         if by:
-            return replace(wish, titled=by["title"], author="", avoid_author="")
-        return replace(wish, titled=title)
+            return replace(wish, titled=by["title"], author="", avoid_author="", is_titled_as_name=True)
+        return replace(wish, titled=title, is_titled_as_name=any(word.raw[0].isupper() for word in said))
     return wish
 
 
@@ -501,7 +502,7 @@ def _quoted(reading: Reading, wish: Wish) -> Wish:
         if title and reading.take(pattern):
             name = title.replace(" | ", " ")
             if re.search(_HAVING_READ, spaced(wish.text[: quoted.start()])):
-                return replace(wish, titled=name)
+                return replace(wish, titled=name, is_titled_as_name=True)
             return replace(wish, named=name)
     match = reading.find(
         _HAVE

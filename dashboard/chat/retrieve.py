@@ -51,6 +51,7 @@ _CONCEPTS_FLOOR, _CONCEPTS_NEARNESS = 0.45, 0.31
 NEAR_FLOOR = 0.46
 _NEAREST = 2
 _SUBJECT_WEIGHT, _THEME_WEIGHT, _MOOD_WEIGHT = 1.6, 1.6, 0.8
+_BESIDE = 0.7
 # Where a unit stands: in title, author, series or subjects; in the blurb.
 _IN_NAMES, _IN_BLURB = 1.0, 0.7
 # Who asks in a language reads it; what there is in it comes before what fits a little better in another.
@@ -316,7 +317,10 @@ def _resolve(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | No
     authors: tuple[str, ...] = ()
     like = tuple(statements.records(conn, list(wish.like), audiences=audiences))
     if wish.titled and not like:
-        return None
+        if wish.is_titled_as_name or any(quote in wish.text for quote in '«“"'):
+            return None
+        # Not written as a name: "something like a fairy tale".
+        wish = replace(wish, titled="", words=(*wish.words, *wish.titled.replace("|", " ").split()))
     if wish.author:
         authors = _authors(conn, wish.author)
         if not authors:
@@ -415,6 +419,8 @@ def _units(wish: Wish, counts: dict[str, int], total: int) -> tuple[_Unit, ...]:
         weight = 0.5 + 1.8 * _rarity(rarest, total)
         if any(part in wish.names for part in parts):
             weight *= 1.5
+        elif wish.subjects or wish.themes:
+            weight *= _BESIDE  # it tells the topic more nearly, or nothing: what it is about has been named
         elif wish.language == "vi" and len(parts) == 1:
             weight *= 0.5  # one syllable is seldom a word of its own
         units.append(_Unit(run, weight, None, run, wish.language))

@@ -6,9 +6,11 @@ The caller holds the transaction.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from statistics import median_low
 
 import psycopg
+from psycopg.rows import class_row
 
 from openshelf.folding import fold
 
@@ -16,6 +18,26 @@ MOST_PAGES = 30_000
 OLDEST = 99
 _COUNT = re.compile(r"\d{1,6}")
 _AGES = re.compile(r"(?P<first>\d{1,2})(?:\s*[-–—]\s*(?P<last>\d{1,2})?|\s*(?P<more>\+))?\D*")
+
+
+@dataclass(frozen=True)
+class Appeal:
+    """Of a work; `age_to` None beside an `age_from`: and older. Themes and moods in the words of its source."""
+
+    pages: int | None = None
+    age_from: int | None = None
+    age_to: int | None = None
+    themes: list[str] = field(default_factory=list)
+    moods: list[str] = field(default_factory=list)
+
+
+def of_work(conn: psycopg.Connection, book_id: int) -> Appeal:
+    """What draws readers to a work that there is."""
+    with conn.cursor(row_factory=class_row(Appeal)) as cursor:
+        row = cursor.execute(
+            "select pages, age_from, age_to, themes, moods from library.works where book_id = %s", [book_id]
+        ).fetchone()
+    return row or Appeal()
 
 
 def pages(value: str) -> int | None:

@@ -15,7 +15,7 @@ TODAY = date(2026, 5, 1)
 def said(text: str, before: Wish | None = None) -> dict[str, object]:
     """What was understood, without the words themselves."""
     wish, empty = parse(text, before, TODAY), Wish("", "en")
-    aside = {"text", "language", "spoken", "wanted", "is_story", "is_more", "names"}
+    aside = {"text", "language", "spoken", "wanted", "is_story", "is_more", "names", "is_titled_as_name"}
     return {
         f.name: getattr(wish, f.name)
         for f in fields(wish)
