@@ -1,15 +1,18 @@
 """Seconds to build the demo library, to ingest a Calibre library, to ingest it unchanged, and after one edit.
 
-python benchmarks/calibre_ingest.py [--quick] [--json]     (`--quick`: 10,000 books; else 100,000)
+python benchmarks/calibre_ingest.py [--books N | --quick] [--json]     (100,000 books; `--quick`: 10,000)
 
 The large library is the demo catalogue over and over with a number in each title, written with Calibre's own schema
-but without covers and files. Embedding is left out. A Postgres of its own, thrown away afterwards.
+but without covers and files. Before the first ingest and after the edit the difference is shown, as `--dry-run` does;
+at the end a quarter of the books is gone, which must be refused. Embedding is left out. `_cpu_s`: of this process and
+of Postgres' together; `memory_mb`: the most that this process held. A Postgres of its own, thrown away afterwards.
 """
 
 import argparse
 import contextlib
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import tempfile
@@ -25,8 +28,9 @@ import psycopg
 
 from ingest import demo_calibre
 from ingest.demo_catalogue import load_catalogue
-from ingest.load import ingest_calibre
+from ingest.load import difference, ingest_calibre
 from openshelf.database import embedded, migrate, pool
+from openshelf.errors import IngestError
 from openshelf.settings import get_settings
 
 
@@ -56,10 +60,34 @@ def edit_one(library: Path) -> None:
         db.execute("update books set last_modified = '2026-06-01 00:00:00+00:00' where id = 1")
 
 
+def lose_a_quarter(library: Path) -> None:
+    with contextlib.closing(sqlite3.connect(library / "metadata.db")) as db, db:
+        db.execute("delete from books where id % 4 = 0")
+
+
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     begun = time.perf_counter()
     result = work()
     return round(time.perf_counter() - begun, 2), result
+
+
+def cpu_s(conn: psycopg.Connection) -> float:
+    """Spent so far by this process and by the one of Postgres that serves it."""
+    stat = Path(f"/proc/{conn.info.backend_pid}/stat")
+    ticks = sum(map(int, stat.read_text().rpartition(")")[2].split()[11:13])) if stat.exists() else 0
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def refuses(conn: psycopg.Connection, library: Path) -> bool:
+    try:
+        ingest_calibre(conn, library)
+    except IngestError:
+        return True
+    return False
 
 
 def measure(conn: psycopg.Connection, home: Path, books: int) -> dict[str, float | int]:
@@ -69,27 +97,46 @@ def measure(conn: psycopg.Connection, home: Path, books: int) -> dict[str, float
     demo_again_s, _ = timed(lambda: ingest_calibre(conn, demo))
     large = home / "large"
     large_library(large, books)
+    shown_s, shown = timed(lambda: difference(conn, large))
+    shown_mb = memory_mb()
+    begun = cpu_s(conn)
     large_s, _ = timed(lambda: ingest_calibre(conn, large))
+    large_cpu = cpu_s(conn) - begun
+    begun = cpu_s(conn)
     unchanged_s, unchanged = timed(lambda: ingest_calibre(conn, large))
+    unchanged_cpu = cpu_s(conn) - begun
     edit_one(large)
+    edit_shown_s, edit_shown = timed(lambda: difference(conn, large))
     edited_s, edited = timed(lambda: ingest_calibre(conn, large))
     if unchanged.catalogue_version is not None or edited.updated != 1:
         raise SystemExit(f"the runs did not do what is measured: {unchanged}, {edited}")
+    if len(shown) != books or [(change.change, change.fields) for change in edit_shown] != [("update", ("summary",))]:
+        raise SystemExit(f"the difference is not what was changed: {len(shown)}, {edit_shown}")
+    lose_a_quarter(large)
+    if not refuses(conn, large):
+        raise SystemExit("a quarter of the library was gone, and that was taken for an edit")
     return {
         "demo_books": first.editions,
         "demo_build_s": build_s,
         "demo_ingest_s": demo_s,
         "demo_unchanged_s": demo_again_s,
         "books": books,
+        "difference_s": shown_s,
         "ingest_s": large_s,
+        "ingest_cpu_s": round(large_cpu, 1),
         "unchanged_s": unchanged_s,
+        "unchanged_cpu_s": round(unchanged_cpu, 2),
+        "one_edit_difference_s": edit_shown_s,
         "one_edit_s": edited_s,
+        "difference_memory_mb": shown_mb,
+        "memory_mb": memory_mb(),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--books", type=int, default=100_000)
+    parser.add_argument("--quick", action="store_true", help="10,000 books")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="openshelf-bench-"))
@@ -98,7 +145,7 @@ def main() -> None:
     try:
         with pool.connect(get_settings(), unlimited=True) as conn:
             migrate.migrate(conn)
-            found = measure(conn, home, 10_000 if options.quick else 100_000)
+            found = measure(conn, home, 10_000 if options.quick else options.books)
     finally:
         embedded.stop(home)
         shutil.rmtree(home, ignore_errors=True)

@@ -282,10 +282,16 @@ def find_files(edition: Edition, library: Path) -> Edition:
         return edition
     root = Path(os.path.realpath(library))
     within = os.path.join(root, "")
+    folders: dict[str, str] = {}  # of a book's files nearly all stand in one
 
     def is_there(path: str) -> bool:
-        target = os.path.realpath(os.path.join(root, path))  # one that leads out of the library counts as absent
-        return target.startswith(within) and os.path.isfile(target)
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            folders[folder] = os.path.join(os.path.realpath(os.path.join(root, folder)), "")
+        target = folders[folder] + name
+        if os.path.islink(target):
+            target = os.path.realpath(target)
+        return target.startswith(within) and os.path.isfile(target)  # what leads out of the library counts as absent
 
     files = tuple(file for file in edition.files if is_there(file.path))
     epub = next((file.path for file in files if file.format == "EPUB"), None)

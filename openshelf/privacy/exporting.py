@@ -48,6 +48,7 @@ FIELDS: dict[str, str] = {
     "idle": "it ends when it is not used for so long",
     "shared_computer": "whether you said that others use this computer",
     "book_id": "number of the book in the library",
+    "from_book_id": "its number when you put it there, if the library has since found that two numbers are one book",
     "title": "title of the book",
     "shelf": "want, reading or read",
     "added_at": "when it was put there",

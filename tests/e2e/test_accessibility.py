@@ -40,6 +40,7 @@ OF_STAFF = [
     "/learning",
     "/stream",
     "/catalogue",
+    "/works",
     "/hand",
     "/notes",
     "/alerts",
