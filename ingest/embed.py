@@ -80,6 +80,8 @@ def embed_changed(
         )
         version = ingestion.bump_version(conn)
         conn.commit()
+    embeddings.index(conn)
+    conn.commit()
     return EmbedReport(len(sources), len(waiting), version, name)
 
 

@@ -7,9 +7,13 @@ from datetime import datetime
 import numpy as np
 import psycopg
 from pgvector import HalfVector
+from psycopg import sql
 from psycopg.rows import class_row
 
 from openshelf.errors import IngestError
+
+# Comparing a query with every vector takes 4 ms of the processor for 10,000.
+INDEXED_FROM = 20_000
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,44 @@ def model(conn: psycopg.Connection) -> EmbeddingModel:
 
 def take_model(conn: psycopg.Connection, model: str, dimension: int) -> None:
     """From now on vectors are of this encoder. Those of another one are removed, in the same transaction."""
-    conn.execute("lock table library.text_embeddings in share row exclusive mode")
+    conn.execute("lock table library.text_embeddings in access exclusive mode")
+    conn.execute("drop index if exists library.text_embeddings_near")
     conn.execute("delete from library.text_embeddings where (model, dimension) <> (%s, %s)", [model, dimension])
+    # The length is part of the column's type, which an index of nearness asks for.
+    conn.execute("alter table library.text_embeddings drop column dimension")
+    conn.execute(
+        sql.SQL("alter table library.text_embeddings alter column embedding type halfvec({})").format(dimension)
+    )
     conn.execute(
         """update library.embedding_model set model = %(model)s, dimension = %(dimension)s, taken_at = now()
            where (model, dimension) <> (%(model)s, %(dimension)s)""",
         {"model": model, "dimension": dimension},
     )
+    conn.execute(
+        """alter table library.text_embeddings
+               add column dimension int not null generated always as (vector_dims(embedding)) stored,
+               add foreign key (model, dimension) references library.embedding_model (model, dimension)"""
+    )
+
+
+def index(conn: psycopg.Connection) -> bool:
+    """Make the index of nearness once there are enough vectors for it; whether it was made now.
+
+    Without one every vector is compared, which is exact and, up to then, fast enough. Some 50 s for 100,000 vectors.
+    """
+    row = conn.execute(
+        """select count(*) >= %s and to_regclass('library.text_embeddings_near') is null
+           from library.text_embeddings""",
+        [INDEXED_FROM],
+    ).fetchone()
+    if row != (True,):
+        return False
+    conn.execute("set local maintenance_work_mem = '512MB'")
+    conn.execute(
+        """create index text_embeddings_near on library.text_embeddings
+           using hnsw (embedding halfvec_cosine_ops) with (m = 24, ef_construction = 128)"""
+    )
+    return True
 
 
 def text_sources(conn: psycopg.Connection) -> list[TextSource]:

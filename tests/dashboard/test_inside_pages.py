@@ -13,6 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import routes
 from ingest.texts import ingest_texts
+from models import embedding
+from openshelf.errors import ModelError
 from openshelf.settings import get_settings
 
 Visit = Callable[..., AppTest]
@@ -47,8 +49,12 @@ def cards(page: AppTest) -> list[dict]:
 
 
 def test_a_library_that_has_not_turned_it_on_offers_and_finds_nothing_of_it(
-    shelves: dict[str, int], visit: Visit
+    shelves: dict[str, int], visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def absent() -> None:
+        raise ModelError("words are enough here")
+
+    monkeypatch.setattr(embedding, "load_encoder", absent)
     page = visit("find", q="dune", mode="inside")
 
     assert "Inside the books" not in ways(page)

@@ -198,8 +198,11 @@ def test_the_database_itself_takes_no_vector_of_another_model_or_length(
     embed_changed(conn, load_encoder)
     conn.commit()
 
-    for change in ("model = 'another'", "embedding = '[1, 0]'"):
-        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+    for change, error in (
+        ("model = 'another'", psycopg.errors.ForeignKeyViolation),
+        ("embedding = '[1, 0]'", psycopg.errors.DataException),
+    ):
+        with pytest.raises(error):
             conn.execute(f"update library.text_embeddings set {change} where book_id = 1")  # pyright: ignore
         conn.rollback()
     with pytest.raises(IngestError, match="never mixed; run `openshelf embed --replace`"):
@@ -274,3 +277,31 @@ def test_a_run_that_was_killed_keeps_its_batches_and_the_next_goes_on(conn: psyc
     assert stored(conn) == {("all-MiniLM-L6-v2", 384): 8}
     assert embed_changed(conn, load_encoder).embedded == works - 8
     assert stored(conn) == {("all-MiniLM-L6-v2", 384): works}
+
+
+def test_a_large_library_is_searched_by_an_index_that_finds_the_same(
+    conn: psycopg.Connection, library: Path, set_other: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = ingest_calibre(conn, library).works
+    embed_changed(conn, load_encoder)
+    exact = [hit.book_id for hit in search.search(conn, "sea", mode="meaning", limit=5)]
+    assert conn.execute("select to_regclass('library.text_embeddings_near')").fetchone() == (None,)
+    monkeypatch.setattr(embeddings, "INDEXED_FROM", works)
+    conn.execute("update library.text_embeddings set text_hash = '' where book_id = 1")
+
+    embed_changed(conn, load_encoder)
+
+    assert conn.execute("select to_regclass('library.text_embeddings_near')").fetchone() != (None,)
+    conn.execute("set local enable_seqscan = off")
+    conn.execute("set local enable_sort = off")
+    plan = conn.execute(
+        "explain select book_id from library.text_embeddings order by embedding <=> %s::halfvec limit 5",
+        [str(load_encoder().encode_query("sea").tolist())],
+    ).fetchall()
+    assert "text_embeddings_near" in str(plan)
+    assert [hit.book_id for hit in search.search(conn, "sea", mode="meaning", limit=5)] == exact
+    conn.commit()
+
+    set_other()
+    embed_changed(conn, embedding.load_encoder, replace=True)
+    assert stored(conn) == {(embedding.model_name(), 32): works}

@@ -13,7 +13,6 @@ insert into library.embedding_model (model, dimension) values ('all-MiniLM-L6-v2
 
 delete from library.text_embeddings where model <> 'all-MiniLM-L6-v2'; -- `openshelf embed` makes them again
 alter table library.text_embeddings
-    alter column embedding type halfvec, -- of any one length
     add column dimension int not null generated always as (vector_dims(embedding)) stored,
     add foreign key (model, dimension) references library.embedding_model (model, dimension);
 
