@@ -67,10 +67,10 @@ def compare(texts: Sequence[str]) -> dict[str, float | int]:
         least = min(least, float((vectors[0] * vectors[1]).sum(axis=1).min()))
     return {
         "texts": len(texts),
-        "ratio": round(cpus[0] / cpus[1], 2),
-        "wall_ratio": round(walls[0] / walls[1], 2),
-        "texts_per_s": round(len(texts) / walls[1], 1),
-        "cpu_ms_per_text": round(1_000 * cpus[1] / len(texts), 1),
+        "ratio": round(float(cpus[0] / cpus[1]), 2),
+        "wall_ratio": round(float(walls[0] / walls[1]), 2),
+        "texts_per_s": round(float(len(texts) / walls[1]), 1),
+        "cpu_ms_per_text": round(float(1_000 * cpus[1] / len(texts)), 1),
         "least_cosine": round(least, 6),
     }
 
@@ -86,7 +86,10 @@ def queries(count: int) -> dict[str, float]:
         spent[1] += timed(
             lambda query=query: plain.encode([query], normalize_embeddings=True, show_progress_bar=False)
         )[2]
-    return {"query_ms": round(1_000 * spent[0] / count, 1), "plain_query_ms": round(1_000 * spent[1] / count, 1)}
+    return {
+        "query_ms": round(float(1_000 * spent[0] / count), 1),
+        "plain_query_ms": round(float(1_000 * spent[1] / count), 1),
+    }
 
 
 def main() -> None:
