@@ -10,8 +10,8 @@ class Filters:
     """What every work must be; None leaves a field open.
 
     `language` is ISO 639-3; years are of first publication, both ends included; names without regard to case;
-    `readable`: it opens in the browser now. `aloud`: its publisher says that text alone is enough to take in all of it, so
-    it can be read aloud or in braille; a work that says nothing is not among them.
+    `readable`: it opens in the browser now. `aloud`: its publisher says that text alone is enough to take in all of it,
+    so it can be read aloud or in braille; a work that says nothing is not among them.
     """
 
     language: str | None = None
