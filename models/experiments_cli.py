@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -12,7 +12,9 @@ import typer
 from models.cli_options import JsonFlag, time_of
 from models.experiments import CHAMPION
 from openshelf.cli import command_app, report
-from openshelf.database import audit, experiments, migrate, pins, pool
+from openshelf.contracts import utc_now
+from openshelf.database import analytics, audit, experiments, migrate, pins, pool
+from openshelf.database.analytics import ExperimentArm, Marts
 from openshelf.database.experiments import ArmRow, ExperimentRow
 from openshelf.errors import UsageError
 
@@ -89,35 +91,63 @@ def list_experiments(as_json: JsonFlag = False) -> None:
 def report_experiment(
     name: Annotated[str | None, typer.Argument(help="Unset: the newest.")] = None, as_json: JsonFlag = False
 ) -> None:
-    """Readers, slates and answers of each arm; whether the experiment is sound comes first.
+    """What each arm has done as of the last build of the warehouse; whether the experiment is sound comes first.
 
     Exit code 1 when it is not: then its rates mean nothing.
     """
-    from models.experiment_figures import report_of  # brings scipy, which the other commands do without
-
     with pool.connect() as conn:
         migrate.check(conn)
         row = _find(conn, name)
-        found = report_of(
-            row.name,
-            experiments.arms(conn, row.experiment_id),
-            experiments.figures(conn, row.experiment_id),
-        )
+        if not analytics.is_built(conn):
+            raise UsageError("the warehouse has not been built: run `openshelf warehouse build`")
+        marts = Marts(conn)
+        arms = [arm for arm in analytics.experiment_arms(marts) if arm.experiment_name == row.name]
+        trust = analytics.trust(marts, utc_now())
+    if not arms or trust is None:
+        raise UsageError(f"experiment {row.name!r} began after the last build: run `openshelf warehouse build`")
+    faults = _faults(arms)
     if as_json:
-        report(asdict(found) | {"is_healthy": found.is_healthy}, as_json=True)
+        found = {"name": row.name, "built_at": trust.built_at, "is_healthy": not faults, "faults": faults, "arms": arms}
+        report(found, as_json=True)
     else:
-        typer.echo(f"{found.name}: " + ("; ".join(["NOT SOUND", *found.faults]) if found.faults else "sound so far"))
-        for arm in found.arms:
-            rate = "nothing shown yet"
-            if arm.open_rate is not None:
-                rate = f"opened {arm.open_rate:.1%} ({arm.open_rate_low:.1%} to {arm.open_rate_high:.1%})"
-            fallback = "" if arm.fallback_share is None else f", {arm.fallback_share:.1%} of places by another model"
-            typer.echo(
-                f"{arm.arm} ({arm.version}): {arm.count_readers} readers (planned {arm.expected_readers}), "
-                f"{arm.count_slates} slates, {rate} of {arm.count_shown} places{fallback}"
-            )
-    if found.faults:
+        said = "; ".join(["NOT SOUND", *faults]) if faults else "sound so far"
+        typer.echo(f"{row.name}, as of {trust.built_at:%Y-%m-%d %H:%M}: {said}")
+        for arm in arms:
+            typer.echo(_in_words(arm))
+    if faults:
         raise typer.Exit(1)
+
+
+def _faults(arms: Sequence[ExperimentArm]) -> list[str]:
+    """Why the experiment may say nothing; empty when it is sound."""
+    control = arms[0]
+    faults = []
+    if control.is_ratio_off:
+        split = ", ".join(f"{arm.arm} {arm.count_readers} (planned {arm.expected_readers})" for arm in arms)
+        faults.append(f"readers are not dealt as planned (p {control.sample_ratio_p:.2g}): {split}")
+    if control.count_crossed:
+        faults.append(f"{control.count_crossed} readers have slates of two arms")
+    if control.has_fallback_arm:
+        faults.append("too many places of an arm were not filled by its own model")
+    return faults
+
+
+def _in_words(arm: ExperimentArm) -> str:
+    """One line; figures of few readers are held back, as on the staff page."""
+    begin = f"{arm.arm} ({arm.policy_version})"
+    if arm.is_suppressed:
+        return f"{begin}: fewer than 5 readers in an arm"
+    said = f"{begin}: {arm.count_readers} readers (planned {arm.expected_readers}), "
+    if arm.click_rate is None:
+        said += "nothing shown yet"
+    else:
+        interval = f"{arm.click_rate_low:.1%} to {arm.click_rate_high:.1%}"
+        said += f"opened {arm.click_rate:.1%} ({interval}) of {arm.count_shown} places"
+    if arm.fallback_share is not None:
+        said += f", {arm.fallback_share:.1%} of places by another model"
+    if arm.lift is not None:
+        said += f", difference {arm.lift:+.1%} ({arm.lift_low:+.1%} to {arm.lift_high:+.1%})"
+    return said if arm.is_control else f"{said}: {arm.verdict}"
 
 
 def arm_of(text: str) -> ArmRow:

@@ -25,7 +25,6 @@ from openshelf.cli import command_app, report
 from openshelf.contracts import utc_now
 from openshelf.database import alerts, migrate, pool
 from openshelf.database.alerts import Incident, Measures, RuleRow
-from openshelf.errors import OpenshelfError
 from openshelf.settings import Settings, get_settings
 
 app = command_app("Rules that watch the figures, and who is told.", group=True)
@@ -177,17 +176,6 @@ def check(settings: Settings, now: datetime | None = None) -> Outcome:
             opened, still_open, resolved, not_judged = _judge_all(conn, now)
         sent, undelivered = _send_all(conn, settings, now)
     return Outcome(opened, still_open, resolved, not_judged, sent, undelivered)
-
-
-def after_build(settings: Settings) -> None:
-    """`check`, as a build ends, well or not. What keeps it from checking is said, and is no fault of the build."""
-    try:
-        outcome = check(settings)
-    except (OpenshelfError, psycopg.Error) as error:
-        _log.error("alerts_not_checked", error=str(error))
-        return
-    for rule in outcome.opened:
-        _log.warning("alert_opened", rule=rule)
 
 
 def _judge_all(conn: psycopg.Connection, now: datetime) -> tuple[list[str], list[str], list[str], list[str]]:

@@ -7,29 +7,29 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from psycopg.conninfo import conninfo_to_dict
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from openshelf import alerts
 from openshelf.children import end_with_parent
 from openshelf.cli import command_app, report
 from openshelf.contracts import utc_now
 from openshelf.database import analytics, migrate, pool
 from openshelf.errors import OpenshelfError
+from openshelf.progress import progress
 from openshelf.settings import Settings, get_settings
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt"
-LINES_BETWEEN_REPORTS = 40
 
 app = command_app("The warehouse: what readers were shown and what they answered.", group=True)
+
+# A build reads whole tables: it sorts and hashes in memory, and is never worth compiling (four statements at once).
+_SESSION = {"work_mem": "64MB", "maintenance_work_mem": "256MB", "jit": "off"}
 
 # "12 of 98 PASS not_null_dim_works_book_id ...", once when a node starts and once when it ends.
 _NODE_ENDED = re.compile(r"\b(\d+) of (\d+) (?!START)[A-Z]")
@@ -88,6 +88,7 @@ def build(
         if said:
             raise WarehouseError(said)
         if select is None:
+            analytics.forget_changed_days(conn, began)
             _keep_manifest(settings)
         rows = analytics.count_mart_rows(conn)
     return BuildReport(
@@ -168,7 +169,7 @@ def manifest_path(settings: Settings) -> Path:
 
 
 def connection_variables(settings: Settings) -> dict[str, str]:
-    """What dbt/profiles.yml reads; the password under the prefix that dbt keeps out of its logs."""
+    """What dbt/profiles.yml and libpq read; the password under the prefix that dbt keeps out of its logs."""
     parts = conninfo_to_dict(pool.database_url(settings))
     wanted = {
         "WAREHOUSE_HOST": parts.get("host") or "localhost",
@@ -177,6 +178,7 @@ def connection_variables(settings: Settings) -> dict[str, str]:
         "WAREHOUSE_DBNAME": parts.get("dbname") or "postgres",
         "WAREHOUSE_SSLMODE": parts.get("sslmode") or "prefer",
         "DBT_ENV_SECRET_PASSWORD": parts.get("password") or "",
+        "PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
     }
     return {name: str(value) for name, value in wanted.items()}
 
@@ -193,24 +195,6 @@ def _environment(settings: Settings) -> dict[str, str]:
     return os.environ | connection_variables(settings) | {name: str(value) for name, value in wanted.items()}
 
 
-@contextmanager
-def _shown_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on a terminal, a plain line now and then elsewhere, nothing when JSON is wanted."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield None if quiet else _plain_line
-        return
-    columns = (TextColumn("warehouse"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("warehouse", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
-def _plain_line(done: int, total: int) -> None:
-    if done == total or done % LINES_BETWEEN_REPORTS == 0:
-        typer.echo(f"warehouse: {done} of {total}", err=True)
-
-
 @app.command("build")
 def build_command(
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Rebuild incremental tables too.")] = False,
@@ -219,12 +203,8 @@ def build_command(
 ) -> None:
     """Build and test all tables of the warehouse; what fails keeps its old rows."""
     settings = get_settings()
-    try:
-        with _shown_progress(quiet=as_json) as on_progress:
-            built = build(settings, full_refresh=full_refresh, select=select, on_progress=on_progress)
-    finally:
-        if select is None:
-            alerts.after_build(settings)
+    with nullcontext() if as_json else progress("warehouse") as show:
+        built = build(settings, full_refresh=full_refresh, select=select, on_progress=show)
     report(built, as_json=as_json)
 
 

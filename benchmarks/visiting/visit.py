@@ -27,13 +27,13 @@ class Answer:
 
 
 class Visit:
-    """One tab, with the cookies that its page set."""
+    """One tab, with the cookies that its page set, and those that are brought along."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, **brought: str) -> None:
         page = httpx.get(url, headers={"Accept": "text/html"}, timeout=PATIENCE_S)
         page.raise_for_status()
         self._url = url
-        cookies = "; ".join(f"{name}={value}" for name, value in page.cookies.items())
+        cookies = "; ".join(f"{name}={value}" for name, value in (dict(page.cookies) | brought).items())
         self._socket = connect(
             f"ws://{urlsplit(url).netloc}/_stcore/stream",
             origin=url,  # pyright: ignore[reportArgumentType] - a str is what it is

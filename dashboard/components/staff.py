@@ -94,7 +94,6 @@ def live(at: str, draw: Callable[[psycopg.Connection, Account], None]) -> None:
             draw(conn, account)
     except NotAllowedError:
         furniture.notice(_("This page is for library staff"), _("Sign in with a staff account to see it."))
-        st.stop()
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InsufficientPrivilege):
         furniture.notice(_("The figures are of another version of the program"), build_hint())
     except state.OFFLINE:

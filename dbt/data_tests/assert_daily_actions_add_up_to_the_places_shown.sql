@@ -1,11 +1,19 @@
 with
 
+tested_days as (
+
+    select distinct slate_date from {{ ref('fct_slate_places') }}
+    where source_stored_at >= {{ tested_until() }}
+
+),
+
 by_action as (
 
     select
         slate_date,
         sum(count_places) as count_places
     from {{ ref('mart_actions_daily') }}
+    where slate_date in (select tested_days.slate_date from tested_days)
     group by slate_date
 
 ),
@@ -16,7 +24,7 @@ by_place as (
         slate_date,
         sum(count_places) as count_places
     from {{ ref('int_places_of_readers') }}
-    where is_shown
+    where is_shown and slate_date = any(array(select tested_days.slate_date from tested_days))
     group by slate_date
 
 )

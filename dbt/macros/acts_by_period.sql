@@ -8,7 +8,7 @@ acts as (
         *,
         date_trunc('{{ period }}', occurred_date)::date as period_start_date
     from {{ ref('int_acts_of_readers') }}
-    where {{ is_to_make("date_trunc('" ~ period ~ "', occurred_date)::date", 'period_start_date') }}
+    where {{ is_to_make('occurred_date', 'period_start_date', period) }}
 
 ),
 

@@ -1,55 +1,79 @@
+-- noqa: disable=LT02
 {# Marts by day are made of days. Before a build the days that changed are taken out of the mart (`take_out`), and every
    day that is not there is made (`is_to_make`): a late row changes its own day and no other. The counts of what has gone
    (stream.gone_*) stand in the same source, so that a day never shrinks because rows grew old.
 
-   A day changed when a row of it was stored since the last build, or when what it counts is not what the mart says.
-   `counted`: what the mart is made of; `period`: its day (or month); `column`: the same in the mart; `measure`: what is
-   compared, a column of both; `whole`: the rows of the mart that hold everything once; `only`: what of it is counted. #}
-{% macro take_out(counted, period, column, measure, whole='true', only='true') -%}
+   A day changed when a row of it was stored since the last build, or when it stands in stream.changed_days: rows of it
+   were erased, or count no more. `counted`: what the mart is made of, and `day` its column; `column`: the day of the mart,
+   or its week or month, if that is the `period`; `and_of`: a second relation and day; `and_later`:
+   all that comes after the first of these is taken out, too. #}
+{% macro take_out(counted, day, column, period='day', and_of=none, and_later=false) -%}
     {%- if execute and is_incremental() -%}
+        -- Made by an older version of this program it may have no watermark: then all of it is made anew.
+        alter table {{ this }} add column if not exists newest_stored_at timestamptz;
         delete from {{ this }} as loaded
-        where loaded.{{ column }} in (
-            select {{ period }}
-            from {{ counted }} as counted
-            where
-                {{ only }}
-                and counted.source_stored_at >= (
-                    select
-                        coalesce(max(newest_stored_at), '-infinity')
-                        - interval '{{ var("lookback_hours") }} hours'
-                    from {{ this }}
-                )
-            union distinct
-            select coalesce(counts.period, marted.period)
-            from (
-                select
-                    {{ period }} as period,
-                    sum(counted.{{ measure }}) as total
-                from {{ counted }} as counted
-                where {{ only }}
-                group by {{ period }}
-            ) as counts
-            full outer join (
-                select
-                    {{ column }} as period,
-                    sum({{ measure }}) as total
-                from {{ this }}
-                where {{ whole }}
-                group by {{ column }}
-            ) as marted
-                on counts.period = marted.period
-            where counts.total is distinct from marted.total
-        )
+        where loaded.{{ column }} {{ '>= (select min(changed.period) from' if and_later else 'in' }} (
+            {% for relation, its_day in [(counted, day), and_of or (none, none)] if relation is not none %}
+                select date_trunc('{{ period }}', counted.{{ its_day }})::date as period
+                from {{ relation }} as counted
+                where counted.source_stored_at >= {{ remake_from() }}
+                union distinct
+            {% endfor %}
+            select date_trunc('{{ period }}', days.changed_date)::date as period
+            from {{ source('stream', 'changed_days') }} as days
+        ){{ ' as changed)' if and_later }}
     {%- else -%}
         select 1
     {%- endif -%}
 {%- endmacro %}
 
-{# In the where clause of what a mart by day is made of. #}
-{% macro is_to_make(period, column) -%}
+{# The moment from which rows are new to a mart; all are to one that an older version of this program made. #}
+{% macro remake_from() -%}
+    {%- set columns = adapter.get_columns_in_relation(this) | map(attribute='name') if execute else [] -%}
+    {{ back_from(this, 'newest_stored_at') if 'newest_stored_at' in columns else "'-infinity'::timestamptz" }}
+{%- endmacro %}
+
+{# The newest moment of a table less the look-back, as a literal: of a subquery Postgres would not know how few rows
+   come after it, and would read whole facts instead of their index. #}
+{% macro back_from(relation, column) -%}
+    {%- set query -%}
+        select coalesce(
+            max({{ column }}) - interval '{{ var("lookback_hours") }} hours', '-infinity'
+        )::text
+        from {{ relation }}
+    {%- endset -%}
+    '{{ run_query(query).columns[0].values()[0] if execute else '-infinity' }}'::timestamptz
+{%- endmacro %}
+
+{# In the where clause of what a mart by day, week or month is made of; `day`: the day of a row. The calendar is built
+   before (int_places_of_readers and int_acts_of_readers say so), and the days are looked up by their index. #}
+{% macro is_to_make(day, column, period='day') -%}
     {%- if is_incremental() -%}
-        not coalesce({{ period }} = any(array(select distinct loaded.{{ column }} from {{ this }} as loaded)), false)
+        {{ day }} = any(array(
+            select dates.date_day
+            from marts.dim_dates as dates
+            where date_trunc('{{ period }}', dates.date_day)::date not in (
+                select loaded.{{ column }} from {{ this }} as loaded
+            )
+        ))
     {%- else -%}
         true
     {%- endif -%}
+{%- endmacro %}
+
+{# After the dimension of readers: the days of who was counted and is not any more, or the reverse. #}
+{% macro note_changed_readers() -%}
+    insert into {{ source('stream', 'changed_days') }} (changed_date)
+    select days.changed_date
+    from {{ this }} as readers
+    cross join lateral (
+        select slate_date as changed_date from {{ ref('fct_slate_places') }} as places
+        where places.reader_key = readers.reader_key
+        union distinct
+        select occurred_date as changed_date from {{ ref('fct_interactions') }} as acts
+        where acts.reader_key = readers.reader_key
+    ) as days
+    where readers.traffic != readers.traffic_before
+    group by days.changed_date
+    on conflict (changed_date) do update set noted_at = clock_timestamp()
 {%- endmacro %}

@@ -12,13 +12,17 @@
     {% endfor %}
 {%- endmacro %}
 
-{% macro gone_rows(source_relation, key) -%}
-    select gone.*
+{% macro of_all() -%} coalesce(readers.traffic, 'reader') {%- endmacro %}
+
+{% macro gone_rows(source_relation, key, whose="'reader'") -%}
+    select
+        gone.*,
+        coalesce(readers.traffic, 'reader') as traffic
     from gone
     left join marts.dim_readers as readers
         on gone.reader_key = readers.reader_key
     where
-        coalesce(readers.traffic, 'reader') = 'reader'
+        coalesce(readers.traffic, 'reader') = {{ whose }}
         and not exists (select 1 from {{ source_relation.include(database=false) }} as kept where kept.{{ key }} = gone.{{ key }})
         and not stream.is_erased(gone.reader_key)
 {%- endmacro %}
@@ -108,8 +112,18 @@
     {{ add_up('kept', ['period_start_date', 'policy_version', 'dimension', 'value', 'is_visit'], ['count_readers']) }};
 {%- endmacro %}
 
+{# The days of rows that are counted nowhere any more: of erased readers. #}
+{% macro note_erased_days(day) -%}
+    insert into stream.changed_days (changed_date)
+    select distinct gone.{{ day }}
+    from gone
+    where stream.is_erased(gone.reader_key)
+    on conflict (changed_date) do update set noted_at = clock_timestamp();
+{%- endmacro %}
+
 {% macro count_gone_places() -%}
     {%- set rows = gone_rows(source('stream', 'slates'), 'slate_id') -%}
+    {%- set rows_of_all = gone_rows(source('stream', 'slates'), 'slate_id', of_all()) -%}
     {%- set keys = [
         'slate_date', 'policy_version', 'arm', 'surface', 'position', 'source', 'book_id', 'outcome', 'is_fallback'
     ] -%}
@@ -118,6 +132,14 @@
     ] -%}
     create or replace function marts.count_gone_places() returns trigger language plpgsql as $body$
     begin
+        {{ note_erased_days('slate_date') }} -- noqa: LT02
+
+        insert into stream.gone_hours as kept (occurred_hour, count_slates)
+        select date_trunc('hour', slate_created_at, 'UTC'), count(distinct slate_id)
+        from ({{ rows_of_all }}) as went
+        group by date_trunc('hour', slate_created_at, 'UTC')
+        {{ add_up('kept', ['occurred_hour'], ['count_slates']) }};
+
         perform 1 from ({{ rows }}) as went limit 1;
         if not found then
             return null;
@@ -165,8 +187,37 @@
 
 {% macro count_gone_acts() -%}
     {%- set rows = gone_rows(source('stream', 'interactions'), 'event_id') -%}
+    {%- set rows_of_all = gone_rows(source('stream', 'interactions'), 'event_id', of_all()) -%}
     create or replace function marts.count_gone_acts() returns trigger language plpgsql as $body$
     begin
+        {{ note_erased_days('occurred_date') }} -- noqa: LT02
+
+        insert into stream.gone_hours as kept (occurred_hour, count_acts)
+        select date_trunc('hour', occurred_at, 'UTC'), count(*)
+        from ({{ rows_of_all }}) as went
+        where not is_inferred
+        group by date_trunc('hour', occurred_at, 'UTC')
+        {{ add_up('kept', ['occurred_hour'], ['count_acts']) }};
+
+        insert into stream.gone_traffic as kept (occurred_date, traffic, count_acts, count_readers)
+        select
+            went.occurred_date,
+            went.traffic,
+            count(*),
+            count(distinct went.reader_key) filter (
+                where not exists (
+                    select 1 from {{ this.include(database=false) }} as facts
+                    where
+                        facts.reader_key = went.reader_key
+                        and facts.occurred_date = went.occurred_date
+                        and not facts.is_inferred
+                )
+            )
+        from ({{ rows_of_all }}) as went
+        where not went.is_inferred
+        group by went.occurred_date, went.traffic
+        {{ add_up('kept', ['occurred_date', 'traffic'], ['count_acts', 'count_readers']) }};
+
         perform 1 from ({{ rows }}) as went limit 1;
         if found then
             insert into stream.gone_acts as kept (occurred_date, action, surface, book_id, count_acts)
@@ -176,20 +227,15 @@
             group by occurred_date, action, surface, coalesce(book_id, 0)
             {{ add_up('kept', ['occurred_date', 'action', 'surface', 'book_id'], ['count_acts']) }};
 
-            insert into stream.gone_hours as kept (occurred_hour, count_acts)
-            select date_trunc('hour', occurred_at, 'UTC'), count(*)
-            from ({{ rows }}) as went
-            where not is_inferred
-            group by date_trunc('hour', occurred_at, 'UTC')
-            {{ add_up('kept', ['occurred_hour'], ['count_acts']) }};
-
             {{ count_gone_uses(rows) }} -- noqa: LT02
 
             {{ count_gone_readers(rows, groups_of_acts, 'occurred_date') }}
         end if;
 
-        -- A place whose act was taken back is made anew by the next build.
+        -- A place whose act was taken back is made anew by the next build, and its day.
         if to_regclass('marts.fct_slate_places') is not null then
+            with taken_back as (
+
             delete from marts.fct_slate_places as places
             using gone
             where
@@ -199,7 +245,14 @@
                 )
                 and exists (
                     select 1 from {{ source('stream', 'slates').include(database=false) }} as slates where slates.slate_id = places.slate_id
-                );
+                )
+            returning places.slate_date
+
+            )
+
+            insert into stream.changed_days (changed_date)
+            select distinct slate_date from taken_back
+            on conflict (changed_date) do update set noted_at = clock_timestamp();
         end if;
         return null;
     end

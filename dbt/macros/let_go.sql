@@ -1,14 +1,12 @@
 {# Before a fact is built: its rows whose source has gone go too, and triggers count them. Also before a full refresh,
-   which would otherwise throw them away uncounted. #}
-{% macro let_go(source_relation, key_columns) -%}
+   which would otherwise throw them away uncounted. What has gone is found in the indexes alone. #}
+{% macro let_go(source_relation, key) -%}
     {%- if execute and load_relation(this) is not none -%}
-        delete from {{ this }} as loaded
-        where not exists (
-            select 1 from {{ source_relation }} as kept
-            where
-                (kept.{{ key_columns | join(', kept.') }})
-                = (loaded.{{ key_columns | join(', loaded.') }})
-        )
+        delete from {{ this }}
+        where {{ key }} = any(array(
+            select loaded.{{ key }} from {{ this }} as loaded
+            where not exists (select 1 from {{ source_relation }} as kept where kept.{{ key }} = loaded.{{ key }})
+        ))
     {%- else -%}
         select 1
     {%- endif -%}
@@ -20,11 +18,12 @@
     {{ return(relation is not none and not should_full_refresh()) }}
 {%- endmacro %}
 
+{# Whether a mart was made before. #}
+{% macro is_there(mart) -%}
+    {{ return(execute and adapter.get_relation(target.database, 'marts', mart) is not none) }}
+{%- endmacro %}
+
 {# The moment from which a fact is read again. #}
 {% macro reread_from(fact) -%}
-    (
-        select coalesce(max(loaded.source_stored_at), '-infinity')
-            - interval '{{ var("lookback_hours") }} hours'
-        from {{ fact }} as loaded
-    )
+    {{ back_from(fact, 'source_stored_at') }}
 {%- endmacro %}

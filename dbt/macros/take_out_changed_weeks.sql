@@ -5,12 +5,7 @@
         where made.week_start_date in (
             select date_trunc('week', places.slate_date)::date
             from {{ ref('int_places_of_readers') }} as places
-            where places.source_stored_at >= (
-                select
-                    coalesce(max(newest_stored_at), '-infinity')
-                    - interval '{{ var("lookback_hours") }} hours'
-                from {{ this }}
-            )
+            where places.source_stored_at >= {{ remake_from() }}
         )
     {%- else -%}
         select 1

@@ -17,7 +17,8 @@
             acts.action,
             coalesce(
                 acts.occurred_at - lag(acts.occurred_at) over (
-                    partition by acts.session_id, acts.book_id, acts.action order by acts.occurred_at, acts.event_id
+                    partition by acts.session_id, acts.book_id, acts.action, date_trunc('month', acts.occurred_date)
+                    order by acts.occurred_at, acts.event_id
                 ) <= interval '30 seconds',
                 false
             ) as is_double_click

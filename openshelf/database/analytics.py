@@ -141,6 +141,7 @@ class ExperimentArm:
     is_ratio_off: bool
     count_crossed: int
     has_fallback_arm: bool
+    is_unhealthy: bool
     does_harm: bool
     verdict: str
     is_suppressed: bool
@@ -318,6 +319,11 @@ def note_build(
     )
 
 
+def forget_changed_days(conn: psycopg.Connection, before: datetime) -> None:
+    """After a whole build that went well: the days that were to be made anew when it began, are."""
+    conn.execute("delete from stream.changed_days where noted_at < %s", [before])
+
+
 def count_mart_rows(conn: psycopg.Connection) -> int:
     """Rows of the facts and of the daily quality mart; 0 before the first build."""
     if not is_built(conn):
@@ -458,7 +464,7 @@ def experiment_arms(marts: Marts) -> list[ExperimentArm]:
         return cursor.execute(
             f"""select experiment_name, note, started_at, stopped_at, stop_reason, arm, policy_version, is_control,
                        planned_share, {_held_back(_ARM_FIGURES)}, sample_ratio_p, is_ratio_off, count_crossed::int,
-                       has_fallback_arm, does_harm, verdict, is_suppressed
+                       has_fallback_arm, is_unhealthy, does_harm, verdict, is_suppressed
                 from marts.mart_experiments order by experiment_id desc, is_control desc, arm"""
         ).fetchall()
 

@@ -1,4 +1,4 @@
-"""Experiments: their arms, who was assigned to which, and what came of it."""
+"""Experiments: their arms, and who was assigned to which. What came of it is in the warehouse (mart_experiments)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,23 +33,6 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
     reader_key: str
     arm: str
     assigned_at: datetime
-
-
-@dataclass(frozen=True)
-class ArmFigures:
-    """Of one arm: readers assigned, slates drawn, places on screen, of these answered gladly, places not by its model.
-
-    `count_crossed`: readers with slates of another arm of the same experiment; there must be none.
-    """
-
-    arm: str
-    count_readers: int
-    count_slates: int
-    count_shown: int
-    count_opened: int
-    count_places: int
-    count_fallback: int
-    count_crossed: int
 
 
 _COLUMNS = "experiment_id, name, salt, note, started_at, started_by, stopped_at, stop_reason"
@@ -114,65 +97,3 @@ def store_assignments(conn: psycopg.Connection, rows: Sequence[Assignment]) -> N
            on conflict (experiment_id, reader_key) do nothing""",
         [msgspec.json.encode(rows).decode()],
     )
-
-
-def figures(conn: psycopg.Connection, experiment_id: int) -> list[ArmFigures]:
-    """What came of each arm so far. Places that staff filled belong to no arm and are left out."""
-    with conn.cursor(row_factory=class_row(ArmFigures)) as cursor:
-        return cursor.execute(
-            """with experiment as (
-                   select started_at, coalesce(stopped_at, 'infinity') as stopped_at
-                   from learning.experiments where experiment_id = %(experiment_id)s
-               ),
-               assigned as (
-                   select reader_key, arm, assigned_at from stream.assignments
-                   where experiment_id = %(experiment_id)s
-               ),
-               drawn as (
-                   select slates.slate_id, slates.reader_key, slates.arm, assigned.arm as assigned_arm
-                   from stream.slates
-                   join assigned using (reader_key)
-                   cross join experiment
-                   where slates.stored_at >= experiment.started_at and slates.stored_at <= experiment.stopped_at
-                       and slates.arm in (
-                           select arm from learning.experiment_arms where experiment_id = %(experiment_id)s
-                       )
-               ),
-               places as (
-                   select drawn.arm, count(*) as count_places,
-                          count(*) filter (where place.source in ('fallback', 'popular')) as count_fallback
-                   from drawn join stream.slate_places as place using (slate_id)
-                   where place.source not in ('pinned', 'staff')
-                   group by drawn.arm
-               ),
-               answered as (
-                   select drawn.arm, acts.slate_id, acts.book_id,
-                          bool_or(acts.action in ('open', 'read', 'finish', 'like', 'want')) as is_opened
-                   from drawn
-                   join stream.interactions as acts using (slate_id)
-                   join stream.slate_places as place using (slate_id, book_id)
-                   where place.source not in ('pinned', 'staff') and not acts.inferred
-                   group by drawn.arm, acts.slate_id, acts.book_id
-               ),
-               shown as (
-                   select arm, count(*) as count_shown, count(*) filter (where is_opened) as count_opened
-                   from answered group by arm
-               ),
-               crossed as (
-                   select assigned_arm as arm, count(distinct reader_key) as count_crossed
-                   from drawn where arm <> assigned_arm group by assigned_arm
-               ),
-               slates as (select arm, count(*) as count_slates from drawn group by arm),
-               readers as (select arm, count(*) as count_readers from assigned group by arm)
-               select arm,
-                      coalesce(count_readers, 0)::int as count_readers, coalesce(count_slates, 0)::int as count_slates,
-                      coalesce(count_shown, 0)::int as count_shown, coalesce(count_opened, 0)::int as count_opened,
-                      coalesce(count_places, 0)::int as count_places,
-                      coalesce(count_fallback, 0)::int as count_fallback,
-                      coalesce(count_crossed, 0)::int as count_crossed
-               from learning.experiment_arms
-               left join readers using (arm) left join slates using (arm) left join shown using (arm)
-               left join places using (arm) left join crossed using (arm)
-               where experiment_id = %(experiment_id)s order by arm""",
-            {"experiment_id": experiment_id},
-        ).fetchall()

@@ -1,5 +1,6 @@
 """What is wrong is flagged within one build, and no figure is good news then."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from math import log, sqrt
@@ -8,10 +9,13 @@ import psycopg
 import pytest
 from scipy.stats import chisquare
 from small_history import Warehouse
+from typer.testing import CliRunner, Result
 
+from models.experiments_cli import experiments_app
 from openshelf import warehouse
 from openshelf.database import analytics
 from openshelf.database.analytics import Marts
+from openshelf.settings import get_settings
 
 DAYS, ACTS_A_DAY = 30, 200
 # Of 4,000 readers, dealt half and half: 53 to 47. Each is shown ten places.
@@ -152,6 +156,34 @@ def test_a_sound_experiment_is_judged_by_an_interval_that_holds_at_every_look(fa
     assert (new.lift_low, new.lift_high) == pytest.approx((0.1 - radius, 0.1 + radius), abs=1e-6)
     assert new.smallest_findable_lift == pytest.approx(2.801585 * combined, abs=1e-6)
     assert new.verdict == "better"
+
+
+def report_in_words(faulty: Warehouse, monkeypatch: pytest.MonkeyPatch, *words: str) -> Result:
+    """`openshelf experiments report` on the faulty warehouse."""
+    monkeypatch.setenv("OPENSHELF_DATABASE_URL", faulty.url)
+    get_settings.cache_clear()
+    return CliRunner().invoke(experiments_app, ["report", *words])
+
+
+def test_the_command_says_of_an_experiment_what_the_mart_says(
+    faulty: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lopsided = report_in_words(faulty, monkeypatch, "lopsided")
+    even = report_in_words(faulty, monkeypatch, "even")
+    plain = report_in_words(faulty, monkeypatch, "even", "--json")
+
+    assert lopsided.exit_code == 1
+    assert "NOT SOUND; readers are not dealt as planned" in lopsided.stdout
+    assert even.exit_code == 0, even.output
+    first, control, new = even.stdout.splitlines()
+    assert first.startswith("even, as of 20")
+    assert first.endswith(": sound so far")
+    assert control.startswith("champion (champion): 1000 readers (planned 1000.0), opened 5.0% (")
+    assert "opened 15.0% (" in new
+    assert "difference +10.0% (+" in new
+    assert new.endswith(": better")
+    found = json.loads(plain.stdout)
+    assert (found["is_healthy"], found["arms"][1]["lift"]) == (True, 0.1)
 
 
 def test_what_is_known_of_an_experiment_stays_when_its_readers_go(faulty: Warehouse) -> None:

@@ -43,7 +43,7 @@ try:
         wishes = requests.queue(conn, account, closed if shown else OPEN)
 except NotAllowedError:
     furniture.notice(_("This page is for library staff"), _("Sign in with a staff account to see it."))
-    st.stop()
+    furniture.end_page()
 
 furniture.heading(
     _("What readers ask for"),

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('dim_dates') }} (what is made of these days looks its days up there)
 with
 
 slate_places as (

@@ -1,26 +1,46 @@
--- From the first fact's year to the end of the year after the last fact or today, whichever is later.
+-- From the year of the first fact's week to the end of the year after the last fact or today, whichever is later.
 with
 
+-- Each by its index; of what has gone, too.
 fact_dates as (
 
-    select occurred_date as fact_date
+    select
+        min(occurred_date) as first_date,
+        max(occurred_date) as last_date
     from {{ ref('fct_interactions') }}
     union all
-    select slate_date as fact_date
+    select
+        min(slate_date) as first_date,
+        max(slate_date) as last_date
     from {{ ref('fct_slate_places') }}
     union all
-    select started_date as fact_date
+    select
+        min(started_date) as first_date,
+        max(started_date) as last_date
     from {{ ref('fct_sessions') }}
     union all
-    select {{ utc_date('now()') }} as fact_date
+    select
+        min(slate_date) as first_date,
+        max(slate_date) as last_date
+    from {{ ref('stg_stream__gone_places') }}
+    union all
+    select
+        min(occurred_date) as first_date,
+        max(occurred_date) as last_date
+    from {{ ref('stg_stream__gone_traffic') }}
+    union all
+    select
+        {{ utc_date('now()') }} as first_date,
+        {{ utc_date('now()') }} as last_date
 
 ),
 
+-- A week is known by its Monday, which may be in the year before.
 span as (
 
     select
-        date_trunc('year', min(fact_date))::date as first_date,
-        (date_trunc('year', max(fact_date)) + interval '2 years' - interval '1 day')::date as last_date
+        date_trunc('year', date_trunc('week', min(first_date)))::date as first_date,
+        (date_trunc('year', max(last_date)) + interval '2 years' - interval '1 day')::date as last_date
     from fact_dates
 
 ),

@@ -10,7 +10,7 @@
             {'columns': ['reader_key', 'occurred_date']},
             {'columns': ['occurred_date']},
         ],
-        pre_hook="{{ let_go(source('stream', 'interactions'), ['event_id']) }}",
+        pre_hook="{{ let_go(source('stream', 'interactions'), 'event_id') }}",
         post_hook="{{ count_gone_acts() }}",
     )
 }}

@@ -6,10 +6,10 @@
         indexes=[
             {'columns': ['slate_id', 'position'], 'unique': true},
             {'columns': ['source_stored_at']},
-            {'columns': ['reader_key', 'slate_date']},
+            {'columns': ['reader_key', 'book_id', 'slate_date']},
             {'columns': ['slate_date']},
         ],
-        pre_hook="{{ let_go(source('stream', 'slates'), ['slate_id']) }}",
+        pre_hook="{{ let_go(source('stream', 'slates'), 'slate_id') }}",
         post_hook="{{ count_gone_places() }}",
     )
 }}

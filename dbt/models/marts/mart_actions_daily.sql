@@ -3,8 +3,7 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='append_new_columns',
-        pre_hook="{{ take_out(ref('int_places_of_readers'), 'counted.slate_date', 'slate_date', 'count_places',
-                              only='counted.is_shown') }}",
+        pre_hook="{{ take_out(ref('int_places_of_readers'), 'slate_date', 'slate_date') }}",
     )
 }}
 

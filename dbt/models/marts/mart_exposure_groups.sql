@@ -7,9 +7,15 @@ recent as (
 
 ),
 
-places as (
+days as (
 
-    select * from {{ ref('int_places_of_readers') }}
+    select * from {{ ref('mart_quality_daily') }}
+
+),
+
+weeks_of_works as (
+
+    select * from {{ ref('int_works_shown_weekly') }}
 
 ),
 
@@ -45,8 +51,7 @@ catalogue_of_all as (
 
 newest as (
 
-    select max(slate_date) as newest_date from places
-    where {{ is_drawn('source') }}
+    select max(slate_date) as newest_date from days
 
 ),
 
@@ -55,16 +60,19 @@ last_shown as (
 
     select
         versions.policy_version,
-        places.book_id,
+        weeks_of_works.book_id,
         works.principal_subject,
         works.language,
-        max(places.slate_date) as last_date
-    from places
+        max(weeks_of_works.last_date) as last_date
+    from weeks_of_works
     inner join works
-        on places.book_id = works.book_id and works.is_active
-    cross join lateral (values ('all'), (places.policy_version)) as versions (policy_version)
-    where places.is_shown and {{ is_drawn('places.source') }}
-    group by versions.policy_version, places.book_id, works.principal_subject, works.language
+        on weeks_of_works.book_id = works.book_id and works.is_active
+    cross join lateral (values ('all'), (weeks_of_works.policy_version)) as versions (policy_version)
+    where
+        weeks_of_works.last_date > (
+            select newest.newest_date - 7 * {{ var('recent_weeks') | max }} from newest
+        )
+    group by versions.policy_version, weeks_of_works.book_id, works.principal_subject, works.language
 
 ),
 

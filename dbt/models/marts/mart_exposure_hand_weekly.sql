@@ -1,15 +1,30 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='append_new_columns',
+        pre_hook="{{ take_out(ref('int_places_of_readers'), 'slate_date', 'week_start_date', 'week',
+                              (ref('int_acts_of_readers'), 'occurred_date')) }}",
+    )
+}}
+
 -- What staff chose, beside what was drawn. A curated row is no slate: its own acts say what was shown and opened.
 with
 
 places as (
 
     select * from {{ ref('int_places_of_readers') }}
+    where is_shown and {{ is_to_make('slate_date', 'week_start_date', 'week') }}
 
 ),
 
 acts as (
 
     select * from {{ ref('int_acts_of_readers') }}
+    where
+        surface = 'curated'
+        and action in ('show', 'open')
+        and {{ is_to_make('occurred_date', 'week_start_date', 'week') }}
 
 ),
 
@@ -21,9 +36,9 @@ chosen as (
         slate_date as act_date,
         reader_key,
         count_places as count_shown,
-        count_opened
+        count_opened,
+        source_stored_at
     from places
-    where is_shown
     union all
     select
         date_trunc('week', occurred_date)::date as week_start_date,
@@ -31,9 +46,9 @@ chosen as (
         occurred_date as act_date,
         reader_key,
         case when action = 'show' then count_acts else 0 end as count_shown,
-        case when action = 'open' then count_acts else 0 end as count_opened
+        case when action = 'open' then count_acts else 0 end as count_opened,
+        source_stored_at
     from acts
-    where surface = 'curated' and action in ('show', 'open')
 
 ),
 
@@ -47,7 +62,8 @@ counted as (
         least(sum(count_opened), sum(count_shown))::bigint as count_opened,
         (
             count(distinct reader_key) + count(distinct act_date) filter (where reader_key is null)
-        )::bigint as count_readers
+        )::bigint as count_readers,
+        max(source_stored_at) as newest_stored_at
     from chosen
     group by week_start_date, source
 
@@ -60,5 +76,6 @@ select
     count_shown,
     count_opened,
     {{ rate('count_opened', 'count_shown', 'click_rate') }},
-    count_readers < {{ var('min_readers') }} as is_suppressed
+    count_readers < {{ var('min_readers') }} as is_suppressed,
+    newest_stored_at
 from counted

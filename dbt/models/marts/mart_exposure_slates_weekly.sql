@@ -12,15 +12,12 @@
 -- of those who keep a history, and a week that was measured stays as it was, unless acts of it come late.
 with
 
-places as (
+places as not materialized (
 
     select
         places.*,
-        date_trunc('week', places.slate_date)::date as week_start_date,
-        works.principal_subject
+        date_trunc('week', places.slate_date)::date as week_start_date
     from {{ ref('int_places_of_readers') }} as places
-    left join {{ ref('dim_works') }} as works
-        on places.book_id = works.book_id
     where
         places.is_shown
         and places.reader_key is not null
@@ -31,10 +28,13 @@ places as (
 
 to_make as (
 
-    select * from places
-    {% if is_incremental() %}
-        where week_start_date not in (select made.week_start_date from {{ this }} as made)
-    {% endif %}
+    select
+        places.*,
+        works.principal_subject
+    from places
+    left join {{ ref('dim_works') }} as works
+        on places.book_id = works.book_id
+    where {{ is_to_make('places.slate_date', 'week_start_date', 'week') }}
 
 ),
 
@@ -42,11 +42,18 @@ to_make as (
 first_shown as (
 
     select
-        reader_key,
-        book_id,
-        min(slate_date) as first_date
+        places.reader_key,
+        places.book_id,
+        min(places.slate_date) as first_date
     from places
-    group by reader_key, book_id
+    where
+        (places.reader_key, places.book_id) in (
+            select
+                to_make.reader_key,
+                to_make.book_id
+            from to_make
+        )
+    group by places.reader_key, places.book_id
 
 ),
 

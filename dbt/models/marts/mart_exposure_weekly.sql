@@ -1,15 +1,32 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='append_new_columns',
+        pre_hook="{{ take_out(ref('int_places_of_readers'), 'slate_date', 'week_start_date', 'week',
+                              (ref('int_acts_of_readers'), 'occurred_date'), and_later=true) }}",
+    )
+}}
+
 -- Shares, not readers, are what this is about: what is seen here is the same for a few readers and for many.
 with
 
-places as (
+works_shown as (
 
-    select * from {{ ref('int_places_of_readers') }}
+    select * from {{ ref('int_works_shown_weekly') }}
+    where {{ is_to_make('week_start_date', 'week_start_date', 'week') }}
 
 ),
 
-acts as (
+opens_by_week as (
 
-    select * from {{ ref('int_acts_of_readers') }}
+    select * from {{ ref('int_works_opened_weekly') }}
+
+),
+
+readers as (
+
+    select * from {{ ref('int_readers_shown_weekly') }}
 
 ),
 
@@ -19,23 +36,17 @@ works as (
 
 ),
 
-gone_readers as (
-
-    select * from {{ ref('stg_stream__gone_readers') }}
-
-),
-
 shown as (
 
     select
-        date_trunc('week', places.slate_date)::date as week_start_date,
+        works_shown.week_start_date,
         versions.policy_version,
-        places.book_id,
-        sum(places.count_places)::bigint as count_shown
-    from places
-    cross join lateral (values ('all'), (places.policy_version)) as versions (policy_version)
-    where places.is_shown and {{ is_drawn('places.source') }}
-    group by week_start_date, versions.policy_version, places.book_id
+        works_shown.book_id,
+        sum(works_shown.count_shown)::bigint as count_shown,
+        max(works_shown.newest_stored_at) as newest_stored_at
+    from works_shown
+    cross join lateral (values ('all'), (works_shown.policy_version)) as versions (policy_version)
+    group by works_shown.week_start_date, versions.policy_version, works_shown.book_id
 
 ),
 
@@ -45,7 +56,7 @@ weeks as (
 
 ),
 
--- The catalogue as it was by the end of a week, as far as it is known now.
+-- The catalogue as it was by the end of a week, as far as it is known when the week is measured.
 catalogue as (
 
     select
@@ -65,25 +76,13 @@ catalogue as (
 
 ),
 
-opens_by_week as (
-
-    select
-        date_trunc('week', occurred_date)::date as week_start_date,
-        book_id,
-        sum(count_acts) as count_opens
-    from acts
-    where action in ('open', 'read', 'finish') and book_id is not null
-    group by week_start_date, book_id
-
-),
-
 -- How often a work had been opened by the end of a week, recommended or not: how popular it was by then.
 opens_so_far as (
 
     select
         weeks.week_start_date,
         opens_by_week.book_id,
-        sum(opens_by_week.count_opens) as count_opens
+        sum(opens_by_week.count_opens)::bigint as count_opens
     from weeks
     inner join opens_by_week
         on weeks.week_start_date >= opens_by_week.week_start_date
@@ -119,13 +118,14 @@ scored as (
         shown.week_start_date,
         shown.policy_version,
         shown.count_shown,
+        shown.newest_stored_at,
         catalogue.count_works,
         coalesce(popularity.popularity_rank, catalogue.count_works + 1)
         > ceil({{ var('head_share', 0.2) }} * catalogue.count_works) as is_long_tail,
-        -log(2, (
+        -ln(
             (coalesce(popularity.count_opens, 0) + 1)
-            / (coalesce(opens_of_all.count_opens_of_all, 0) + catalogue.count_works)::numeric
-        )) as surprise,
+            / (coalesce(opens_of_all.count_opens_of_all, 0) + catalogue.count_works)::double precision
+        ) / ln(2) as surprise,
         -- Of all works of the catalogue, those never shown first.
         catalogue.count_works
         - count(*) over (partition by shown.week_start_date, shown.policy_version)
@@ -155,35 +155,9 @@ measured as (
         sum(count_shown)::bigint as count_shown,
         sum(count_shown) filter (where is_long_tail) as count_shown_long_tail,
         sum(count_shown * surprise) as surprise,
-        sum(rank_from_least * count_shown) as ranked_places
+        sum(rank_from_least * count_shown) as ranked_places,
+        max(newest_stored_at) as newest_stored_at
     from scored
-    group by week_start_date, policy_version
-
-),
-
-members as (
-
-    select
-        date_trunc('week', places.slate_date)::date as week_start_date,
-        versions.policy_version,
-        count(distinct places.reader_key) as count_readers
-    from places
-    cross join lateral (values ('all'), (places.policy_version)) as versions (policy_version)
-    where places.is_shown and places.reader_key is not null and {{ is_drawn('places.source') }}
-    group by week_start_date, versions.policy_version
-
-),
-
--- Visits add up. Of readers with a history who have gone, one day's number is all that is sure.
-readers_gone as (
-
-    select
-        date_trunc('week', period_start_date)::date as week_start_date,
-        policy_version,
-        coalesce(sum(count_readers) filter (where is_visit), 0)
-        + coalesce(max(count_readers) filter (where not is_visit), 0) as count_readers
-    from gone_readers
-    where dimension = 'all'
     group by week_start_date, policy_version
 
 ),
@@ -192,16 +166,12 @@ with_readers as (
 
     select
         measured.*,
-        (coalesce(members.count_readers, 0) + coalesce(readers_gone.count_readers, 0))::bigint as count_readers
+        readers.count_readers
     from measured
-    left join members
+    inner join readers
         on
-            measured.week_start_date = members.week_start_date
-            and measured.policy_version = members.policy_version
-    left join readers_gone
-        on
-            measured.week_start_date = readers_gone.week_start_date
-            and measured.policy_version = readers_gone.policy_version
+            measured.week_start_date = readers.week_start_date
+            and measured.policy_version = readers.policy_version
 
 )
 
@@ -219,5 +189,6 @@ select
     {{ rate('coalesce(count_shown_long_tail, 0)', 'count_shown', 'long_tail_share') }},
     round((surprise / count_shown)::numeric, 6)::double precision as novelty,
     {{ is_held_back('count_readers', ['week_start_date', "policy_version = 'all'"], name='policy_version') }}
-        as is_suppressed
+        as is_suppressed,
+    newest_stored_at
 from with_readers

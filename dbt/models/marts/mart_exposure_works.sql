@@ -18,30 +18,41 @@ acts as (
 
 ),
 
+works_shown as (
+
+    select * from {{ ref('int_works_shown_weekly') }}
+
+),
+
 newest as (
 
     select
         greatest(
-            (select max(places.slate_date) from places),
-            (select max(acts.occurred_date) from acts)
+            (select max(days.slate_date) from {{ ref('mart_quality_daily') }} as days),
+            (select max(days.period_start_date) from {{ ref('mart_readers_daily') }} as days)
         ) - 7 * {{ var('usual_weeks', 4) }} as after_date
+
+),
+
+shown as (
+
+    select
+        book_id,
+        max(last_date) as last_shown_date
+    from works_shown
+    group by book_id
 
 ),
 
 drawn as (
 
     select
-        places.book_id,
-        max(places.slate_date) filter (where places.is_shown) as last_shown_date,
-        coalesce(sum(places.count_places) filter (where places.slate_date > newest.after_date), 0)::bigint
-            as count_drawn_recent,
-        coalesce(
-            sum(places.count_places) filter (where places.is_shown and places.slate_date > newest.after_date), 0
-        )::bigint as count_shown_recent
+        book_id,
+        sum(count_places)::bigint as count_drawn_recent,
+        coalesce(sum(count_places) filter (where is_shown), 0)::bigint as count_shown_recent
     from places
-    cross join newest
-    where {{ is_drawn('places.source') }}
-    group by places.book_id
+    where {{ is_drawn('source') }} and slate_date > (select newest.after_date from newest)
+    group by book_id
 
 ),
 
@@ -56,11 +67,10 @@ opened as (
             + count(distinct acts.occurred_date) filter (where acts.reader_key is null)
         )::bigint as count_readers_recent
     from acts
-    cross join newest
     where
         acts.action in ('open', 'read', 'finish')
         and acts.book_id is not null
-        and acts.occurred_date > newest.after_date
+        and acts.occurred_date > (select newest.after_date from newest)
     group by acts.book_id
 
 )
@@ -72,7 +82,7 @@ select
     works.language,
     works.principal_subject,
     works.added_at,
-    drawn.last_shown_date,
+    shown.last_shown_date,
     coalesce(drawn.count_drawn_recent, 0) as count_drawn_recent,
     coalesce(drawn.count_shown_recent, 0) as count_shown_recent,
     coalesce(opened.count_opens_recent, 0) as count_opens_recent,
@@ -80,6 +90,8 @@ select
     coalesce(opened.count_readers_recent, 0) > 0
     and coalesce(opened.count_readers_recent, 0) < {{ var('min_readers') }} as is_suppressed
 from works
+left join shown
+    on works.book_id = shown.book_id
 left join drawn
     on works.book_id = drawn.book_id
 left join opened

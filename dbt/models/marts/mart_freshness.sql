@@ -3,17 +3,19 @@ with
 interactions as (
 
     select
-        count(*) as count_acts,
-        max(occurred_at) as newest_act_at,
-        max(source_stored_at) as newest_stored_at
-    from {{ ref('fct_interactions') }}
+        (select count(*) from {{ ref('fct_interactions') }}) as count_acts,
+        (select max(acts.source_stored_at) from {{ ref('fct_interactions') }} as acts) as newest_stored_at,
+        (
+            select max(acts.occurred_at) from {{ ref('fct_interactions') }} as acts
+            where acts.occurred_date = (select max(days.occurred_date) from {{ ref('fct_interactions') }} as days)
+        ) as newest_act_at
 
 ),
 
 places as (
 
     select
-        count(distinct slate_id) as count_slates,
+        count(*) filter (where position = 0) as count_slates,
         count(*) as count_places
     from {{ ref('fct_slate_places') }}
 

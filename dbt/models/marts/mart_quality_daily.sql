@@ -4,8 +4,7 @@
         incremental_strategy='append',
         on_schema_change='append_new_columns',
         indexes=[{'columns': ['slate_date']}],
-        pre_hook="{{ take_out(ref('int_places_of_readers'), 'counted.slate_date', 'slate_date', 'count_places',
-                              \"policy_version = 'all' and dimension = 'all'\", is_drawn('counted.source')) }}",
+        pre_hook="{{ take_out(ref('int_places_of_readers'), 'slate_date', 'slate_date') }}",
     )
 }}
 
@@ -14,9 +13,21 @@ with
 places as (
 
     select
-        places.*,
-        works.language,
-        works.principal_subject
+        places.slate_date,
+        places.reader_key,
+        places.policy_version,
+        places.outcome,
+        places.is_shown,
+        places.is_fallback,
+        places.count_places,
+        places.count_opened,
+        places.count_read,
+        places.count_liked,
+        places.count_skipped,
+        places.count_answers,
+        places.reward,
+        places.source_stored_at,
+        {{ dimension_parts('places', 'works') }}
     from {{ ref('int_places_of_readers') }} as places
     left join {{ ref('dim_works') }} as works
         on places.book_id = works.book_id
@@ -37,61 +48,35 @@ condensed as (
     select
         slate_date,
         policy_version,
-        arm,
-        surface,
-        position,
-        language,
-        principal_subject,
+        {{ dimension_columns() | join(',\n        ') }},
         {{ quality_counts() }},
         max(source_stored_at) as newest_stored_at
     from places
-    group by slate_date, policy_version, arm, surface, position, language, principal_subject
+    group by slate_date, policy_version, {{ dimension_columns() | join(', ') }}
 
 ),
 
 counted as (
 
     select
-        condensed.slate_date,
-        versions.policy_version,
-        dimensions.dimension,
-        dimensions.value,
-        {{ quality_sums() }},
-        max(condensed.newest_stored_at) as newest_stored_at
-    from condensed
-    cross join lateral (values ('all'), (condensed.policy_version)) as versions (policy_version)
-    cross join lateral (values {{ place_dimensions('condensed', 'condensed') }}) as dimensions (dimension, value)
-    group by condensed.slate_date, versions.policy_version, dimensions.dimension, dimensions.value
-
-),
-
-shown as (
-
-    select distinct
         slate_date,
-        reader_key,
-        policy_version,
-        arm,
-        surface,
-        position,
-        language,
-        principal_subject
-    from places
-    where is_shown and reader_key is not null
+        {{ dimension_of_set() }},
+        {{ quality_sums() }},
+        max(newest_stored_at) as newest_stored_at
+    from condensed
+    group by slate_date, {{ dimension_sets() }}
 
 ),
 
 members as (
 
-    select distinct
-        shown.slate_date,
-        versions.policy_version,
-        dimensions.dimension,
-        dimensions.value,
-        shown.reader_key
-    from shown
-    cross join lateral (values ('all'), (shown.policy_version)) as versions (policy_version)
-    cross join lateral (values {{ place_dimensions('shown', 'shown') }}) as dimensions (dimension, value)
+    select
+        slate_date,
+        reader_key,
+        {{ dimension_of_set() }}
+    from places
+    where is_shown and reader_key is not null
+    group by slate_date, reader_key, {{ dimension_sets() }}
 
 ),
 
@@ -121,27 +106,7 @@ readers_gone as (
 
 ),
 
-with_readers as (
-
-    select
-        counted.*,
-        (coalesce(readers_present.count_readers, 0) + coalesce(readers_gone.count_readers, 0))::bigint
-            as count_readers
-    from counted
-    left join readers_present
-        on
-            counted.slate_date = readers_present.slate_date
-            and counted.policy_version = readers_present.policy_version
-            and counted.dimension = readers_present.dimension
-            and counted.value = readers_present.value
-    left join readers_gone
-        on
-            counted.slate_date = readers_gone.slate_date
-            and counted.policy_version = readers_gone.policy_version
-            and counted.dimension = readers_gone.dimension
-            and counted.value = readers_gone.value
-
-),
+{{ with_readers('slate_date') }},
 
 {{ held_back('with_readers', 'slate_date') }}
 

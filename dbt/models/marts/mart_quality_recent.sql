@@ -57,36 +57,33 @@ counted as (
 
 ),
 
+shown as (
+
+    select
+        places.slate_date,
+        places.reader_key,
+        places.policy_version,
+        {{ dimension_parts('places', 'works') }}
+    from places
+    left join works
+        on places.book_id = works.book_id
+    where
+        places.is_shown
+        and places.reader_key is not null
+        and {{ is_drawn('places.source') }}
+        and places.slate_date > (select min(periods.after_date) from periods)
+
+),
+
 -- When a reader was last in a group says in which periods the reader was.
 members as (
 
     select
-        versions.policy_version,
-        dimensions.dimension,
-        dimensions.value,
-        places.reader_key,
-        max(places.slate_date) as last_date
-    from (
-        select distinct
-            slate_date,
-            reader_key,
-            policy_version,
-            arm,
-            surface,
-            position,
-            book_id
-        from places
-        where
-            is_shown
-            and reader_key is not null
-            and {{ is_drawn('source') }}
-            and slate_date > (select min(periods.after_date) from periods)
-    ) as places
-    left join works
-        on places.book_id = works.book_id
-    cross join lateral (values ('all'), (places.policy_version)) as versions (policy_version)
-    cross join lateral (values {{ place_dimensions('places', 'works') }}) as dimensions (dimension, value)
-    group by versions.policy_version, dimensions.dimension, dimensions.value, places.reader_key
+        reader_key,
+        {{ dimension_of_set() }},
+        max(slate_date) as last_date
+    from shown
+    group by reader_key, {{ dimension_sets() }}
 
 ),
 
@@ -122,27 +119,7 @@ readers_gone as (
 
 ),
 
-with_readers as (
-
-    select
-        counted.*,
-        (coalesce(readers_present.count_readers, 0) + coalesce(readers_gone.count_readers, 0))::bigint
-            as count_readers
-    from counted
-    left join readers_present
-        on
-            counted.weeks = readers_present.weeks
-            and counted.policy_version = readers_present.policy_version
-            and counted.dimension = readers_present.dimension
-            and counted.value = readers_present.value
-    left join readers_gone
-        on
-            counted.weeks = readers_gone.weeks
-            and counted.policy_version = readers_gone.policy_version
-            and counted.dimension = readers_gone.dimension
-            and counted.value = readers_gone.value
-
-),
+{{ with_readers('weeks') }},
 
 {{ held_back('with_readers', 'weeks') }}
 

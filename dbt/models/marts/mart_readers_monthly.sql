@@ -3,8 +3,7 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='append_new_columns',
-        pre_hook="{{ take_out(ref('int_acts_of_readers'), \"date_trunc('month', counted.occurred_date)::date\",
-                              'period_start_date', 'count_acts') }}",
+        pre_hook="{{ take_out(ref('int_acts_of_readers'), 'occurred_date', 'period_start_date', 'month') }}",
     )
 }}
 

@@ -11,7 +11,8 @@ renamed as (
     select
         ---------- how many
         occurred_hour,
-        count_acts
+        count_acts,
+        count_slates
     from source
 
 )

@@ -1,0 +1,24 @@
+{# Tests of facts look at what was stored since a build last went well, and three days before; after a full refresh at
+   all. That a key is unique the database itself sees to (primary keys of the stream, unique indexes of the facts): this is
+   tested of the last days alone. #}
+{% macro tested_until() -%}
+    {%- if execute and flags.FULL_REFRESH -%}
+        '-infinity'::timestamptz
+    {%- else -%}
+        (
+            select coalesce(max(builds.started_at), '-infinity') - interval '3 days'
+            from learning.warehouse_builds as builds
+            where builds.is_whole and cardinality(builds.failures) = 0
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+{# dbt's own, with that moment for __tested_until__ in a test's `where`. #}
+{% macro get_where_subquery(relation) -%}
+    {%- set where = config.get('where', '') -%}
+    {%- if where -%}
+        (select * from {{ relation }} where {{ where | replace('__tested_until__', tested_until()) }}) dbt_subquery
+    {%- else -%}
+        {{ relation }}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,62 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ take_out(ref('int_places_of_readers'), 'slate_date', 'week_start_date', 'week') }}",
+    )
+}}
+
+with
+
+places as (
+
+    select * from {{ ref('int_places_of_readers') }}
+    where
+        is_shown
+        and {{ is_drawn('source') }}
+        and {{ is_to_make('slate_date', 'week_start_date', 'week') }}
+
+),
+
+gone_readers as (
+
+    select * from {{ ref('stg_stream__gone_readers') }}
+
+),
+
+readers_present as (
+
+    select
+        date_trunc('week', slate_date)::date as week_start_date,
+        coalesce(policy_version, 'all') as policy_version,
+        count(distinct reader_key) as count_readers,
+        max(source_stored_at) as newest_stored_at
+    from places
+    group by date_trunc('week', slate_date)::date, grouping sets ((policy_version), ())
+
+),
+
+-- Visits add up. Of readers with a history who have gone, one day's number is all that is sure.
+readers_gone as (
+
+    select
+        date_trunc('week', period_start_date)::date as week_start_date,
+        policy_version,
+        coalesce(sum(count_readers) filter (where is_visit), 0)
+        + coalesce(max(count_readers) filter (where not is_visit), 0) as count_readers
+    from gone_readers
+    where dimension = 'all'
+    group by week_start_date, policy_version
+
+)
+
+select
+    readers_present.week_start_date,
+    readers_present.policy_version,
+    (readers_present.count_readers + coalesce(readers_gone.count_readers, 0))::bigint as count_readers,
+    readers_present.newest_stored_at
+from readers_present
+left join readers_gone
+    on
+        readers_present.week_start_date = readers_gone.week_start_date
+        and readers_present.policy_version = readers_gone.policy_version
