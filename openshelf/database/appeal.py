@@ -82,14 +82,21 @@ def tell(conn: psycopg.Connection, book_ids: Sequence[int]) -> None:
                and (pages is not null or age_from is not null or themes <> '{}' or moods <> '{}')""",
         [[book_id for book_id in book_ids if book_id not in said]],
     )
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            """update library.works set
-                   pages = %s, age_from = %s, age_to = %s, themes = %s, moods = %s,
-                   search = search || setweight(to_tsvector('simple', %s), 'C')
-               where book_id = %s""",
-            [(*_of_work(values), book_id) for book_id, values in said.items()],
-        )
+    conn.execute(
+        """create temp table incoming_appeal (
+               pages int, age_from int, age_to int, themes text[], moods text[], words text, book_id int
+           ) on commit drop"""
+    )
+    with conn.cursor().copy("copy incoming_appeal from stdin") as copy:
+        for book_id, values in said.items():
+            copy.write_row((*_of_work(values), book_id))
+    conn.execute(
+        """update library.works as w set
+               pages = i.pages, age_from = i.age_from, age_to = i.age_to, themes = i.themes, moods = i.moods,
+               search = w.search || setweight(to_tsvector('simple', i.words), 'C')
+           from incoming_appeal as i where w.book_id = i.book_id"""
+    )
+    conn.execute("drop table incoming_appeal")
 
 
 def _of_work(
