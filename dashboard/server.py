@@ -58,13 +58,15 @@ def tell_of_error(error: Exception) -> bool:
 
 
 def warm_up() -> None:
-    """Load what the first visitor would else wait for: the pages' parts, the pool, the encoder of searches."""
+    """Load what the first visitor would else wait for: the pages' parts, the pool, the encoder, what words mean."""
     from dashboard import data  # noqa: F401
+    from dashboard.chat.retrieve import meanings
     from models import embedding
 
     try:
         pool.get_pool()
         embedding.load_encoder().encode_query("warm")
+        meanings()
     except (OpenshelfError, OSError) as error:
         log.warning("warm-up failed; the first visitor waits", error=str(error))
     # What is loaded now lives as long as the process: no later collection need look through it.

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from models.cli_options import JsonFlag, progress
+from models.cli_options import JsonFlag
 from models.evaluate_cli import evaluate_app
 from openshelf.errors import UsageError
+from openshelf.progress import progress
 
 if TYPE_CHECKING:
     from dashboard.chat.judge import Obeyed, Outcome
@@ -47,13 +48,10 @@ def evaluate_chat_command(
     if voice not in {"catalogue", "ollama"}:
         raise UsageError(f"--voice {voice!r} is not one of catalogue, ollama")
     speaker = (lambda: from_settings().turn("judge")) if voice == "ollama" else None
-    show = progress()
-    with pool.connect(unlimited=True) as conn:
+    with pool.connect(unlimited=True) as conn, progress("Questions") as show:
         migrate.check(conn)
         try:
-            report, outcomes, obeyed = judge(
-                conn, PARTS if part == "all" else (part,), speaker, lambda done, of: show("Questions", done, of)
-            )
+            report, outcomes, obeyed = judge(conn, PARTS if part == "all" else (part,), speaker, show)
         finally:
             conn.rollback()  # what was planted goes
     faults = wrong(outcomes, obeyed) if details else []

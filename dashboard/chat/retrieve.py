@@ -246,6 +246,7 @@ class _Ask:
     like: tuple[Record, ...]
     meaning: str  # English, for nearness; empty where there is none
     has_unknown_name: bool
+    lacks_name: bool  # a name of several words stands together nowhere in the catalogue
     nearest: dict[str, float]  # what its words that we have no name for are near to, and how near
     heard: dict[str, float]  # each word that says something: how rare it is, 0 to 1
     rarity: dict[str, float]  # how rare each subject, theme and mood is, where likeness is asked for
@@ -300,7 +301,8 @@ def _look(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None)
         for record in records
         if record.book_id not in liked
         and record.series_name not in read
-        and not any(_is_same_work(record, each) for each in ask.like)
+        # Who asks for it in another language asks for the same work.
+        and (wish.written_in or not any(_is_same_work(record, each) for each in ask.like))
         and (view := _View.of(record))
         and _fulfils(ask, view)
     ]
@@ -349,10 +351,23 @@ def _resolve(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | No
     plain = " ".join(word for word in wish.words if word not in wish.names)
     nearest = dict(_nearest(plain)) if plain and wish.language == "en" else {}
     unknown = [w for w in said if w in wish.names and not counts.get(_prefix(w))]
+    lacks_name = not (likely or authors or series or named_title) and _lacks_name(conn, wish)
     return _Ask(
         wish, units, authors, likely, avoided_authors,
-        series, named_title, like, _meaning(wish), bool(unknown), nearest, heard, rarity,
+        series, named_title, like, _meaning(wish), bool(unknown), lacks_name, nearest, heard, rarity,
     )  # fmt: skip
+
+
+def _lacks_name(conn: psycopg.Connection, wish: Wish) -> bool:
+    """Whether words that were written together as a name stand together in no record, whatever each may do alone."""
+    runs: list[list[str]] = [[]]
+    for word in fold_words(wish.text).split():
+        if word in wish.names:
+            runs[-1].append(word)
+        elif runs[-1]:
+            runs.append([])
+    asked = [search.any_word([" ".join(_prefix(word) for word in run)]) for run in runs if len(run) > 1]
+    return any(not statements.count_holding(conn, each) for each in asked if each)
 
 
 def _whole_title(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> int | None:
@@ -430,7 +445,7 @@ def _units(wish: Wish, counts: dict[str, int], total: int) -> tuple[_Unit, ...]:
 @lru_cache(maxsize=1_000)
 def _nearest(words: str) -> tuple[tuple[str, float], ...]:
     """Names of what English words mean nearly, of all that we have names for, and how nearly, 0 to 1."""
-    names, vectors = _meanings()
+    names, vectors = meanings()
     asked = search.encoded(words)
     if asked is None or not names:
         return ()
@@ -440,7 +455,7 @@ def _nearest(words: str) -> tuple[tuple[str, float], ...]:
 
 
 @cache
-def _meanings() -> tuple[tuple[str, ...], np.ndarray]:
+def meanings() -> tuple[tuple[str, ...], np.ndarray]:
     """Names of all subjects and themes, and the embeddings of their glosses, a row each; none without an encoder."""
     concepts = [concept for concept in lexicon().concepts if concept.kind != "mood"]
     vectors = search.encoded_all([gloss(concept) for concept in concepts])
@@ -759,6 +774,8 @@ def _has_series(liked: Sequence[Record], record: Record) -> bool:
 
 def _is_enough(ask: _Ask, coverage: float, cosine: float) -> bool:
     """Whether a record holds, or is near to, enough of what was asked."""
+    if ask.lacks_name:
+        return False
     if ask.has_unknown_name:
         return coverage >= COVERAGE_FLOOR
     if not any(unit.word for unit in ask.units):  # only what we have names for: that is on our shelves

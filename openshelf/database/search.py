@@ -156,6 +156,18 @@ def counts_beginning(conn: psycopg.Connection, beginnings: Sequence[str]) -> dic
     return dict(rows.fetchall())
 
 
+def count_holding(conn: psycopg.Connection, asked: str) -> int:
+    """How many active works a tsquery finds; at most 10."""
+    row = conn.execute(
+        f"""select count(*) from (
+               select 1 from library.works
+               where works.active and {SERVED} and works.search @@ to_tsquery('simple', %s) limit 10
+           ) as held""",
+        [asked],
+    ).fetchone()
+    return row[0] if row else 0
+
+
 def titles(conn: psycopg.Connection) -> list[tuple[int, str]]:
     """(book_id, title) of each active work."""
     return conn.execute(
@@ -239,8 +251,8 @@ def records(conn: psycopg.Connection, book_ids: list[int], *, audiences: Sequenc
 
 def _record_row(_cursor: object) -> Callable[[Sequence[Any]], Record]:
     def make(values: Sequence[Any]) -> Record:
-        *fields, themes, moods = values
-        return Record(*fields, tuple(themes), tuple(moods))
+        *_others, themes, moods = values
+        return Record(*[*values[:-2], tuple(themes), tuple(moods)])
 
     return make
 
@@ -300,7 +312,9 @@ def _look_statement(query: Look) -> LiteralString:
     if query.terms:
         roads.append(("shared > 0", _BY[2]))
     if query.subjects:
-        roads += [("has_subject", each) for each in _BY[: 2 if query.any_word else 1]]
+        roads.append(("has_subject", _BY[0]))
+        if query.any_word:
+            roads.append(("has_subject", _BY[1]))
         roads.append(("has_subject", "rating desc nulls last, book_id"))
     if query.best:
         roads.append(("true", "rating desc nulls last, book_id"))
