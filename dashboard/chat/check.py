@@ -154,12 +154,18 @@ def quotable(text: str | None) -> list[str]:
 
 
 def supporting(text: str | None) -> list[str]:
-    """The sentences of a blurb that tell of the book alone: what a model may see and repeat.
+    """The sentences of a blurb that tell of the book alone: what a model may see and repeat, and what is quoted.
 
-    Whatever could be meant for whoever tells of the book is left out, though much of that is innocent: it costs a
-    sentence, and the other mistake would put a stranger's words into our mouth.
+    Whatever could be meant for whoever tells of the book ends them, though much of that is innocent, and what follows
+    may belong to it: it costs a few sentences, and the other mistake would put a stranger's words into our mouth.
     """
-    return [each for each in quotable(text) if not _MEANT_FOR_US.search(each) and not _BEGINS_AS_AN_ORDER.search(each)]
+    kept: list[str] = []
+    for each in sentences(clean_text(text or "")):
+        is_ours = is_order(each) or _ADDRESS.search(each) or _MEANT_FOR_US.search(each)
+        if is_ours or _BEGINS_AS_AN_ORDER.search(each):
+            break
+        kept += [bare] if (bare := plain(each)) else []
+    return kept
 
 
 def _words(text: str, with_accents: bool) -> list[str]:

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from dashboard.chat.check import cut, supporting
+from dashboard.chat.check import cut, quotable, sentences, supporting
 from dashboard.chat.lexicon import CODES, LANGUAGES, Language, Spaced, compiled, form_pattern, lexicon
 from dashboard.chat.parse import Wish
 from dashboard.chat.retrieve import ages, length_of
@@ -169,7 +169,9 @@ def _facts(record: Record, wish: Wish, say: dict[str, Any]) -> str:
 
 def _quotation(record: Record, wish: Wish, how_many: int) -> str:
     """The sentences of the blurb that say most of what was asked, in their order; never an order."""
-    usable = [sentence for sentence in supporting(record.summary) if len(sentence) >= _MIN_SENTENCE]
+    # Where nothing is beyond doubt, what its first sentence says is at least what it begins with.
+    told = supporting(record.summary) or _first(record.summary)
+    usable = [sentence for sentence in told if len(sentence) >= _MIN_SENTENCE]
     if not usable:
         return ""
     language: Language = "en"
@@ -178,6 +180,12 @@ def _quotation(record: Record, wish: Wish, how_many: int) -> str:
             language = each
     scored = sorted(range(len(usable)), key=lambda n: (-_speaks_of(usable[n], wish, language), n))
     return " ".join(usable[n] for n in sorted(scored[:how_many]))
+
+
+def _first(blurb: str | None) -> list[str]:
+    """The first sentence of a blurb, if it may be quoted; of one with an order in it, none."""
+    whole, usable = sentences(blurb or ""), quotable(blurb)
+    return usable[:1] if len(usable) == len(whole) else []
 
 
 def _speaks_of(sentence: str, wish: Wish, language: Language) -> float:
