@@ -77,7 +77,7 @@ def _check_free(home: Path) -> None:
 def _release(server) -> None:
     """At exit: stop the server unless another living process holds it."""
     own = os.getpid()
-    if not server.pgdata.exists():
+    if postmaster(server.pgdata.parent) is None:
         return
     with server._lock:
         holders = server.global_process_id_list.get_and_remove(own)
