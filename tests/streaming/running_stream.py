@@ -13,7 +13,7 @@ import psycopg
 
 from openshelf.database import events
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 class Running:
