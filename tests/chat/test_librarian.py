@@ -163,7 +163,7 @@ def test_an_obeyed_injection_shows_no_invented_title_link_or_image(
         assert "evil" not in text
         assert "http" not in text
         assert not set("<>[]*") & set(text)
-    assert "lighthouses" in own.books[0].why
+    assert "literary fiction" in own.books[0].why.lower()  # what follows an order is not trusted either
 
 
 def test_an_invented_fact_about_a_real_book_gives_way_to_a_true_sentence(
