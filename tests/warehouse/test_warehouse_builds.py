@@ -152,7 +152,7 @@ def test_what_was_counted_stays_when_the_acts_go_and_an_erased_reader_is_counted
 
 # Told of readers who keep a history, for as long as they keep it; when the newest row was stored; who there is.
 OF_WHO_IS_THERE = {"mart_cohorts_weekly", "mart_freshness", "fct_interactions", "fct_slate_places", "fct_sessions",
-                   "dim_readers", "dim_dates"}  # fmt: skip
+                   "dim_readers", "dim_dates", "dim_models"}  # fmt: skip
 
 
 def aggregates(conn: psycopg.Connection) -> dict[str, list[str]]:

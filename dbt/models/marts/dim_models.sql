@@ -30,6 +30,29 @@ promotions_by_version as (
 
 ),
 
+gone_places as (
+
+    select * from {{ ref('stg_stream__gone_places') }}
+
+),
+
+-- Those of which nothing is there any more are named by the marts all the same.
+served as (
+
+    select
+        policy_version,
+        min(slate_created_at) as first_slate_at
+    from slate_places
+    group by policy_version
+    union all
+    select
+        policy_version,
+        min(slate_date)::timestamp at time zone 'utc' as first_slate_at
+    from gone_places
+    group by policy_version
+
+),
+
 versions as (
 
     select
@@ -41,16 +64,16 @@ versions as (
     from models
     union all
     select
-        slate_places.policy_version as version,
+        served.policy_version as version,
         'policy' as kind,
         null as parent_version,
         'unregistered' as status,
-        min(slate_places.slate_created_at) as created_at
-    from slate_places
+        min(served.first_slate_at) as created_at
+    from served
     left join models
-        on slate_places.policy_version = models.version
+        on served.policy_version = models.version
     where models.version is null
-    group by slate_places.policy_version
+    group by served.policy_version
 
 )
 
