@@ -197,6 +197,8 @@ def _check(path: Path, copy: sqlite3.Connection) -> None:
         # A damaged page can still answer counts; only this reads them all.
         (verdict,) = copy.execute("pragma quick_check(1)").fetchone()
         tables = {name for (name,) in copy.execute("select name from sqlite_master where type = 'table'")}
+    except UnicodeDecodeError as error:  # SQLite's own words quote a name of the schema that is not text
+        raise _damaged(path, "a name in its schema is not text") from error
     except sqlite3.Error as error:
         raise _damaged(path, str(error)) from error
     if verdict != "ok":

@@ -30,6 +30,11 @@ RELEASED = {
     "0018_staff": "5c2d31a41cf5599b",
     "0019_jobs": "7d9551dd0e60ac59",
     "0020_works": "641a775c48e2015d",
+    "0021_works_desk": "5a09f94c8b38dc39",
+    "0022_datasets": "5e01c1120bdb5632",
+    "0023_inside": "e6bfbdf3bce01d6b",
+    "0024_changed_days": "c2481e13372c0287",
+    "0025_appeal": "d842f2de170e6b82",
 }
 
 
