@@ -38,6 +38,7 @@ from models import embedding, search
 from models.embedding import load_encoder
 from openshelf.database import embedded, learning, migrate, pool, texts
 from openshelf.epub_text import Chapter
+from openshelf.epub_tree import Node
 from openshelf.settings import get_settings
 
 PASSAGES_OF_A_BOOK = 500
@@ -76,7 +77,9 @@ def fill_texts(conn: psycopg.Connection, words: Sequence[str], count: int, rng: 
     spent = 0.0
     for edition_id in editions[: -(-count // PASSAGES_OF_A_BOOK)]:
         wanted = rng.choices(words, k=min(count, PASSAGES_OF_A_BOOK) * MAX_WORDS)
-        paragraphs = [["p", {}, " ".join(wanted[at : at + MAX_WORDS])] for at in range(0, len(wanted), MAX_WORDS)]
+        paragraphs: list[Node] = [
+            ["p", {}, " ".join(wanted[at : at + MAX_WORDS])] for at in range(0, len(wanted), MAX_WORDS)
+        ]
         begun = time.perf_counter()
         made = list(passages_of(Chapter("A chapter", "c.xhtml", paragraphs, 1), 1))
         file = texts.TextFile(edition_id, "", "", "x", None, None, None, None, None)

@@ -62,12 +62,12 @@ def fill(conn: psycopg.Connection, home: Path, count: int) -> None:
         large_library(home / "large", count - have)
         ingest_calibre(conn, home / "large")
     conn.execute(
-        """update library.works set cover_edition_id = covers.ids[1 + works.book_id % cardinality(covers.ids)]
+        """update library.works set cover_edition_id = covers.ids[1 + works.book_id %% cardinality(covers.ids)]
            from (
                select array_agg(edition_id order by edition_id) as ids
                from library.editions where cover_path is not null
            ) as covers
-           where cover_edition_id is null and works.book_id % greatest(1, %s / 10000) = 0""",
+           where cover_edition_id is null and works.book_id %% greatest(1, %s / 10000) = 0""",
         [count],
     )
     ids = [row[0] for row in conn.execute("select book_id from library.works order by book_id").fetchall()]

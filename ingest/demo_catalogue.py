@@ -45,7 +45,8 @@ class CuratedWork:
 
 def parse(record: dict[str, Any]) -> CuratedWork:
     """One `[[work]]` table of a file."""
-    return CuratedWork(**{name: tuple(value) if isinstance(value, list) else value for name, value in record.items()})
+    values: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in record.items()}
+    return CuratedWork(**values)
 
 
 def faults(work: CuratedWork, subjects: frozenset[str]) -> list[str]:

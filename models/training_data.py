@@ -112,7 +112,7 @@ class PolicyData:
         }
 
     def snapshot(self) -> dict[str, Tensor]:
-        """What cannot be read again later: which works there were, which were part of which, and how popular they were."""
+        """What cannot be read again later: the works there were, what each was part of, and how popular they were."""
         kept = {
             BOOK_IDS: torch.from_numpy(self.catalogue.book_ids.copy()),
             PRIOR: torch.from_numpy(self.catalogue.prior.copy()),
