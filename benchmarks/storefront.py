@@ -61,14 +61,13 @@ def fill(conn: psycopg.Connection, home: Path, count: int) -> None:
     if count > have:
         large_library(home / "large", count - have)
         ingest_calibre(conn, home / "large")
+    (covers,) = conn.execute(
+        "select array_agg(edition_id order by edition_id) from library.editions where cover_path is not null"
+    ).fetchone() or [None]
     conn.execute(
-        """update library.works set cover_edition_id = covers.ids[1 + works.book_id %% cardinality(covers.ids)]
-           from (
-               select array_agg(edition_id order by edition_id) as ids
-               from library.editions where cover_path is not null
-           ) as covers
-           where cover_edition_id is null and works.book_id %% greatest(1, %s / 10000) = 0""",
-        [count],
+        """update library.works set cover_edition_id = (%(covers)s::bigint[])[1 + book_id %% cardinality(%(covers)s)]
+           where cover_edition_id is null and book_id %% greatest(1, %(count)s / 10000) = 0""",
+        {"covers": covers, "count": count},
     )
     ids = [row[0] for row in conn.execute("select book_id from library.works order by book_id").fetchall()]
     vectors = np.random.default_rng(0).standard_normal((len(ids), 384)).astype(np.float32)
