@@ -201,9 +201,9 @@ def put(conn: psycopg.Connection, account_id: int, list_id: int, book_ids: Seque
     """
     added = conn.execute(
         """insert into reading.list_entries (list_id, account_id, book_id)
-           select list_id, account_id, coalesce(works.merged_into, works.book_id) from reading.lists
+           select list_id, account_id, coalesce(works.merged_into, wanted.book_id) from reading.lists
            cross join unnest(%(book_ids)s::int[]) with ordinality as wanted (book_id, place)
-           join library.works on works.book_id = wanted.book_id
+           left join library.works on works.book_id = wanted.book_id
            where list_id = %(list_id)s and account_id = %(account_id)s and removed_at is null and rule is null
            order by place
            on conflict do nothing""",

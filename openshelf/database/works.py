@@ -8,9 +8,10 @@ from typing import LiteralString
 import psycopg
 from psycopg.rows import class_row
 
-# The work that a book_id is part of today; null where there is none such.
-TODAY: LiteralString = """(
-    select coalesce(asked.merged_into, asked.book_id) from library.works as asked where asked.book_id = %(book)s)"""
+# The work that a book_id is part of today; where there is none such the number itself, which no foreign key takes.
+TODAY: LiteralString = """coalesce(
+    (select coalesce(asked.merged_into, asked.book_id) from library.works as asked where asked.book_id = %(book)s),
+    %(book)s)"""
 
 # Of more keys than these all rows are read: cheaper than looking each block up.
 _READ_ALL = 2_000

@@ -300,12 +300,12 @@ def test_an_older_hash_is_renewed_at_the_next_sign_in(browser: Browser, conn: ps
     assert sign_in(browser()).status_code == 200
 
 
-@pytest.mark.parametrize(("shared", "minutes"), [(False, 60), (True, 15)])
+@pytest.mark.parametrize(("is_shared", "minutes"), [(False, 60), (True, 15)])
 def test_a_sign_in_ends_when_nobody_uses_it(
-    shared: bool, minutes: int, browser: Browser, conn: psycopg.Connection
+    is_shared: bool, minutes: int, browser: Browser, conn: psycopg.Connection
 ) -> None:
     client = browser()
-    register(client, **({"shared": "1"} if shared else {}))
+    register(client, **({"shared": "1"} if is_shared else {}))
 
     conn.execute("update reading.sign_ins set last_seen_at = now() - make_interval(mins => %s)", [minutes - 1])
     conn.commit()

@@ -17,6 +17,7 @@ from models import search as search_module
 from openshelf.contracts import Action, new_event_id, slate_id_of, utc_now
 from openshelf.database import accounts, requests
 from openshelf.errors import ModelError
+from openshelf.settings import get_settings
 
 Visit = Callable[..., AppTest]
 FILTERS = [
@@ -122,8 +123,15 @@ def test_subjects_have_rows_that_lead_to_all_of_them(shelves: dict[str, int], vi
     ],
 )
 def test_every_filter_stands_in_the_address_and_the_address_gives_the_view_again(
-    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection, query: dict[str, str], wanted: set[str]
+    conn: psycopg.Connection,
+    shelves: dict[str, int],
+    visit: Visit,
+    query: dict[str, str],
+    wanted: set[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("OPENSHELF_KINDS", "book,film")
+    get_settings.cache_clear()
     conn.execute("update library.works set kind = 'film' where title = 'The Silent Ledger'")
     # Enough by text alone; needs its pictures, too; nothing but text. All others say nothing.
     for title, told in (

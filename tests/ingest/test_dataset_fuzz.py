@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ingest import dataset
@@ -137,6 +137,7 @@ def test_damaged_files_are_read_or_refused_in_words(tmp_path: Path, name: str) -
     read = refused = 0
 
     @tries(60)
+    @example({file: SOUND[name, file].encode() for file in LAYOUTS[name]})
     @given(damaged(name))
     def tried(files: dict[str, bytes]) -> None:
         nonlocal read, refused

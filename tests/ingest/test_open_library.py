@@ -37,7 +37,8 @@ LINES = [
 
 def identifiers(conn: psycopg.Connection, number: int) -> dict[str, str]:
     rows = conn.execute(
-        "select kind, value from library.identifiers join library.editions using (edition_id) where calibre_id = %s",
+        """select identifiers.kind, value from library.identifiers join library.editions using (edition_id)
+           where calibre_id = %s""",
         [number],
     )
     return dict(rows.fetchall())

@@ -297,7 +297,10 @@ def test_jobs_go_on_while_postgres_is_away_for_a_moment(
 ) -> None:
     kept = keep(job("sweep", Step("slow", ("import time; time.sleep(1); print('well')",))))
     kept.look(NOON)
-    installed.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = 7311")
+    installed.execute(
+        """select pg_terminate_backend(pid) from pg_locks join pg_stat_activity using (pid)
+           where locktype = 'advisory' and classid = 7311 and datname = current_database()"""
+    )
 
     with pytest.raises(psycopg.OperationalError):
         kept.look(NOON)

@@ -11,7 +11,10 @@ from streaming.claims import claimed
 
 
 def sessions_that_hold(conn: psycopg.Connection) -> list[int]:
-    rows = conn.execute("select distinct pid from pg_locks where locktype = 'advisory' and classid = 7302").fetchall()
+    rows = conn.execute(
+        """select distinct pid from pg_locks join pg_stat_activity using (pid)
+           where locktype = 'advisory' and classid = 7302 and datname = current_database()"""
+    ).fetchall()
     conn.commit()
     return [pid for (pid,) in rows]
 

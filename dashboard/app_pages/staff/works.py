@@ -183,8 +183,8 @@ def draw_aliases(aliases: Sequence[Alias]) -> None:
         "alias",
         "/staff/works/alias",
         [
-            furniture.field("written", _("As the books write it"), required=True, hint=_("Richard Bachman")),
-            furniture.field("name", _("What the author is called here"), required=True, hint=_("Stephen King")),
+            furniture.field("written", _("As the books write it"), required=True),
+            furniture.field("name", _("What the author is called here"), required=True),
         ],
         _("Call the author so"),
         folded=_("Another name of an author"),

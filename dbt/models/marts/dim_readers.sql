@@ -124,7 +124,7 @@ select
     with_traffic.reader_key,
     with_traffic.is_session_only,
     with_traffic.traffic,
-    before.traffic as traffic_before,
+    coalesce(before.traffic, with_traffic.traffic) as traffic_before,
     with_traffic.first_act_at,
     with_traffic.last_act_at,
     with_traffic.count_acts,
