@@ -22,6 +22,9 @@ from browser_steps import CHROMIUM, CHROMIUM_ARGS, PATIENCE_MS
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from ports import free_port
 
+# Also for tests that open browsers of their own, whichever test comes first.
+expect.set_options(timeout=PATIENCE_MS)
+
 # On a quiet machine a build takes a minute, a start some seconds.
 BUILD_PATIENCE_S = 1_000
 START_PATIENCE_S = 300
@@ -117,7 +120,6 @@ def one_browser(browser: Browser, storefront: Installation) -> Iterator[BrowserC
     """A browser that has been here before: what pages are made of it need not fetch and compile for each test."""
     context = browser.new_context(base_url=storefront.url, viewport={"width": 1280, "height": 900})
     context.set_default_timeout(PATIENCE_MS)
-    expect.set_options(timeout=PATIENCE_MS)
     yield context
     context.close()
 
