@@ -1,10 +1,10 @@
 """Covers at the few sizes that pages use, kept as files under the home folder."""
 
-import os
-import tempfile
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from openshelf.whole_file import whole_file
 
 WIDTHS = (88, 176, 320, 352, 640)
 # A larger picture is not a cover but an attack on our memory.
@@ -28,9 +28,6 @@ def thumbnail(original: Path, book_id: int, width: int, folder: Path) -> Path | 
     except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError):
         return None
     kept.parent.mkdir(parents=True, exist_ok=True)
-    # Two requests may make the same file: each writes its own and the last one stands.
-    handle, unfinished = tempfile.mkstemp(dir=kept.parent, suffix=".part")
-    with os.fdopen(handle, "wb") as file:
+    with whole_file(kept) as file:
         small.save(file, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
-    os.replace(unfinished, kept)
     return kept

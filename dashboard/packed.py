@@ -5,9 +5,7 @@ a digest of what is in them, so one packed copy under the home folder serves eve
 """
 
 import gzip
-import os
 import re
-import tempfile
 from pathlib import Path
 
 from anyio import to_thread
@@ -15,6 +13,8 @@ from starlette.datastructures import Headers
 from starlette.responses import FileResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.file_util import get_static_dir
+
+from openshelf.whole_file import whole_file
 
 _ADDRESS = re.compile(r"/static/((?:js|css)/[A-Za-z0-9_.\-]+\.(js|css))")
 # Streamlit asks for this font at every first visit, by its space, and for most pages in vain: they show no icon of it.
@@ -58,11 +58,8 @@ def packed(original: Path, folder: Path) -> Path | None:
         if original.suffix == ".css":
             content = _ICON_FONT.sub(_WITHOUT_SPACE, content)
         folder.mkdir(parents=True, exist_ok=True)
-        # Two requests may make the same file: each writes its own and the last one stands.
-        handle, unfinished = tempfile.mkstemp(dir=folder, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
+        with whole_file(kept) as file:
             file.write(gzip.compress(content, mtime=0))
-        os.replace(unfinished, kept)
     except OSError:
         return None
     return kept

@@ -1,6 +1,5 @@
 """`openshelf ingest` and `openshelf embed`."""
 
-import csv
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,7 @@ from ingest.dataset_cli import dataset_command, quality_command
 from ingest.embed import EmbedReport, embed_changed
 from ingest.load import Difference, Report, difference, ingest_calibre
 from ingest.open_library import ingest_open_library
+from ingest.rejects import write_rejects
 from ingest.texts_cli import texts_command
 from openshelf.cli import command_app, report
 from openshelf.database import migrate, pool
@@ -142,10 +142,7 @@ def _finish(conn: psycopg.Connection, done: Report, *, embed: bool, rejects: Pat
         told |= {"embedded": embedded.embedded}
         told["catalogue_version"] = embedded.catalogue_version or told["catalogue_version"]
     if rejects:
-        with rejects.open("w", encoding="utf-8", newline="") as file:
-            lines = csv.writer(file, lineterminator="\n")
-            lines.writerow(["record", "reason"])
-            lines.writerows(reason.split(": ", 1) for reason in done.reasons)
+        write_rejects(rejects, ["record", "reason"], (reason.split(": ", 1) for reason in done.reasons))
     report(told, as_json=as_json)
 
 

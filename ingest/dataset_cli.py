@@ -1,9 +1,8 @@
 """`openshelf ingest dataset`."""
 
-import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,14 +11,15 @@ import psycopg
 import typer
 
 from ingest import dataset_download
+from ingest.rejects import write_rejects
 from openshelf.cli import report
 from openshelf.database import imported_acts, migrate, pool
 from openshelf.errors import UsageError
-from openshelf.progress import progress
+from openshelf.progress import progress_of_parts
 from openshelf.settings import get_settings
 
 if TYPE_CHECKING:  # pandas comes with these: only this command waits for it
-    from ingest.dataset import DatasetReport, Reject
+    from ingest.dataset import DatasetReport
     from models.dataset_acts import DataOptions
 
 _SHOWN = 20  # changes that a dry run names
@@ -129,7 +129,7 @@ def _take_in(
 
     settings = get_settings()
     with _database() as conn:
-        with _Steps() as steps:
+        with progress_of_parts() as steps:
             done = dataset.ingest_dataset(
                 conn, name, folder,
                 secret=settings.reader_secret(), options=options, allow_vanishing=yes, on_progress=steps,
@@ -137,7 +137,9 @@ def _take_in(
         more: dict[str, object] = {}
         if done.rejects:
             file = rejects or settings.home / "rejects" / f"{dataset.library_key(name).replace(':', '-')}.csv"
-            _write_rejects(file, done.rejects)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            rows = ((reject.file, reject.line or "", reject.record, reject.reason) for reject in done.rejects)
+            write_rejects(file, ["file", "line", "record", "reason"], rows)
             more["rejects"] = str(file)
         if embed:
             from ingest.cli import embed_texts
@@ -146,29 +148,9 @@ def _take_in(
         _report(done, more, as_json=as_json)
 
 
-class _Steps(ExitStack):
-    """A bar for each step of the work, one after the other."""
-
-    label = ""
-
-    def __call__(self, label: str, done: int, total: int) -> None:
-        if label != self.label:
-            self.close()
-            self.show, self.label = self.enter_context(progress(label)), label
-        self.show(done, total)
-
-
 def _report(done: "DatasetReport", more: dict[str, object], *, as_json: bool) -> None:
     told = {name: value for name, value in vars(done).items() if name != "rejects"}
     report(told | more, as_json=as_json)
-
-
-def _write_rejects(file: Path, rejects: "Iterable[Reject]") -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", encoding="utf-8", newline="") as opened:
-        lines = csv.writer(opened, lineterminator="\n")
-        lines.writerow(["file", "line", "record", "reason"])
-        lines.writerows((reject.file, reject.line or "", reject.record, reject.reason) for reject in rejects)
 
 
 def quality_command(

@@ -1,12 +1,12 @@
 """`openshelf ingest texts`: what stands inside books, to be searched."""
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
 import psycopg
 import typer
 
+from ingest.rejects import write_rejects
 from ingest.texts import ingest_texts
 from openshelf.cli import report
 from openshelf.database import migrate, pool, texts
@@ -52,10 +52,7 @@ def texts_command(
         with progress("Reading texts") as show:
             done = ingest_texts(conn, show)
     if rejects:
-        with rejects.open("w", encoding="utf-8", newline="") as file:
-            lines = csv.writer(file, lineterminator="\n")
-            lines.writerow(["file", "reason"])
-            lines.writerows(reason.split(": ", 1) for reason in done.reasons)
+        write_rejects(rejects, ["file", "reason"], (reason.split(": ", 1) for reason in done.reasons))
     report(done, as_json=as_json)
 
 

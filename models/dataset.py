@@ -2,8 +2,6 @@
 
 import hashlib
 import logging
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from models.ranking_data import RankingData, ReaderBatch
 from models.work_text import text_hash, work_text
 from openshelf.errors import UsageError
 from openshelf.settings import get_settings
+from openshelf.whole_file import whole_file
 
 _log = logging.getLogger(__name__)
 
@@ -180,16 +179,9 @@ def _cached(path: Path, count: int) -> np.ndarray | None:
 
 
 def _store(path: Path, vectors: np.ndarray) -> None:
-    """Whole or not at all: written beside, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        try:
-            np.save(file, vectors, allow_pickle=False)
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    with whole_file(path) as file:
+        np.save(file, vectors, allow_pickle=False)
 
 
 def reader_batch(data: RankingData, numbers: np.ndarray, length: int) -> ReaderBatch:

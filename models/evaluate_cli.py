@@ -1,8 +1,6 @@
 """`openshelf evaluate`: every model on own acts or a published data set; what policies would earn, from the log."""
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from openshelf.contracts import utc_now
 from openshelf.database import learning, migrate, offpolicy, pool
 from openshelf.errors import UsageError
 from openshelf.progress import progress_of_parts
+from openshelf.whole_file import whole_file
 
 if TYPE_CHECKING:
     from models.baselines.roster import Baseline
@@ -253,11 +252,9 @@ def _earlier(out: Path | None) -> dict[str, Any] | None:
 
 
 def _write(path: Path, report: dict[str, Any]) -> None:
-    """Whole or not at all."""
     try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as file:
-            json.dump(report, file, ensure_ascii=False, indent=1)
-        os.replace(file.name, path)
+        with whole_file(path) as file:
+            file.write(json.dumps(report, ensure_ascii=False, indent=1).encode())
     except OSError as error:
         raise UsageError(f"--out {path} cannot be written: {error}") from error
 
