@@ -10,9 +10,9 @@ from playwright.sync_api import Locator, Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 # An act's answer is to be seen within a second; a busy test machine gets more.
-MOVED_MS = 10_000
+MOVED_MS = 20_000
 PASSWORD = "a lamp by the window"
 SLATE = "[...document.querySelectorAll('section.os-slate li.os-card')].map(card => card.dataset.book)"
 

@@ -3,6 +3,7 @@
 It is built once; each process of the run opens a copy of its own.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 from browser_steps import CHROMIUM, CHROMIUM_ARGS, PATIENCE_MS
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 from ports import free_port
 
 # Also for tests that open browsers of their own, whichever test comes first.
@@ -72,6 +74,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.timeout(1_200))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What the browser showed when a test failed is part of its report."""
+    report = yield
+    page = getattr(item, "funcargs", {}).get("page")
+    if report.when == "call" and report.failed and page:
+        with contextlib.suppress(PlaywrightError):
+            report.sections.append(("page", f"{page.url}\n{page.locator('body').inner_text(timeout=2_000)}"))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -221,9 +221,11 @@ def test_nothing_of_a_visitor_is_left_at_a_shared_computer(browser: Browser, sto
     expect(page.locator(f"section.os-slate li.os-card[data-book='{passed_over}']")).to_have_count(0, timeout=MOVED_MS)
     assert books_of(page) != before
     page.goto("/find?q=sherlock&readable=yes")
+    page.locator("li.os-card").first.wait_for()
+    liked = titles_on(page)[0]
     page.locator("li.os-card a").first.click()
+    page.get_by_role("heading", name=liked, level=1).wait_for()
     page.get_by_role("button", name="Like", exact=True).click()
-    liked = page.get_by_role("heading", level=1).inner_text()
     page.get_by_role("link", name="Read now").click()
     page.get_by_role("link", name="Next").click()
     page.locator(".os-text").wait_for()
@@ -261,8 +263,10 @@ def test_a_returning_reader_goes_on_where_they_stopped(page: Page, browser: Brow
     register(page, username)
     keep_history(page)
     page.goto("/find?q=sherlock&language=eng&format=EPUB")
+    page.locator("li.os-card").first.wait_for()
+    title = titles_on(page)[0]
     page.locator("li.os-card a").first.click()
-    title = page.get_by_role("heading", level=1).inner_text()
+    page.get_by_role("heading", name=title, level=1).wait_for()
     page.get_by_role("link", name="Read now").click()
     page.get_by_role("link", name="Next").click()
     page.locator(".os-quiet", has_text="Part 2 of 3").wait_for()

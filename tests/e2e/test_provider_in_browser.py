@@ -28,7 +28,7 @@ from dashboard import state
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
 
 SERVER = Path(dashboard.__file__).parent / "server.py"
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 
 
 class Provider:
