@@ -4,26 +4,18 @@ Terms as in schema.org and EPUB Accessibility 1.1 (W3C): access modes, features,
 sentence or two. Files are untrusted: size is bounded, no entity is resolved, and what cannot be read says nothing.
 """
 
-import lzma
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-_CONTAINER = "META-INF/container.xml"
+from openshelf import epub_text
+
 LARGEST = 2_000_000  # bytes of a package document; real ones have some thousands
 _LONGEST = 200  # characters of a term
 _LONGEST_SUMMARY = 2_000
 _MOST_TERMS = 60
-# Whatever zipfile lets through of a damaged archive, in any of its ways to pack.
-_UNREADABLE = (
-    *(OSError, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError),
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
-)
 
 
 @dataclass(frozen=True)
@@ -54,32 +46,20 @@ _ONE = {"certifiedBy": "certified_by", "accessibilitySummary": "summary"}
 
 def parse_xml(raw: bytes) -> ElementTree.Element | None:
     """The root of an untrusted document; None when it is too large, no XML, or declares entities of its own."""
-    if len(raw) > LARGEST or b"<!ENTITY" in raw or "<!ENTITY".encode("utf-16-le") in raw:
+    if len(raw) > LARGEST:
         return None
     try:
-        return ElementTree.fromstring(raw)  # noqa: S314 - size is bounded, no entities, expat fetches nothing
-    except (ElementTree.ParseError, ValueError, LookupError):
+        return epub_text.parse(raw)
+    except (epub_text.UnreadableEpubError, ElementTree.ParseError, ValueError, LookupError):
         return None
 
 
 def package_of(epub: Path) -> bytes | None:
     """The package document of an EPUB; None when the file is none."""
     try:
-        with zipfile.ZipFile(epub) as archive:
-            container = parse_xml(_read(archive, _CONTAINER))
-            rootfile = container.find(".//{*}rootfile") if container is not None else None
-            path = rootfile.get("full-path") if rootfile is not None else None
-            return _read(archive, path) if path else None
-    except _UNREADABLE:
+        return epub_text.package_document(epub)
+    except epub_text.UnreadableEpubError:
         return None
-
-
-def _read(archive: zipfile.ZipFile, name: str) -> bytes:
-    with archive.open(name) as file:
-        raw = file.read(LARGEST + 1)
-    if len(raw) > LARGEST:
-        raise ValueError(f"{name} is too large")
-    return raw
 
 
 def of_epub(epub: Path) -> Accessibility | None:

@@ -3,6 +3,8 @@
 Reads the zip itself; nothing is unpacked to disk, nothing in it runs, and nothing outside it is fetched.
 """
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,7 +19,6 @@ MAX_TEXT_BYTES = 40_000_000  # of all parts together: no book is so long, but an
 MAX_CHAPTERS = 500
 MAX_PICTURE_BYTES = 12_000_000
 MAX_CONTENTS = 1_000
-_CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 _OPF = "{http://www.idpf.org/2007/opf}"
 _NCX = "{http://www.daisy.org/z3986/2005/ncx/}"
 _XHTML = "{http://www.w3.org/1999/xhtml}"
@@ -27,8 +28,8 @@ _TEXT_TYPES = {"application/xhtml+xml", "text/html"}
 _PICTURE_TYPES = {"image/png", "image/jpeg", "image/gif", "image/webp"}
 # What reading an archive that is broken, cut off, encrypted or no archive at all raises.
 _BROKEN = (
-    OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError, NotImplementedError,
-    ElementTree.ParseError,
+    OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, KeyError, ValueError, RuntimeError,
+    NotImplementedError, ElementTree.ParseError,
 )  # fmt: skip
 
 
@@ -127,6 +128,32 @@ def picture(path: Path, name: str) -> bytes | None:
         raise UnreadableEpubError(f"{path.name} cannot be read as an EPUB: {error}") from error
 
 
+def package_document(path: Path) -> bytes:
+    """The document in which an EPUB tells what it is, as it stands there.
+
+    Raises:
+        UnreadableEpubError: as `read`, but for a missing spine.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _package_document(archive)[1]
+    except _BROKEN as error:
+        raise UnreadableEpubError(f"{path.name} cannot be read as an EPUB: {error}") from error
+
+
+def parse(markup: bytes) -> ElementTree.Element:
+    """The root of an untrusted document.
+
+    Raises:
+        UnreadableEpubError: it declares entities of its own.
+        ElementTree.ParseError, ValueError, LookupError: it is no XML, or in an encoding that nobody knows.
+    """
+    # The parser's own limits end expansion bombs too.
+    if b"<!ENTITY" in markup or "<!ENTITY".encode("utf-16-le") in markup:
+        raise UnreadableEpubError("entities are not read")
+    return ElementTree.fromstring(markup)  # noqa: S314 - no entities, and expat fetches nothing
+
+
 def _part(archive: zipfile.ZipFile, name: str, most: int = MAX_PART_BYTES) -> bytes:
     if archive.getinfo(name).file_size > most:
         raise UnreadableEpubError(f"part {name} is larger than {most} bytes")
@@ -137,17 +164,17 @@ def _part(archive: zipfile.ZipFile, name: str, most: int = MAX_PART_BYTES) -> by
     return content
 
 
-def _package_document(archive: zipfile.ZipFile) -> tuple[str, ElementTree.Element]:
-    container = _parse(_part(archive, "META-INF/container.xml"))
-    rootfile = container.find(f".//{_CONTAINER}rootfile")
+def _package_document(archive: zipfile.ZipFile) -> tuple[str, bytes]:
+    rootfile = parse(_part(archive, "META-INF/container.xml")).find(".//{*}rootfile")
     if rootfile is None:
         raise UnreadableEpubError("no root file is named")
     name = rootfile.attrib["full-path"]
-    return name, _parse(_part(archive, name))
+    return name, _part(archive, name)
 
 
 def _package(archive: zipfile.ZipFile) -> _Package:
-    package_name, package = _package_document(archive)
+    package_name, raw = _package_document(archive)
+    package = parse(raw)
     texts, pictures = {}, set()
     navigation = ncx = None
     for item in package.iter(f"{_OPF}item"):
@@ -173,17 +200,10 @@ def _encrypted(archive: zipfile.ZipFile) -> set[str]:
     if "META-INF/encryption.xml" not in archive.namelist():
         return set()
     try:
-        listed = _parse(_part(archive, "META-INF/encryption.xml"))
+        listed = parse(_part(archive, "META-INF/encryption.xml"))
     except ElementTree.ParseError:
         return set()
     return {within("", found.attrib["URI"])[0] for found in listed.iter(_ENCRYPTED) if found.attrib.get("URI")}
-
-
-def _parse(markup: bytes) -> ElementTree.Element:
-    # No entity is ever declared in what we read; the parser's own limits end expansion bombs.
-    if b"<!ENTITY" in markup:
-        raise UnreadableEpubError("entities are not read")
-    return ElementTree.fromstring(markup)  # noqa: S314
 
 
 def _chapter(markup: bytes, name: str, number: int, pictures: frozenset[str]) -> Chapter | None:
@@ -199,7 +219,7 @@ def _chapter(markup: bytes, name: str, number: int, pictures: frozenset[str]) ->
 def _title(markup: bytes) -> str:
     """The first heading of a part, else its title."""
     try:
-        document = _parse(markup)
+        document = parse(markup)
     except (ElementTree.ParseError, UnreadableEpubError):
         return ""
     for tag in ("h1", "h2", "h3", "title"):
@@ -218,12 +238,12 @@ def _told_contents(archive: zipfile.ZipFile, package: _Package) -> list[tuple[st
     """(title, name of the part, anchor, level) as the book's own contents tell; empty if they cannot be read."""
     try:
         if package.navigation:
-            document = _parse(_part(archive, package.navigation))
+            document = parse(_part(archive, package.navigation))
             for nav in document.iter(f"{_XHTML}nav"):
                 if nav.attrib.get(_EPUB_TYPE) == "toc" or nav.attrib.get("role") == "doc-toc":
                     return list(_listed(nav, package.navigation, 0))
         if package.ncx:
-            points = _parse(_part(archive, package.ncx)).find(f"{_NCX}navMap")
+            points = parse(_part(archive, package.ncx)).find(f"{_NCX}navMap")
             return [] if points is None else list(_points(points, package.ncx, 0))
     except (KeyError, ElementTree.ParseError, UnreadableEpubError):
         pass
