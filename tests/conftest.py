@@ -5,16 +5,19 @@ that what a module builds once is built once.
 """
 
 import atexit
+import functools
 import itertools
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import fasteners
+import psutil
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
@@ -66,10 +69,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 6 * 2**30
+
+
+def where_to_share() -> Path:
+    """In memory where there is plenty: thousands of databases are made and dropped there in a tenth of the time.
+
+    What a killed run left in it goes now.
+    """
+    if not (os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES):
+        return Path(tempfile.gettempdir())
+    for left in MEMORY.glob("openshelf-tests-*"):
+        if not psutil.pid_exists(int(left.name.split("-")[2])):
+            for home in left.iterdir():
+                embedded.stop(home)
+            shutil.rmtree(left, ignore_errors=True)
+    return MEMORY
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Say where the processes of this run keep what they share; short, for the path of Postgres' socket."""
     if not hasattr(config, "workerinput"):
-        os.environ["TESTS_SHARE"] = tempfile.mkdtemp(prefix="openshelf-tests-")
+        os.environ["TESTS_SHARE"] = tempfile.mkdtemp(prefix=f"openshelf-tests-{os.getpid()}-", dir=where_to_share())
         # Registered before a server is held, and so done after it was let go.
         atexit.register(shutil.rmtree, os.environ["TESTS_SHARE"], ignore_errors=True)
 
@@ -78,6 +100,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         for home in Path(os.environ["TESTS_SHARE"]).iterdir():
             embedded.stop(home)  # where one runs: also those of installations whose holder was killed
+
+
+@pytest.fixture(scope="session")
+def components_known() -> None:
+    """A page that AppTest draws first looks through all installed packages for components, which takes a second: once
+    in a process is enough."""
+    from streamlit.components.v2 import manifest_scanner
+
+    manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.fixture(scope="session")
@@ -139,6 +170,20 @@ def make_database(server_url: str) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
+def passing_copy(make_database: Callable[..., str], server_url: str) -> Callable[[str], AbstractContextManager[str]]:
+    """A copy of a template, which goes with its block; its URL."""
+
+    @contextmanager
+    def copied(template: str) -> Iterator[str]:
+        url = make_database(template)
+        yield url
+        with psycopg.connect(server_url, autocommit=True) as admin:
+            admin.execute(f'drop database "{conninfo_to_dict(url)["dbname"]}" with (force)')
+
+    return copied
+
+
+@pytest.fixture(scope="session")
 def migrated_template(make_database: Callable[..., str], once: Callable[[str, Callable[[], Any]], Any]) -> str:
     """Name of a migrated, empty database to copy."""
 
@@ -155,7 +200,7 @@ def use_database(monkeypatch: pytest.MonkeyPatch, url: str, home: Path) -> None:
     monkeypatch.setenv("OPENSHELF_DATABASE_URL", url)
     monkeypatch.setenv("OPENSHELF_HOME", str(home))
     get_settings.cache_clear()
-    pool.get_pool.cache_clear()
+    pool.close_pool()
 
 
 @pytest.fixture
@@ -175,22 +220,17 @@ def another_machine(
 
 @pytest.fixture
 def database(
-    make_database: Callable[..., str],
+    passing_copy: Callable[[str], AbstractContextManager[str]],
     migrated_template: str,
-    server_url: str,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Iterator[str]:
     """A fresh migrated database that `get_settings()`, `pool` and child processes use."""
-    url = make_database(migrated_template)
-    use_database(monkeypatch, url, tmp_path / "home")
-    yield url
-    if pool.get_pool.cache_info().currsize:
-        pool.get_pool().close()
-    pool.get_pool.cache_clear()
-    get_settings.cache_clear()
-    with psycopg.connect(server_url, autocommit=True) as admin:
-        admin.execute(f'drop database "{conninfo_to_dict(url)["dbname"]}" with (force)')
+    with passing_copy(migrated_template) as url:
+        use_database(monkeypatch, url, tmp_path / "home")
+        yield url
+        pool.close_pool()
+        get_settings.cache_clear()
 
 
 @pytest.fixture

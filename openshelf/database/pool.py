@@ -1,8 +1,8 @@
 """Connections: one URL, one pool per process, every statement with a time limit, on both sides of the wire."""
 
+import threading
 import time
 from collections.abc import Generator
-from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 import psycopg
@@ -151,18 +151,37 @@ def limit_statements(conn: psycopg.Connection, seconds: int) -> None:
     conn.execute("select set_config('statement_timeout', %s, true)", [f"{seconds}s"])
 
 
-@cache
+# The pool of this process, if it has one by now.
+_opened: list[ConnectionPool[psycopg.Connection]] = []
+_one_at_a_time = threading.Lock()
+
+
 def get_pool() -> ConnectionPool[psycopg.Connection]:
     """The pool of this process (storefront, dataflow); reconnects by itself when Postgres comes back."""
-    settings = get_settings()
+    if not _opened:
+        settings = get_settings()
+        url = database_url(settings)  # whoever has to wait for it waits beside the others, not after them
+        with _one_at_a_time:
+            if not _opened:
+                _opened.append(_open(url, settings))
+    return _opened[0]
 
+
+def close_pool() -> None:
+    """Close the pool of this process, if it has one; whoever asks next gets another, by the settings of then."""
+    with _one_at_a_time:
+        while _opened:
+            _opened.pop().close()
+
+
+def _open(url: str, settings: Settings) -> ConnectionPool[psycopg.Connection]:
     def configure(conn: psycopg.Connection) -> None:
         assert isinstance(conn, BoundedConnection)
         conn.patience_s = _patience_s(settings)
         _configure(conn)
 
     pool: ConnectionPool[psycopg.Connection] = ConnectionPool(
-        database_url(settings),
+        url,
         connection_class=BoundedConnection,
         kwargs={"options": _options(settings), **_CLIENT},
         min_size=1,

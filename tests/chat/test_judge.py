@@ -63,14 +63,13 @@ def report(
         patch.setenv("OPENSHELF_DATABASE_URL", make_database(migrated_template))
         patch.setenv("OPENSHELF_HOME", str(tmp_path_factory.mktemp("home")))
         get_settings.cache_clear()
-        pool.get_pool.cache_clear()
+        pool.close_pool()
         done = CliRunner().invoke(
             evaluate_app, ["chat", "--part", "test", "--json", "--details"], catch_exceptions=False
         )
         with pool.connect() as conn:
             left = conn.execute("select count(*) from library.works where work_key like 'judge%'").fetchone()
-        pool.get_pool().close()
-    pool.get_pool.cache_clear()
+        pool.close_pool()
     get_settings.cache_clear()
     assert left == (0,)  # what was planted is gone
     return json.loads(done.stdout.splitlines()[-1])

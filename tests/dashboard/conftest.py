@@ -53,7 +53,7 @@ def shelves(conn: psycopg.Connection, tmp_path: Path) -> dict[str, int]:
 
 
 @pytest.fixture(autouse=True)
-def fresh_caches() -> Iterator[None]:
+def fresh_caches(components_known: None) -> Iterator[None]:
     st.cache_data.clear()
     st.cache_resource.clear()
     yield

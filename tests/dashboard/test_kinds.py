@@ -57,9 +57,7 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], psycopg.Connection]
     def shown(kinds: str) -> psycopg.Connection:
         monkeypatch.setenv("OPENSHELF_KINDS", kinds)
         get_settings.cache_clear()
-        if pool.get_pool.cache_info().currsize:
-            pool.get_pool().close()
-        pool.get_pool.cache_clear()
+        pool.close_pool()
         return pool.connect()
 
     return shown

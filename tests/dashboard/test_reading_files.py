@@ -219,8 +219,7 @@ def test_without_postgres_a_file_is_to_be_asked_for_again(
     monkeypatch.setenv("OPENSHELF_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     monkeypatch.setattr("openshelf.database.pool.CONNECT_TIMEOUT_S", 1)
     get_settings.cache_clear()
-    pool.get_pool().close()
-    pool.get_pool.cache_clear()
+    pool.close_pool()
 
     answer = client.get(f"/files/{library['Dune']}.epub")
 

@@ -68,7 +68,7 @@ def no_postgres(request: pytest.FixtureRequest, database: str, monkeypatch: pyte
         address = f"postgresql://nobody@127.0.0.1:{listener.getsockname()[1]}/x"
         monkeypatch.setenv("OPENSHELF_DATABASE_URL", address)
         get_settings.cache_clear()
-        pool.get_pool.cache_clear()
+        pool.close_pool()
         yield
 
 

@@ -304,7 +304,7 @@ def test_without_postgres_a_calm_page_is_shown(database: str, visit: Visit, monk
     monkeypatch.setenv("OPENSHELF_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     monkeypatch.setattr("openshelf.database.pool.CONNECT_TIMEOUT_S", 1)
     get_settings.cache_clear()
-    pool.get_pool.cache_clear()
+    pool.close_pool()
 
     page = visit()
 

@@ -19,18 +19,18 @@ def one_thread() -> None:
 
 @pytest.fixture
 def installed(
-    make_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    passing_copy: Callable[[str], AbstractContextManager[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[[str], AbstractContextManager[psycopg.Connection]]:
     """A copy of a template that is the installation of this test, for commands too."""
 
     @contextmanager
     def install(template: str) -> Iterator[psycopg.Connection]:
-        url = make_database(template)
-        monkeypatch.setenv("OPENSHELF_DATABASE_URL", url)
-        monkeypatch.setenv("OPENSHELF_HOME", str(tmp_path))
-        get_settings.cache_clear()
-        with connected(url) as conn:
-            yield conn
-        get_settings.cache_clear()
+        with passing_copy(template) as url:
+            monkeypatch.setenv("OPENSHELF_DATABASE_URL", url)
+            monkeypatch.setenv("OPENSHELF_HOME", str(tmp_path))
+            get_settings.cache_clear()
+            with connected(url) as conn:
+                yield conn
+            get_settings.cache_clear()
 
     return install

@@ -1,7 +1,9 @@
 """Connections to a server that cannot be heard: given up in time, with nothing left open."""
 
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from urllib.parse import parse_qs, urlsplit
 
@@ -65,6 +67,17 @@ def test_a_server_that_hangs_before_it_knows_us_is_named_as_away(proxy: Proxy) -
 
     with pytest.raises(DatabaseError, match=r"Postgres does not answer: .*timeout"):
         pool.connect()
+
+
+def test_threads_that_ask_at_once_share_one_pool(database: str) -> None:
+    at_once = threading.Barrier(8)
+
+    def ask(_: int) -> int:
+        at_once.wait()
+        return id(pool.get_pool())
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(ask, range(8)))) == 1
 
 
 def test_the_pool_gives_up_what_hangs_and_finds_the_server_again(proxy: Proxy) -> None:

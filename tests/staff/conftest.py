@@ -1,6 +1,7 @@
 """A warehouse built of a history that is known by hand, and the pages of staff drawn on it without a browser."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psycopg
@@ -36,22 +37,24 @@ def built_template(
 
 @pytest.fixture
 def library(
-    built_template: str, make_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    built_template: str,
+    passing_copy: Callable[[str], AbstractContextManager[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    components_known: None,
 ) -> Iterator[str]:
     """The URL of a library with this history, which this process uses and may change."""
-    url = make_database(built_template)
-    monkeypatch.setenv("OPENSHELF_DATABASE_URL", url)
-    monkeypatch.setenv("OPENSHELF_HOME", str(tmp_path))
-    monkeypatch.setenv("OPENSHELF_SECRET", "a secret of forty characters for the tests")
-    get_settings.cache_clear()
-    pool.get_pool.cache_clear()
-    st.cache_data.clear()
-    yield url
-    if pool.get_pool.cache_info().currsize:
-        pool.get_pool().close()
-    pool.get_pool.cache_clear()
-    get_settings.cache_clear()
-    st.cache_data.clear()
+    with passing_copy(built_template) as url:
+        monkeypatch.setenv("OPENSHELF_DATABASE_URL", url)
+        monkeypatch.setenv("OPENSHELF_HOME", str(tmp_path))
+        monkeypatch.setenv("OPENSHELF_SECRET", "a secret of forty characters for the tests")
+        get_settings.cache_clear()
+        pool.close_pool()
+        st.cache_data.clear()
+        yield url
+        pool.close_pool()
+        get_settings.cache_clear()
+        st.cache_data.clear()
 
 
 @pytest.fixture

@@ -216,7 +216,7 @@ def test_live_pages_of_an_empty_library_say_so(
 ) -> None:  # fmt: skip
     monkeypatch.setenv("OPENSHELF_DATABASE_URL", make_database(migrated_template))
     get_settings.cache_clear()
-    pool.get_pool.cache_clear()
+    pool.close_pool()
     empty = get_settings().database_url
     assert empty
     put_account(empty.get_secret_value(), "staff")
@@ -242,8 +242,7 @@ def test_stale_figures_are_no_news(name: str, open_page: Open, library: str) -> 
 def test_a_database_that_is_away_is_said_in_words(name: str, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(name)
 
-    pool.get_pool().close()
-    pool.get_pool.cache_clear()
+    pool.close_pool()
     monkeypatch.setenv("OPENSHELF_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
     get_settings.cache_clear()
     page = Drawn(app.run())

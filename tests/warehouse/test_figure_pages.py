@@ -61,13 +61,15 @@ def _below(node: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def open_page(copied: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Open]:
+def open_page(
+    copied: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, components_known: None
+) -> Iterator[Open]:
     """Open a page on the copied warehouse as somebody of this role; None: nobody signed in."""
     monkeypatch.setenv("OPENSHELF_DATABASE_URL", copied.url)
     monkeypatch.setenv("OPENSHELF_HOME", str(tmp_path))
     monkeypatch.setenv("OPENSHELF_SECRET", "a secret of forty characters for the tests")
     get_settings.cache_clear()
-    pool.get_pool.cache_clear()
+    pool.close_pool()
     with psycopg.connect(copied.url) as conn:
         # The history is of 2024: what is unusual about the last day is not what these tests are about.
         conn.execute("update marts.mart_freshness set built_at = now(), is_unusual = false, usual_acts_a_day = null")
@@ -89,9 +91,7 @@ def open_page(copied: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         return Drawn(app.run())
 
     yield opened
-    if pool.get_pool.cache_info().currsize:
-        pool.get_pool().close()
-    pool.get_pool.cache_clear()
+    pool.close_pool()
     get_settings.cache_clear()
 
 
@@ -317,8 +317,7 @@ def test_figures_that_cannot_be_trusted_are_no_good_news(
 
 def test_a_database_that_is_away_is_said_in_words(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     page = open_page("quality")
-    pool.get_pool().close()
-    pool.get_pool.cache_clear()
+    pool.close_pool()
     monkeypatch.setenv("OPENSHELF_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
     get_settings.cache_clear()
 
