@@ -1,7 +1,7 @@
-"""The text inside EPUB files into passages that can be searched, only of files that have changed.
+"""The text inside EPUB and PDF files into passages that can be searched, only of files that have changed.
 
-Files are untrusted: `openshelf.epub_text` bounds what is unpacked, and what it cannot read is written down as rejected
-and never stops the rest. Of PDF files nothing is read.
+Files are untrusted: `openshelf.epub_text` bounds what is unpacked, `openshelf.pdf_text` what is spent; what they cannot
+read is written down as rejected and never stops the rest.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from openshelf import epub_text
+from openshelf import epub_text, pdf_text
 from openshelf.contracts import clean_text
 from openshelf.database import texts
 from openshelf.database.texts import Passage, TextFile
@@ -19,6 +19,7 @@ from openshelf.epub_text import Chapter, UnreadableEpubError
 from openshelf.epub_tree import BOOK_BLOCKS, Node
 from openshelf.errors import IngestError
 from openshelf.folding import fold
+from openshelf.pdf_text import Page, UnreadablePdfError
 
 # A change of how text is cut is a new version: every file is read again.
 RECIPE = "1"
@@ -48,7 +49,7 @@ class TextsReport:
 
 
 def ingest_texts(conn: psycopg.Connection, on_progress: Callable[[int, int], None] | None = None) -> TextsReport:
-    """Bring the passages to what the EPUB files hold; commits file by file, so a stop loses one file.
+    """Bring the passages to what the files hold; commits file by file, so a stop loses one file.
 
     A file is opened only if its place, size or time is another, and read only if its content is. Of a library whose
     folder is not there nothing is removed.
@@ -107,7 +108,7 @@ def _bring(conn: psycopg.Connection, file: TextFile, path: Path) -> tuple[list[P
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         passages, problem = None, file.problem
         if (file.file_hash, file.recipe) != (digest, RECIPE):
-            passages, problem = _read(path)
+            passages, problem = _read(path, file.format)
     except OSError as error:
         return None, f"the file cannot be read ({error.strerror})"
     texts.store(
@@ -117,24 +118,37 @@ def _bring(conn: psycopg.Connection, file: TextFile, path: Path) -> tuple[list[P
     return passages, problem
 
 
-def _read(path: Path) -> tuple[list[Passage], str | None]:
+def _read(path: Path, file_format: str) -> tuple[list[Passage], str | None]:
     found: list[Passage] = []
     try:
-        for part, chapter in enumerate(epub_text.chapters(path), start=1):
-            found.extend(passages_of(chapter, part))
+        if file_format == "PDF":
+            cut = (passages_of_page(page) for page in pdf_text.pages(path))
+        else:
+            cut = (passages_of(chapter, part) for part, chapter in enumerate(epub_text.chapters(path), start=1))
+        for passages in cut:
+            found.extend(passages)
             if len(found) > MAX_PASSAGES:
                 return [], f"there are more than {MAX_PASSAGES} passages in it"
-    except (UnreadableEpubError, RecursionError, MemoryError) as error:
+    except (UnreadableEpubError, UnreadablePdfError, RecursionError, MemoryError) as error:
         return [], str(error).removeprefix(f"{path.name} ") or type(error).__name__
     return found, None if found else "there is no text in it, only pictures"
 
 
 def passages_of(chapter: Chapter, part: int) -> Iterator[Passage]:
     """The text of one part of a book in passages; the same words always in the same ones."""
-    title = " ".join(clean_text(chapter.title).translate(_UNSEEN).split())
+    return _cut(part, chapter.title, paragraphs(chapter.nodes))
+
+
+def passages_of_page(page: Page) -> Iterator[Passage]:
+    """The text of a page of a PDF in passages; where its paragraphs end, nothing tells."""
+    return _cut(page.number, page.title, [(0, page.text)])
+
+
+def _cut(part: int, title: str, paragraphs: Iterable[tuple[int, str]]) -> Iterator[Passage]:
+    title = " ".join(clean_text(title).translate(_UNSEEN).split())
     lines: list[tuple[int, list[str]]] = []  # block and words of each paragraph
     count_new = 0
-    for block, text in paragraphs(chapter.nodes):
+    for block, text in paragraphs:
         lines.append((block, []))
         for word in _words(text):
             if count_new >= MAX_WORDS:

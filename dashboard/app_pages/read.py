@@ -10,6 +10,7 @@ from dashboard.components.reading import reader
 from dashboard.language import _, number
 from dashboard.texts import Text
 from dashboard.words import address, language_tag
+from openshelf import pdf_text
 from openshelf.contracts import Action, Surface
 from openshelf.database.shelves import Place
 
@@ -46,7 +47,10 @@ def reading_words() -> dict[str, Any]:
 
 
 def reader_data(text: Text, shown: int, kept: Place | None, is_chosen: bool, block: int | None) -> dict[str, Any]:
-    """What the reading component draws: the part `shown` from its `block` on, or the PDF where there is no other."""
+    """What the reading component draws: the part `shown` from its `block` on, or the PDF where there is no other.
+
+    Of a PDF `shown` is the page, which the browser's viewer opens.
+    """
     work, visitor = text.work, state.shown_visitor()
     is_read = state.marks(visitor).shelves.get(work.book_id) == "read"
     last = text.book is None or shown == len(text.book.chapters)
@@ -70,7 +74,8 @@ def reader_data(text: Text, shown: int, kept: Place | None, is_chosen: bool, blo
         "words": reading_words(),
     }
     if text.book is None:
-        return data | {"pdf": f"/texts/{work.book_id}.pdf", "remember": "nowhere"}
+        page = f"#page={shown}" if is_chosen else ""
+        return data | {"pdf": f"/texts/{work.book_id}.pdf{page}", "remember": "nowhere"}
     chapters = text.book.chapters
     parts = [address("read", id=work.book_id, chapter=part) for part in range(1, len(chapters) + 1)]
     lengths = [max(chapter.length, 1) for chapter in chapters]
@@ -142,7 +147,7 @@ def read() -> None:
     wanted = st.query_params.get("chapter", "")
     is_chosen = _is_number(wanted)
     block = st.query_params.get("block", "")
-    count = len(text.book.chapters) if text.book else 1
+    count = len(text.book.chapters) if text.book else pdf_text.MAX_PAGES
     shown = min(max(int(wanted) if is_chosen else kept.part if kept else 1, 1), count)
     draw(text, shown, kept, is_chosen, int(block) if _is_number(block) else None)
 

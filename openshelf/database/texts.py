@@ -15,12 +15,13 @@ _LOCK = 7306
 
 @dataclass(frozen=True)
 class TextFile:
-    """An EPUB that may be searched inside, with what was stored of it when it was read last."""
+    """A file that may be searched inside, with what was stored of it when it was read last."""
 
     edition_id: int
     title: str
     library_path: str
     path: str
+    format: str  # EPUB or PDF
     size_bytes: int | None  # this and what follows: of the file that was read; null where none was
     modified_ns: int | None
     file_hash: str | None
@@ -36,7 +37,7 @@ class TextFile:
 class Passage:
     """A piece of a book's text. `body`: a line for each paragraph; `blocks`: where each stands in the part.
 
-    `part` from 1 and blocks from 0, as the reading page counts.
+    `part` from 1 and blocks from 0, as the reading page counts; of a PDF the page, and all of it one block.
     """
 
     part: int
@@ -68,16 +69,22 @@ def give_turn(conn: psycopg.Connection) -> None:
 
 
 def files(conn: psycopg.Connection) -> list[TextFile]:
-    """Every EPUB of an active edition and work that the library has not left out, by edition_id."""
+    """Of each work that the library has not left out the file that the reading page opens, by edition_id."""
     with conn.cursor(row_factory=class_row(TextFile)) as cursor:
         return cursor.execute(
-            """select editions.edition_id, editions.title, libraries.path as library_path, files.path,
-                   texts.size_bytes, texts.modified_ns, texts.file_hash, texts.recipe, texts.problem
-               from library.files join library.editions using (edition_id) join library.libraries using (library_id)
-               join library.works using (book_id) left join library.texts using (edition_id)
-               where files.format = 'EPUB' and editions.active and works.active
-                   and libraries.is_searched_inside and works.is_searched_inside
-               order by editions.edition_id"""
+            """with opened as (
+                   select distinct on (works.book_id) editions.edition_id, editions.title,
+                       libraries.path as library_path, files.path, files.format
+                   from library.files join library.editions using (edition_id)
+                   join library.libraries using (library_id) join library.works using (book_id)
+                   where files.format in ('EPUB', 'PDF') and editions.active and works.active
+                       and libraries.is_searched_inside and works.is_searched_inside
+                   -- as `catalogue.file_of`, and an EPUB rather than a PDF
+                   order by works.book_id, files.format, editions.published_on desc nulls last, editions.edition_id
+               )
+               select opened.*, texts.size_bytes, texts.modified_ns, texts.file_hash, texts.recipe, texts.problem
+               from opened left join library.texts using (edition_id)
+               order by opened.edition_id"""
         ).fetchall()
 
 
@@ -162,7 +169,7 @@ def find(
                     where libraries.is_searched_inside and works.is_searched_inside and {conditions(filters)}
                         and exists (
                             select from library.files
-                            where files.edition_id = editions.edition_id and files.format = 'EPUB'
+                            where files.edition_id = editions.edition_id and files.format in ('EPUB', 'PDF')
                         )
                     limit %(max_ranked)s
                 ),

@@ -148,6 +148,9 @@ def test_a_pdf_is_shown_in_a_frame(
     assert reader["finish"]["done"] is False
     assert actions(conn).count("read") == 1
 
+    reader = reader_of(visit("read", id=str(shelves["Dune Messiah"]), chapter="212", block="0"))
+    assert reader["pdf"] == f"/texts/{shelves['Dune Messiah']}.pdf#page=212"
+
 
 @pytest.mark.parametrize(("content", "word"), [(b"PK broken", "is damaged"), (None, "no file that can be read")])
 def test_a_book_that_cannot_be_opened_says_why(

@@ -11,12 +11,13 @@ from pathlib import Path
 import psycopg
 import pytest
 from small_epub import epub_bytes
+from small_pdf import pdf_bytes
 
 from ingest import texts
 from ingest.load import ingest_calibre
 from ingest.texts import ingest_texts, paragraphs, passages_of
 from models.search import Hit, search
-from openshelf import epub_text
+from openshelf import epub_text, pdf_text
 from openshelf.database.audiences import allowed
 from openshelf.database.filters import Filters
 from openshelf.epub_tree import Tree
@@ -265,6 +266,87 @@ def test_bad_files_are_written_down_and_never_stop_the_rest(conn: psycopg.Connec
     assert found(conn, PHRASE) == [good]
 
 
+def put_pdf(conn: psycopg.Connection, book_id: int, content: bytes) -> None:
+    """In place of the book's EPUB."""
+    path = file_of(conn, book_id)
+    path.unlink()
+    path.with_suffix(".pdf").write_bytes(content)
+    conn.execute(
+        """update library.files set format = 'PDF', path = replace(path, '.epub', '.pdf')
+           from library.editions where editions.edition_id = files.edition_id and format = 'EPUB' and book_id = %s""",
+        [book_id],
+    )
+
+
+def test_a_phrase_inside_a_pdf_leads_to_its_page(conn: psycopg.Connection, books: list[int]) -> None:
+    pages = [[FILLER] * 3 for _ in range(5)]
+    pages[1] += ["the harbour master coun-", "ted seven lanterns", "twice; the evening-", "1 boat"]
+    pages[2] += ["Đêm đã khuya, и ёлка стояла в снегу"]
+    contents = [("Start", 1), ("The  harbour", 2), ("Last", 5)]
+    put_pdf(conn, books[0], pdf_bytes(*pages, contents=contents, owner="nobody needs it"))
+
+    report = ingest_texts(conn)
+
+    assert (report.read, report.rejected) == (len(books), 0)
+    (hit,) = inside(conn, f'"{PHRASE}"')
+    assert hit.inside
+    assert (hit.book_id, hit.inside.part, hit.inside.block, hit.inside.chapter) == (books[0], 2, 0, "The harbour")
+    for asked in ('"dem da khuya"', "елка снегу"):
+        (hit,) = inside(conn, asked)
+        assert hit.inside
+        assert (hit.inside.part, hit.inside.chapter) == (3, "The harbour")
+    assert ingest_texts(conn).read == 0
+
+
+def test_of_two_files_the_one_that_opens_is_read(conn: psycopg.Connection, books: list[int]) -> None:
+    path = put(conn, books[0], f"<p>{PHRASE}</p>")
+    path.with_suffix(".pdf").write_bytes(pdf_bytes(["zebra"]))
+    conn.execute(
+        """insert into library.files (edition_id, format, path, size_bytes)
+           select edition_id, 'PDF', replace(path, '.epub', '.pdf'), 1 from library.files
+           join library.editions using (edition_id) where format = 'EPUB' and book_id = %s""",
+        [books[0]],
+    )
+
+    assert ingest_texts(conn).files == len(books)
+    assert found(conn, PHRASE) == [books[0]]
+    assert found(conn, "zebra") == []
+
+
+def test_bad_pdf_files_are_written_down_and_never_stop_the_rest(conn: psycopg.Connection, books: list[int]) -> None:
+    good, *bad = books[:6]
+    put_pdf(conn, good, pdf_bytes([PHRASE]))
+    put_pdf(conn, bad[0], b"no PDF at all")
+    put_pdf(conn, bad[1], b"")
+    put_pdf(conn, bad[2], pdf_bytes([PHRASE], password="secret"))
+    put_pdf(conn, bad[3], pdf_bytes([]))  # a scan: a page without a letter
+    put_pdf(conn, bad[4], pdf_bytes([PHRASE])[:-700])
+
+    first = ingest_texts(conn)
+
+    told = {reason.split(": ")[0]: reason.split(": ", 1)[1] for reason in first.reasons}
+    assert first.rejected == 5
+    assert len(told) == 5
+    assert found(conn, PHRASE) == [good]
+    assert sorted(reason for reason in told.values() if "cannot be read as a PDF" not in reason) == [
+        "is protected: its text is encrypted",
+        "there is no text in it, only pictures",
+    ]
+
+
+def test_a_pdf_that_takes_for_ever_is_given_up(
+    conn: psycopg.Connection, books: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(conn, books[1], f"<p>{PHRASE}</p>")
+    put_pdf(conn, books[0], pdf_bytes(["x"] * 300_000))
+    monkeypatch.setattr(pdf_text, "TIME_LIMIT_S", 1)
+
+    (reason,) = ingest_texts(conn).reasons
+
+    assert reason.endswith("cannot be read within 1 seconds")
+    assert found(conn, PHRASE) == [books[1]]
+
+
 def test_what_runs_or_is_packed_inside_a_book_is_no_text_of_it(conn: psycopg.Connection, books: list[int]) -> None:
     nested = epub_bytes("<p>zebra inside</p>")
     put(
@@ -308,10 +390,10 @@ from openshelf.database import pool
 
 read = texts._read
 
-def slow(path):
+def slow(*file):
     print("read", flush=True)
     sys.stdin.readline()
-    return read(path)
+    return read(*file)
 
 texts._read = slow
 with pool.connect() as conn:
