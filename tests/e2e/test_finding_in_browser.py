@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from browser_steps import for_you
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -103,3 +104,30 @@ def test_nothing_is_lost_at_320_pixels(page: Page, address: str) -> None:
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 320
+
+
+def test_what_a_page_had_still_to_report_does_not_clear_the_next_one(page: Page) -> None:
+    """On a slow line what the page that is left had seen comes to the server with the wish for the next page."""
+    held: list[str | bytes] = []
+    is_slow, servers = False, []
+
+    def connect(socket: WebSocketRoute) -> None:
+        servers.append(socket.connect_to_server())
+        socket.on_message(lambda message: held.append(message) if is_slow else servers[-1].send(message))
+
+    page.route_web_socket("**/_stcore/stream", connect)
+    page.goto("/")
+    for_you(page).first.wait_for()
+    box = search_box(page)
+    box.fill("sea")
+    page.wait_for_timeout(600)  # the row was seen for long enough and is not reported yet
+    is_slow = True
+    box.press("Enter")
+    page.wait_for_timeout(1_500)
+    is_slow = False
+    for message in held:
+        servers[-1].send(message)
+
+    expect(page.get_by_role("heading", name="Search results", level=1)).to_be_visible()
+    page.wait_for_timeout(1_000)
+    expect(page.get_by_role("heading", name="Search results", level=1)).to_be_visible()

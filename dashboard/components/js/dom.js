@@ -157,6 +157,10 @@ export function memory(initial) {
   }
 }
 
+// From when a page is left until the bar of the next one is drawn nothing may be sent: Streamlit takes it for a wish of
+// the page that was left, and clears the next one. (`data-page` is set by the bar.)
+export const isBetweenPages = () => (document.documentElement.dataset.page ?? location.pathname) !== location.pathname
+
 // Triggers of one element overwrite one another within a run: send what gathered as one list.
 export function batch(send, wait) {
   let waiting = []
@@ -167,7 +171,7 @@ export function batch(send, wait) {
       const values = waiting
       waiting = []
       timer = null
-      send(values)
+      if (!isBetweenPages()) send(values)
     }, wait)
   }
 }

@@ -1,6 +1,6 @@
 // A book's text as we lay it out, or its PDF in a frame: contents, how it looks, where the reader is, reading aloud.
 // The text comes as a tree of a few kinds of element and is built node by node: no markup of a book is ever parsed here.
-import { el, icon, link, memory, navigate } from "./dom.js"
+import { el, icon, isBetweenPages, link, memory, navigate } from "./dom.js"
 
 const TAGS = new Set(
   ("p div h1 h2 h3 h4 h5 h6 ul ol li dl dt dd blockquote pre hr figure figcaption table caption thead tbody tr th td " +
@@ -209,7 +209,7 @@ function note_place(kept, now = false) {
     const wait = now ? 0 : Math.max(0, kept.sent + SEND_MS - Date.now())
     kept.timers.send = setTimeout(() => {
       kept.sent = Date.now()
-      if (kept.section.isConnected) kept.latest.setTriggerValue("place", place)
+      if (kept.section.isConnected && !isBetweenPages()) kept.latest.setTriggerValue("place", place)
     }, wait)
   }
 }

@@ -6,6 +6,7 @@ export default function ({ parentElement, data }) {
   const signature = JSON.stringify(data)
   if (parentElement.dataset.signature === signature) return
   parentElement.dataset.signature = signature
+  document.documentElement.dataset.page = location.pathname
   const here = parentElement.querySelector(".os-bar input")
   const typing = here && document.activeElement === here ? here.value : null
   parentElement.querySelector(".os-bar")?.remove()
