@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from command_help import help_of
 
 from openshelf.cli import COMMANDS
 
@@ -81,8 +82,6 @@ except SystemExit:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_and_is_in_the_readme(name: str) -> None:
-    done = openshelf(name, "--help")
-
-    assert done.returncode == 0, done.stderr
+def test_every_command_has_help_and_is_in_the_readme(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"Usage: openshelf {name}" in help_of(capsys, name)
     assert f"openshelf {name}" in (ROOT / "README.md").read_text()
