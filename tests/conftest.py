@@ -27,11 +27,22 @@ from openshelf.database import embedded, migrate, pool
 from openshelf.settings import get_settings
 
 ROOT = Path(__file__).parent
-# What fails fast comes first, then these: the longest before the others, so that none is waited for at the end, and of
-# the browser's first the one that may build the demo while others have something else to do.
-LATE = ("dags", "e2e/test_whole_road.py", "e2e/test_accessibility.py", "warehouse", "staff", "e2e")
-# Their tests share what takes longest to build: they go to one process.
-TOGETHER = {"warehouse", "staff"}
+# Dealt out first, in this order, so that none is waited for at the end: what takes longest. The first half of the
+# browser's tests builds the demo, which the second half waits for.
+BROWSER_FIRST = ("e2e/test_whole_road.py", "e2e/test_accessibility.py", "e2e/test_finding_in_browser.py")
+LONG = (
+    *BROWSER_FIRST,
+    "warehouse",
+    "staff",
+    "streaming/test_faults.py",
+    "e2e",
+    "dags",
+    "compose/test_commands.py",
+    "streaming/test_broker_road.py",
+    "streaming/test_many_workers.py",
+    "privacy/test_whole_life.py",
+    "chat/test_judge.py",
+)
 
 _number = itertools.count()
 
@@ -41,12 +52,18 @@ for name in [name for name in os.environ if name.startswith("OPENSHELF_") and na
 
 
 class ByModule(LoadScopeScheduling):
-    """Deals out modules, in the order in which they were collected."""
+    """Deals out modules, in the order in which they were collected; some together.
+
+    Tests of the warehouse share what takes longest to build. A browser beside two others starves on two cores, so that
+    pages are late for its tests: two processes have one, each with a storefront of its own.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        module = nodeid.partition("::")[0]
-        folder = module.split("/")[1] if module.count("/") > 1 else ""
-        return folder if folder in TOGETHER else module
+        module = nodeid.partition("::")[0].removeprefix("tests/")
+        folder = module.partition("/")[0]
+        if folder == "e2e":
+            return f"browser {module in BROWSER_FIRST}"
+        return "warehouse" if folder in {"warehouse", "staff"} else module
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -63,8 +80,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
         path = item.path.relative_to(ROOT)
-        named = [LATE.index(name) for name in (path.as_posix(), path.parts[0]) if name in LATE]
-        return named[0] if named else -1
+        named = [LONG.index(name) for name in (path.as_posix(), path.parts[0]) if name in LONG]
+        return named[0] if named else len(LONG)
 
     items.sort(key=place)
 
