@@ -6,7 +6,7 @@ stays: their editions and keys are pinned. The caller holds the transaction and 
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import psycopg
@@ -19,6 +19,8 @@ from openshelf.database.ingestion import StoredEdition
 from openshelf.database.works import WorkKey
 from openshelf.works_alike import Group, Link, Record
 from openshelf.works_telling import alias_of, record_of, record_of_key
+
+_FILM_NUMBERS = ("imdb", "tmdb")  # identifiers that name one film each
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def place(conn: psycopg.Connection, editions: Sequence[Edition], stored: Mapping
     }
     done = Placement()
     before = {number: stored[number] for number in records if number in stored}
+    _part_films(conn, editions, records, before)
     for number, old in before.items():
         if old.is_pinned:
             done.editions[number] = Placed(old.book_id, records.pop(number).key, "staff decided")
@@ -88,6 +91,30 @@ def _apart(edition: Edition) -> str:
     """A film is no edition of a book, nor of a film of another year."""
     year = edition.published_on.year if edition.published_on else ""
     return "" if edition.kind == "book" else f"{edition.kind} {year}".strip()
+
+
+def _part_films(
+    conn: psycopg.Connection,
+    editions: Sequence[Edition],
+    records: dict[int, Record],
+    before: Mapping[int, StoredEdition],
+) -> None:
+    """Two films of one title and year whose numbers at IMDb or TMDB differ are two works.
+
+    Their keys would be equal: the first keeps it, and another has its number in it.
+    """
+    told = {e.calibre_id: dict(e.identifiers) for e in editions if e.kind == "film"}
+    numbered = {number: {kind: ids[kind] for kind in _FILM_NUMBERS if kind in ids} for number, ids in told.items()}
+    numbered = {number: ids for number, ids in sorted(numbered.items()) if ids}
+    keys = sorted({records[number].key for number in numbered})
+    own = [old.edition_id for old in before.values()]
+    holders = stored_works.numbers_of(conn, keys, _FILM_NUMBERS, own) if keys else {}
+    for number, ids in numbered.items():
+        record = records[number]
+        held = holders.setdefault(record.key, ids)
+        if any(held[kind] != value for kind, value in ids.items() if kind in held):
+            kind, value = next(iter(ids.items()))
+            records[number] = replace(record, apart=f"{record.apart} {kind}:{value}")
 
 
 def _adopt(conn: psycopg.Connection, called: Callable[[str], str]) -> None:

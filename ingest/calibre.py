@@ -151,15 +151,26 @@ def open_snapshot(library: Path, patience_s: float = PATIENCE_S) -> Iterator[sql
     """
     path = database_of(library)
     with tempfile.TemporaryDirectory(prefix="openshelf-calibre-") as folder:
-        copy = sqlite3.connect(Path(folder) / DATABASE)
-        # One row that is not UTF-8, or what the check quotes of it, would otherwise end the whole reading.
-        copy.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        copy = reopen(Path(folder) / DATABASE)
         try:
             _copy(path, copy, patience_s)
             _check(path, copy)
             yield copy
         finally:
             copy.close()
+
+
+def reopen(snapshot: Path) -> sqlite3.Connection:
+    """The private copy of a library's database, for another process too."""
+    copy = sqlite3.connect(snapshot)
+    # One row that is not UTF-8, or what the check quotes of it, would otherwise end the whole reading.
+    copy.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    return copy
+
+
+def file_of(snapshot: sqlite3.Connection) -> Path:
+    """Where the private copy lies as long as it is open."""
+    return Path(snapshot.execute("pragma database_list").fetchone()[2])
 
 
 def _copy(path: Path, copy: sqlite3.Connection, patience_s: float) -> None:
@@ -263,8 +274,9 @@ def _custom(db: sqlite3.Connection, columns: Iterable[Column]) -> defaultdict[in
         values = f"custom_column_{column.number}"
         tables = f"books_{values}_link l join {values} a on a.id = l.value" if column.is_linked else f"{values} l"
         value = "a.value" if column.is_linked else "l.value"
-        for book, rows in _many(db, tables, value, "l.id").items():
-            found[book] += [(column.target, _words(text) or "") for (text,) in rows if text is not None]
+        for book, text in db.execute(_of_wanted(tables, value, "l.id")):
+            if text is not None:
+                found[book].append((column.target, text if isinstance(text, str) else _words(text) or ""))
     return found
 
 
@@ -275,11 +287,25 @@ def read_books(db: sqlite3.Connection, ids: Iterable[int], columns: Iterable[Col
         IngestError: a table of the library is not as Calibre makes it.
     """
     try:
-        return _read_books(db, ids, columns)
+        return _as_text(db, ids, columns)
     except sqlite3.Error as error:
         raise IngestError(
             f"the library is not as Calibre makes it ({str(error)[:120]}); run `calibredb restore_database`."
         ) from error
+
+
+def _as_text(db: sqlite3.Connection, ids: Iterable[int], columns: Iterable[Column]) -> list[CalibreBook]:
+    """Read with SQLite's own decoding, which is fast; where it meets what is no UTF-8, with ours, which takes it."""
+    ids, columns, ours = list(ids), list(columns), db.text_factory
+    db.text_factory = str
+    try:
+        return _read_books(db, ids, columns)
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error):
+            raise
+    finally:
+        db.text_factory = ours
+    return _read_books(db, ids, columns)
 
 
 def _read_books(db: sqlite3.Connection, ids: Iterable[int], columns: Iterable[Column]) -> list[CalibreBook]:
@@ -300,7 +326,7 @@ def _read_books(db: sqlite3.Connection, ids: Iterable[int], columns: Iterable[Co
     custom = _custom(db, columns)
     rows = db.execute(
         """select id, uuid, title, sort, timestamp, pubdate, last_modified, path, has_cover, series_index
-           from books join wanted on wanted.book = books.id order by id"""
+           from wanted cross join books where books.id = wanted.book order by id"""
     )
     return [
         CalibreBook(
@@ -353,10 +379,14 @@ def _number(value: object, largest: float) -> float | None:
 def _many(db: sqlite3.Connection, tables: str, columns: str, order: str) -> defaultdict[int, list[tuple]]:
     """Book -> rows of what hangs on it."""
     found: defaultdict[int, list[tuple]] = defaultdict(list)
-    query = f"select l.book, {columns} from {tables} join wanted w on w.book = l.book order by l.book, {order}"
-    for book, *values in db.execute(query):
-        found[book].append(tuple(values))
+    for row in db.execute(_of_wanted(tables, columns, order)):
+        found[row[0]].append(row[1:])
     return found
+
+
+def _of_wanted(tables: str, columns: str, order: str) -> str:
+    # A cross join is taken from left to right: SQLite would else go through the whole of a table for every batch.
+    return f"select l.book, {columns} from wanted w cross join {tables} where l.book = w.book order by w.book, {order}"
 
 
 def _first(rows: list[tuple]):  # -> the one value of the first row, or None

@@ -1,15 +1,21 @@
 """Brings the catalogue to what a source says: one transaction, only what changed, nothing half-done."""
 
-from collections.abc import Callable
+import gc
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 
 import psycopg
 
 from ingest import calibre, calibre_search
 from ingest.arrange import Placed, place
-from ingest.calibre import EVERYTHING, Choice
+from ingest.calibre import EVERYTHING, Choice, Column
 from ingest.clean import Edition, Rejected, clean, find_files, instant
 from openshelf.contracts import utc_now
 from openshelf.database import appeal, ingest_runs, ingestion, quarantine
@@ -20,6 +26,9 @@ from openshelf.works_telling import tell
 # More of the library gone than this share is taken for a mistake (a wrong folder, a disk not mounted).
 VANISHING_SHARE = 0.2
 _BATCH = 2_000  # books read and cleaned between two words of progress
+_PROCESSES = 2  # that read and clean, each in 200 MB or so
+_WORTH_PROCESSES = 10  # batches: to start a process takes as long as to clean some thousand books
+_MANY_WORKS = 10_000  # whose words go into the indexes at once rather than one after the other
 _HIDDEN_FIELDS = frozenset(
     {"book_id", "content_hash", "calibre_modified_at", "title_sort", "calibre_uuid", "author_names", "author_sorts"}
     | {"work_key", "work_reason"}
@@ -111,6 +120,8 @@ def run(
     """
     run_id = ingest_runs.start_run(conn, path)
     conn.commit()
+    collects = gc.isenabled()
+    gc.disable()  # records by the hundred thousand, none of them garbage: to look through them is a sixth of it all
     try:
         ingestion.lock(conn)
         library_id, plan = planner(conn)
@@ -127,6 +138,9 @@ def run(
         ingest_runs.finish_run(conn, run_id, library_id=None, counts={}, failure=message)
         conn.commit()
         raise
+    finally:
+        if collects:
+            gc.enable()
     quarantine.release(conn, utc_now())
     return report
 
@@ -181,21 +195,66 @@ def _plan_calibre(
         editions: list[Edition] = []
         touched: dict[int, datetime] = {}
         rejected: list[Rejected] = []
-        for start in range(0, len(changed), _BATCH):
-            for book in calibre.read_books(db, changed[start : start + _BATCH], columns):
-                record = clean(book)
+        done = 0
+        for records in _cleaned(db, changed, columns, root):
+            for record in records:
                 if isinstance(record, Rejected):
-                    rejected.append(replace(record, record=f"book {book.calibre_id}"))
+                    rejected.append(replace(record, record=f"book {record.calibre_id}"))
                     continue
-                edition, old = find_files(record, root), stored.get(record.calibre_id)
-                if old is None or not old.active or old.content_hash != edition.content_hash:
-                    editions.append(edition)
+                old = stored.get(record.calibre_id)
+                if old is None or not old.active or old.content_hash != record.content_hash:
+                    editions.append(record)
                 else:
-                    touched[old.edition_id] = edition.modified_at
+                    touched[old.edition_id] = record.modified_at
+            done += len(records)
             if on_progress:
-                on_progress(min(start + _BATCH, len(changed)), len(changed))
+                on_progress(min(done, len(changed)), len(changed))
     removed = [old for key, old in stored.items() if old.active and key not in times]
     return library_id, Plan(editions, touched, removed, stored, rejected)
+
+
+def _cleaned(
+    db: sqlite3.Connection, ids: Sequence[int], columns: Sequence[Column], root: Path
+) -> Iterator[list[Edition | Rejected]]:
+    """These books as we keep them, with what is there of their files, in batches; very many by two processes."""
+    batches = [ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)]
+    if len(batches) < _WORTH_PROCESSES or (os.cpu_count() or 1) < _PROCESSES:
+        reader = _Reader(db, columns, root)
+        yield from map(reader.clean, batches)
+        return
+    whole = (calibre.file_of(db), columns, root)
+    with ProcessPoolExecutor(_PROCESSES, get_context("spawn"), _begin_in_process, whole) as pool:
+        yield from pool.map(_clean_in_process, batches)
+
+
+class _Reader:
+    """Reads and cleans books of one library."""
+
+    def __init__(self, db: sqlite3.Connection, columns: Sequence[Column], root: Path) -> None:
+        self._db, self._columns, self._root = db, columns, root
+        self._folders: dict[str, str] = {}
+
+    def clean(self, ids: Sequence[int]) -> list[Edition | Rejected]:
+        records: list[Edition | Rejected] = []
+        for book in calibre.read_books(self._db, ids, self._columns):
+            record = clean(book)
+            if isinstance(record, Edition):
+                record = find_files(record, self._root, self._folders)
+                record.content_hash  # noqa: B018 - it is kept, and goes with the record where that goes
+            records.append(record)
+        return records
+
+
+_of_process: list[_Reader] = []
+
+
+def _begin_in_process(database: Path, columns: Sequence[Column], root: Path) -> None:
+    gc.disable()
+    _of_process.append(_Reader(calibre.reopen(database), columns, root))
+
+
+def _clean_in_process(ids: Sequence[int]) -> list[Edition | Rejected]:
+    return _of_process[0].clean(ids)
 
 
 def _is_current(stored: StoredEdition | None, modified_at: str) -> bool:
@@ -235,7 +294,9 @@ def apply(conn: psycopg.Connection, library_id: int, plan: Plan) -> Report:
             [(ids[e.calibre_id], kind, n, value) for e in editions for n, (kind, value) in enumerate(e.appeal)],
         )
         ingestion.withdraw_editions(conn, [gone.edition_id for gone in plan.removed])
-        tell(conn, placement.affected | {gone.book_id for gone in plan.removed})
+        affected = placement.affected | {gone.book_id for gone in plan.removed}
+        with ingestion.indexed_at_once(conn) if len(affected) > _MANY_WORKS else nullcontext():
+            tell(conn, affected)
     totals = ingestion.totals(conn)
     return Report(
         editions=totals.editions,

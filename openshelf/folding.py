@@ -8,12 +8,23 @@ _LETTERS = str.maketrans({"đ": "d", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe
 _NOT_WORD = re.compile(r"[^\w]+")
 
 
+class _Letters(dict[str, str]):
+    """Letter -> what it is folded to, found out once for each letter there is."""
+
+    def __missing__(self, letter: str) -> str:
+        decomposed = unicodedata.normalize("NFKD", letter.casefold().translate(_LETTERS))
+        self[letter] = folded = "".join(c for c in decomposed if not unicodedata.combining(c))
+        return folded
+
+
+_FOLDED = _Letters()
+
+
 def fold(text: str) -> str:
     """Lower case without accents, NFC or NFD alike: 'Truyện Kiều' -> 'truyen kieu', 'ё' -> 'е', 'й' -> 'и'."""
     if text.isascii():  # most of what there is, and nothing to take apart
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+    return "".join(map(_FOLDED.__getitem__, text))
 
 
 def fold_words(text: str) -> str:

@@ -38,6 +38,7 @@ def all_subjects() -> list[str]:
     return list(dict.fromkeys(_scheme()[0].values()))
 
 
+@lru_cache(maxsize=16_384)
 def code_of(given: str) -> tuple[str, str] | None:
     """Scheme and code of a subject that is nothing but a code: 'FIC028000', '813.54', 'thema:FL'; else None."""
     if found := _PREFIXED.fullmatch(given):

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import combinations
+from itertools import combinations, product, starmap
 from typing import Literal
 
 import networkx as nx
@@ -46,9 +46,12 @@ _AFTER_DASH = re.compile(
     rf"{_EDITION_WORDS})\s*)+$",
     re.IGNORECASE,
 )
+_TAKEN_APART = re.compile(r"[()\[\]#,:;.\-–—]")
+_BRACKET, _DASH = re.compile(r"[(\[]"), re.compile(r"[:,\-–—]")
 # Any note in brackets at the end, one level of brackets within; what it says is read before it goes.
 _NOTE = re.compile(r"\s*(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^\[\]]*)\]|\(([^()]*))\s*$")
 _SUBTITLE = re.compile(r"\s*(?::|;|\s[-–—]+|--|(?<=\w{4})\.(?=\s+\w{2})|,?\s+\bor,)\s+")
+_COLON = re.compile(r":|\s[-–—]+\s")
 _AFTER_SIGN = re.compile(r"(?<=\w)[\s,:]+#\s?0*(\d{1,3})\s*$")  # 'Castle Roogna #03'
 _TURNED_ARTICLE = re.compile(r"^(.*), (the|an?|les?|la|los|las|el|das|der|die|il)$", re.IGNORECASE)
 _ARTICLES = {
@@ -96,16 +99,19 @@ _VOLUME_WORD = re.compile(
 _TITLES_OF_PEOPLE = frozenset(
     {"jr", "sr", "dr", "phd", "md", "sir", "dame", "lord", "lady", "saint", "prof", "rev", "mrs", "mr"}
 )
+_BETWEEN_NAMES = re.compile(r"[\s.]+")
 _NOBODY = frozenset(
     {"various", "various authors", "anonymous", "anon", "not applicable", "na", "n a", "none", "author unknown"}
 )
 
 
+@lru_cache(maxsize=1024)  # each is asked for a few times in a row
 def without_note(title: str) -> str:
     """'Dune (Paperback ed.)' -> 'Dune'; a title that is nothing but a note stays."""
-    for pattern in (_IN_BRACKETS, _AFTER_DASH):
-        shorter = pattern.sub("", title).strip()
-        title = shorter or title
+    title = title.strip() or title
+    for sign, pattern in ((_BRACKET, _IN_BRACKETS), (_DASH, _AFTER_DASH)):
+        if sign.search(title):  # the patterns are dear, and most titles have nothing of the kind
+            title = pattern.sub("", title).strip() or title
     return title
 
 
@@ -151,7 +157,7 @@ def name_of(written: str) -> Name | None:
         written = f"{given} {family}"
     words: list[str] = []
     shouted = written.isupper()
-    for word in re.split(r"[\s.]+", written.strip()):
+    for word in _BETWEEN_NAMES.split(written.strip()):
         folded = fold_words(word)
         initials = word.isupper() and not shouted and 1 < len(word) <= 3 and not set(folded) & set("aeiouy")
         words += list(folded) if initials else folded.split()
@@ -177,29 +183,35 @@ class Title:
 def title_of(written: str) -> Title:
     """The parts of a title that comparing needs."""
     title, notes = without_note(written).strip(), []
-    while (found := _NOTE.search(title)) and title[: found.start()].strip():
-        notes.append(fold_words(next(part for part in found.groups() if part is not None)))
-        title = title[: found.start()].strip()
-    bare_numbers = [note for note in notes if not _VOLUME_WORD.sub("", _digits(note)).strip(" 0123456789")]
-    series_number = next((n for note in notes if note not in bare_numbers for n in _volume_numbers(note)), "")
-    if number := _AFTER_SIGN.search(title):
-        series_number = series_number or number[1]
-        title = title[: number.start()]
-    title = _TURNED_ARTICLE.sub(r"\2 \1", title)
-    colon = re.search(r":|\s[-–—]+\s", title)
-    main, *rest = [folded for part in _SUBTITLE.split(title) if (folded := fold_words(part))] or [""]
+    series_number, bare_numbers, colon, parts = "", [], None, [title]
+    if _TAKEN_APART.search(title):  # most titles have no sign that any of this looks for
+        while (found := _NOTE.search(title)) and title[: found.start()].strip():
+            notes.append(fold_words(next(part for part in found.groups() if part is not None)))
+            title = title[: found.start()].strip()
+        bare_numbers = [note for note in notes if not _VOLUME_WORD.sub("", _digits(note)).strip(" 0123456789")]
+        series_number = next((n for note in notes if note not in bare_numbers for n in _volume_numbers(note)), "")
+        if number := _AFTER_SIGN.search(title):
+            series_number = series_number or number[1]
+            title = title[: number.start()]
+        title = _TURNED_ARTICLE.sub(r"\2 \1", title)
+        colon = _COLON.search(title)
+        parts = _SUBTITLE.split(title)
+    main, *rest = [folded for part in parts if (folded := fold_words(part))] or [""]
     article = _ARTICLES.get(main.partition(" ")[0], "")
     main = _without_article(main)
     told = [part for part in rest if not _KIND.fullmatch(part)]
     subtitle = _without_article(" ".join(told))
     core = " ".join([main, *filter(None, [subtitle]), *bare_numbers]) or title.casefold().strip() or written.casefold()
+    whole = fold_words(written)
     return Title(
         core=core,
         main=main,
         subtitle=subtitle,
         numbers=tuple(word for word in _digits(core).split() if word.isdigit()),
         series_number=series_number,
-        apart=frozenset(_APART.findall(fold_words(written)) + _APART_IN_TITLES.findall(fold_words(title))),
+        apart=frozenset(
+            _APART.findall(whole) + _APART_IN_TITLES.findall(whole if title == written else fold_words(title))
+        ),
         article=article,
         after_colon=subtitle if colon else "",
     )
@@ -426,7 +438,7 @@ def links(records: Mapping[str, Record]) -> list[Link]:
             continue
         members.sort(key=lambda key: (records[key].parts.core, key))
         serial = _serial_mains(records[key] for key in members)
-        for pair in _pairs(members):
+        for pair in _pairs(members, records):
             if pair in compared:
                 continue
             compared.add(pair)
@@ -438,12 +450,29 @@ def links(records: Mapping[str, Record]) -> list[Link]:
     return sorted(found, key=lambda link: (-link.likeness.score, link.one, link.other))
 
 
-def _pairs(members: Sequence[str]) -> Iterable[tuple[str, str]]:
-    """Members in alphabetical order of their titles; of very many only neighbours."""
-    reach = len(members) if len(members) <= _LARGEST_BLOCK else _NEIGHBOURS
-    for at, one in enumerate(members):
-        for other in members[at + 1 : at + 1 + reach]:
-            yield (one, other) if one < other else (other, one)
+def _pairs(members: Sequence[str], records: Mapping[str, Record]) -> Iterable[tuple[str, str]]:
+    """Members, in alphabetical order of their titles, two by two; of very many only neighbours.
+
+    Titles with unlike numbers are never alike, so a series of a hundred volumes is not compared with itself; but where
+    an original title is told, it may be that of the other one.
+    """
+    if len(members) > _LARGEST_BLOCK:
+        for at, one in enumerate(members):
+            yield from (_in_order(one, other) for other in members[at + 1 : at + 1 + _NEIGHBOURS])
+        return
+    of_any: list[str] = []
+    numbered: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    for key in members:
+        numbers = records[key].parts.numbers
+        (numbered[numbers] if numbers and not records[key].original_title else of_any).append(key)
+    yield from starmap(_in_order, combinations(of_any, 2))
+    for volumes in numbered.values():
+        yield from starmap(_in_order, combinations(volumes, 2))
+        yield from starmap(_in_order, product(volumes, of_any))
+
+
+def _in_order(one: str, other: str) -> tuple[str, str]:
+    return (one, other) if one < other else (other, one)
 
 
 def _serial_mains(records: Iterable[Record]) -> set[str]:
@@ -479,7 +508,6 @@ def group(records: Mapping[str, Record], fixed: Mapping[str, int], found: Sequen
         Groups in the order of their first key.
     """
     graph: nx.Graph = nx.Graph()
-    graph.add_nodes_from(records)
     same = [link for link in (links(records) if found is None else found) if link.likeness.relation == "same"]
     graph.add_edges_from((link.one, link.other) for link in same)
     by_book: defaultdict[int, list[str]] = defaultdict(list)
@@ -492,6 +520,7 @@ def group(records: Mapping[str, Record], fixed: Mapping[str, int], found: Sequen
     for link in same:
         of_component[root[link.one]].append(link)
     groups = [made for part in components for made in _joined(part, of_component[min(part)], records, fixed)]
+    groups += [Group([key], fixed.get(key)) for key in records if key not in graph]
     return sorted(groups, key=lambda made: made.keys[0])
 
 

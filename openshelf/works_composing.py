@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from openshelf import subjects as scheme
+from openshelf.database.appeal import Appeal
 from openshelf.database.ingestion import ActiveEdition, WorkRow
 from openshelf.folding import fold, fold_words
 from openshelf.works_alike import without_note
@@ -43,6 +44,8 @@ def audience(subjects: Iterable[str]) -> str:
 
 def primary(editions: Sequence[ActiveEdition]) -> ActiveEdition:
     """The edition that speaks for the work: with a plain title, a cover and a summary if there is one, the oldest."""
+    if len(editions) == 1:
+        return editions[0]
     return min(
         editions,
         key=lambda e: (without_note(e.title) != e.title, e.cover_path is None, e.summary is None, e.edition_id),
@@ -60,11 +63,12 @@ def subjects_of(editions: Sequence[ActiveEdition], codes: Codes) -> list[str]:
     return list(dict.fromkeys(subject for subjects in found for subject in subjects))
 
 
-def compose(editions: Sequence[ActiveEdition], authors: Sequence[Author], codes: Codes) -> WorkRow:
-    """The work as readers see it, from its active editions (at least one)."""
+def compose(
+    editions: Sequence[ActiveEdition], authors: Sequence[Author], subjects: Sequence[str], appeal: Appeal
+) -> WorkRow:
+    """The work as readers see it, from its active editions (at least one), its `subjects_of` and what they say."""
     first = primary(editions)
     title = without_note(first.title)
-    subjects = subjects_of(editions, codes)
     authors_text = ", ".join(author.name for author in authors)
     written = [first.authors_text] if first.authors_text != authors_text else []
     summary = first.summary or next((e.summary for e in editions if e.summary), None)
@@ -95,4 +99,10 @@ def compose(editions: Sequence[ActiveEdition], authors: Sequence[Author], codes:
         search_names=fold(names),
         search_subjects=fold(" ".join(subjects)),
         search_summary=fold(summary or "")[:MOST_INDEXED],
+        pages=appeal.pages,
+        age_from=appeal.age_from,
+        age_to=appeal.age_to,
+        themes=tuple(appeal.themes),
+        moods=tuple(appeal.moods),
+        search_appeal=fold(" ".join([*appeal.themes, *appeal.moods])),
     )

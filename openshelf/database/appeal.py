@@ -12,8 +12,6 @@ from statistics import median_low
 import psycopg
 from psycopg.rows import class_row
 
-from openshelf.folding import fold
-
 MOST_PAGES = 30_000
 OLDEST = 99
 _COUNT = re.compile(r"\d{1,6}")
@@ -63,46 +61,25 @@ def store(conn: psycopg.Connection, edition_ids: Sequence[int], rows: Iterable[t
             copy.write_row(row)
 
 
-def tell(conn: psycopg.Connection, book_ids: Sequence[int]) -> None:
-    """Write anew what these works say, from their active editions, the oldest first, and let it be searched for.
-
-    To be called where the works have been written, which leaves their search without it.
-    """
+def told(conn: psycopg.Connection, book_ids: Sequence[int]) -> dict[int, Appeal]:
+    """What the active editions of these works say, the oldest first; works of which nothing is said are left out."""
     rows = conn.execute(
         """select e.book_id, a.kind, a.value from library.appeal as a join library.editions as e using (edition_id)
            where e.active and e.book_id = any(%s) order by e.book_id, e.edition_id, a.kind, a.position""",
         [list(book_ids)],
-    )
-    said: defaultdict[int, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    ).fetchall()
+    said: defaultdict[int, dict[str, list[str]]] = defaultdict(_nothing_yet)
     for book_id, kind, value in rows:
         said[book_id][kind].append(value)
-    conn.execute(
-        """update library.works set pages = null, age_from = null, age_to = null, themes = '{}', moods = '{}'
-           where book_id = any(%s)
-               and (pages is not null or age_from is not null or themes <> '{}' or moods <> '{}')""",
-        [[book_id for book_id in book_ids if book_id not in said]],
-    )
-    conn.execute(
-        """create temp table incoming_appeal (
-               pages int, age_from int, age_to int, themes text[], moods text[], words text, book_id int
-           ) on commit drop"""
-    )
-    with conn.cursor().copy("copy incoming_appeal from stdin") as copy:
-        for book_id, values in said.items():
-            copy.write_row((*_of_work(values), book_id))
-    conn.execute(
-        """update library.works as w set
-               pages = i.pages, age_from = i.age_from, age_to = i.age_to, themes = i.themes, moods = i.moods,
-               search = w.search || setweight(to_tsvector('simple', i.words), 'C')
-           from incoming_appeal as i where w.book_id = i.book_id"""
-    )
-    conn.execute("drop table incoming_appeal")
+    return {book_id: _of_values(values) for book_id, values in said.items()}
 
 
-def _of_work(
-    values: dict[str, list[str]],
-) -> tuple[int | None, int | None, int | None, list[str], list[str], str]:
+def _nothing_yet() -> dict[str, list[str]]:
+    return {"pages": [], "ages": [], "theme": [], "mood": []}
+
+
+def _of_values(values: dict[str, list[str]]) -> Appeal:
     counts = [count for value in values["pages"] if (count := pages(value))]
     first, last = next((span for value in values["ages"] if (span := ages(value))), (None, None))
     themes, moods = (list(dict.fromkeys(values[kind])) for kind in ("theme", "mood"))
-    return median_low(counts) if counts else None, first, last, themes, moods, fold(" ".join([*themes, *moods]))
+    return Appeal(median_low(counts) if counts else None, first, last, themes, moods)

@@ -5,8 +5,10 @@ costs a handful of statements. The caller holds the transaction.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, LiteralString
 
 import psycopg
@@ -116,6 +118,12 @@ class WorkRow:
     search_names: str
     search_subjects: str
     search_summary: str
+    pages: int | None = None
+    age_from: int | None = None
+    age_to: int | None = None  # none beside an `age_from`: and older
+    themes: tuple[str, ...] = ()
+    moods: tuple[str, ...] = ()
+    search_appeal: str = ""  # weighs as the subjects do
 
 
 @dataclass(frozen=True)
@@ -202,7 +210,13 @@ def _copy(
     conn.execute(f"create temp table {table} ({columns}) on commit drop")
     with conn.cursor().copy(f"copy {table} from stdin") as copy:
         for row in rows:
-            copy.write_row(row)
+            copy.write_row([array_text(tuple(cell)) if isinstance(cell, list | tuple) else cell for cell in row])
+
+
+@lru_cache(maxsize=8192)  # languages, authors and subjects come again and again, and psycopg takes its time over each
+def array_text(values: tuple[str, ...]) -> str:
+    """Postgres' writing of a text[]."""
+    return "{" + ",".join('"' + value.replace("\\", r"\\").replace('"', r"\"") + '"' for value in values) + "}"
 
 
 def store_editions(conn: psycopg.Connection, library_id: int, rows: Sequence[EditionRow]) -> dict[int, int]:
@@ -394,7 +408,8 @@ def store_works(conn: psycopg.Connection, rows: Sequence[WorkRow]) -> None:
         """book_id int, kind text, title text, title_sort text, authors_text text, language text, year int,
            audience text, summary text, publisher text, rating real, series_name text, series_index real,
            cover_edition_id int, subjects_text text, folded text, added_at timestamptz, search_title text,
-           search_names text, search_subjects text, search_summary text""",
+           search_names text, search_subjects text, search_summary text, pages int, age_from int, age_to int,
+           themes text[], moods text[], search_appeal text""",
         (tuple(row.__dict__.values()) for row in rows),
     )
     conn.execute(
@@ -410,13 +425,30 @@ def store_works(conn: psycopg.Connection, rows: Sequence[WorkRow]) -> None:
                series_id = s.series_id, series_index = i.series_index, cover_edition_id = i.cover_edition_id,
                subjects_text = i.subjects_text, folded = i.folded, added_at = i.added_at, active = true,
                updated_at = now(),
+               pages = i.pages, age_from = i.age_from, age_to = i.age_to, themes = i.themes, moods = i.moods,
                search = setweight(to_tsvector('simple', i.search_title), 'A')
                    || setweight(to_tsvector('simple', i.search_names), 'B')
                    || setweight(to_tsvector('simple', i.search_subjects), 'C')
                    || setweight(to_tsvector('simple', i.search_summary), 'D')
+                   || setweight(to_tsvector('simple', i.search_appeal), 'C')
            from incoming_works as i left join library.series as s on s.name = i.series_name
            where w.book_id = i.book_id"""
     )
+
+
+@contextmanager
+def indexed_at_once(conn: psycopg.Connection) -> Iterator[None]:
+    """The words of all works that are stored within go into the indexes together at the end: a third of the work.
+
+    For who owns the tables, in a transaction.
+    """
+    conn.execute("set local gin_pending_list_limit = '1GB'")
+    yield
+    conn.execute("set local maintenance_work_mem = '256MB'")
+    for index in ("works_search", "works_themes", "works_moods"):
+        conn.execute("select gin_clean_pending_list(%s::regclass)", [f"library.{index}"])
+    conn.execute("set local gin_pending_list_limit to default")
+    conn.execute("set local maintenance_work_mem to default")
 
 
 def store_work_authors(conn: psycopg.Connection, rows: Sequence[tuple[int, int, str, str]]) -> None:

@@ -8,6 +8,8 @@ from typing import LiteralString
 import psycopg
 from psycopg.rows import class_row
 
+from openshelf.database.ingestion import array_text
+
 # The work that a book_id is part of today; where there is none such the number itself, which no foreign key takes.
 TODAY: LiteralString = """coalesce(
     (select coalesce(asked.merged_into, asked.book_id) from library.works as asked where asked.book_id = %(book)s),
@@ -193,11 +195,29 @@ def count_editions(conn: psycopg.Connection, work_keys: Sequence[str]) -> dict[s
     return dict(rows.fetchall())
 
 
+def numbers_of(
+    conn: psycopg.Connection, work_keys: Sequence[str], kinds: Sequence[str], but: Sequence[int]
+) -> dict[str, dict[str, str]]:
+    """Key -> the identifiers of these kinds that the first edition it led to its work has, without these editions."""
+    rows = conn.execute(
+        """select e.work_key, i.kind, i.value
+           from library.editions as e join library.identifiers as i using (edition_id)
+           where e.work_key = any(%s) and e.active and i.kind = any(%s) and e.edition_id <> all(%s)
+           order by e.edition_id desc""",
+        [list(work_keys), list(kinds), list(but)],
+    )
+    found: dict[str, dict[str, str]] = {}
+    for key, kind, value in rows:
+        found.setdefault(key, {})[kind] = value
+    return found
+
+
 def store_keys(conn: psycopg.Connection, rows: Sequence[WorkKey]) -> None:
     conn.execute("create temp table incoming_keys (like library.work_keys) on commit drop")
     with conn.cursor().copy(f"copy incoming_keys ({_KEY}) from stdin") as copy:
         for row in rows:
-            copy.write_row(tuple(row.__dict__.values()))
+            values = row.__dict__.values()
+            copy.write_row([array_text(tuple(cell)) if isinstance(cell, list) else cell for cell in values])
     conn.execute(
         f"""insert into library.work_keys as k ({_KEY}) select {_KEY} from incoming_keys
             on conflict (work_key) do update set

@@ -1,10 +1,13 @@
 """Calibre's fields become plain, safe and honest ones."""
 
+import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from ingest.calibre import CalibreBook, CalibreFile
@@ -74,6 +77,31 @@ def test_a_description_becomes_plain_text(html: str | None, text: str | None) ->
     assert summary(html) == text
 
 
+_PIECES = (
+    *("<p>", "</p>", "<br/>", "<B>", "</b >", "<h2>", "<script>x</script>", "<a href='x'>", "&amp;", "&lt;i&gt;", "<"),
+    *("x<y", ">", "Чехов", "đường", "  ", "\n", "<pre>\n\nx</pre>", "<!-- c -->", "</", "<i", "\u00a0", "Ã©", "\x85"),
+)
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=8).map("".join))
+def test_plain_mark_up_goes_as_the_sanitiser_would_take_it(html: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        fast = summary(html)
+        patch.setattr("ingest.clean._PLAIN_TAG", re.compile("(?!)"))
+        patch.setattr("ingest.clean._ORDINARY", re.compile("(?!)x"))
+
+        assert summary(html) == fast
+
+
+@given(st.text(st.sampled_from("aбđéÃ©â€œ”ĐßĳǄﬁＡ　½\u0301\u200b\ufeff-… \n\r")))
+def test_what_needs_no_mending_is_told_apart_from_what_does(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        fast = line.__wrapped__(text)
+        patch.setattr("ingest.clean._ORDINARY", re.compile("(?!)x"))
+
+        assert line.__wrapped__(text) == fast
+
+
 @pytest.mark.parametrize(
     ("raw", "text"),
     [
@@ -128,6 +156,7 @@ def test_a_book_without_author_is_kept() -> None:
         ({"folder": "a/../../b"}, "outside"),
         ({"folder": "C:/x"}, "outside"),
         ({"folder": ""}, "outside"),
+        ({"folder": "./"}, "outside"),
         ({"modified_at": "soon"}, "last change"),
     ],
 )

@@ -198,6 +198,47 @@ def test_what_changed_in_the_files_is_all_that_changes(conn: psycopg.Connection,
     assert dict(conn.execute("select title || year, book_id from library.works").fetchall()) == ids
 
 
+def films_of(conn: psycopg.Connection) -> list[tuple[str, list[str]]]:
+    """Title and IMDb's numbers of each active work."""
+    return conn.execute(
+        """select works.title, array_agg(identifiers.value order by value) filter (where identifiers.kind = 'imdb')
+           from library.works join library.editions using (book_id) left join library.identifiers using (edition_id)
+           where works.active and editions.active group by works.book_id, works.title order by 2"""
+    ).fetchall()
+
+
+def test_films_of_one_title_and_year_are_two_where_their_numbers_differ(conn: psycopg.Connection, films: Path) -> None:
+    emma = {
+        "movies.csv": "movieId,title,genres\n1,Emma (1996),Comedy\n2,Emma (1996),Romance\n"
+        "3,Heat (1995),\n4,Heat (1995),\n",
+        "links.csv": "movieId,imdbId,tmdbId\n1,0116191,3573\n2,0118308,12254\n3,0113277,949\n4,0113277,949\n",
+    }
+    written(films, emma)
+
+    take_in(conn, films)
+    first = films_of(conn)
+    written(films, {"movies.csv": emma["movies.csv"].replace("1,Emma (1996),Comedy", "1,Emma (1996),Drama")})
+    take_in(conn, films)
+    written(films, {"movies.csv": emma["movies.csv"].replace("2,Emma (1996),Romance", "2,Emma (1996),Drama")})
+    take_in(conn, films)
+
+    assert first == [
+        ("Heat", ["tt0113277", "tt0113277"]), ("Emma", ["tt0116191"]), ("Emma", ["tt0118308"])
+    ]  # fmt: skip
+    assert films_of(conn) == first
+    assert conn.execute("select count(*) from library.works").fetchone() == (3,)
+
+
+def test_a_film_without_numbers_is_the_one_of_its_title_and_year(
+    conn: psycopg.Connection, films: Path, tmp_path: Path
+) -> None:
+    take_in(conn, written(tmp_path / "bare", {"movies.csv": MOVIES, "ratings.csv": RATINGS}))
+
+    take_in(conn, films)
+
+    assert conn.execute("select count(*) from library.works where active").fetchone() == (3,)
+
+
 def test_a_data_set_goes_again_and_leaves_the_others(conn: psycopg.Connection, films: Path, books: Path) -> None:
     take_in(conn, films)
     take_in(conn, books, "book-crossing")

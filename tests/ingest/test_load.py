@@ -8,7 +8,10 @@ import psycopg
 import pytest
 from test_calibre_reading import BROKEN
 
+from ingest import calibre, load
+from ingest.clean import Edition, Rejected
 from ingest.load import Report, difference, ingest_calibre
+from openshelf import works_telling
 from openshelf.errors import IngestError
 
 TOUCH = "update books set last_modified = '2026-02-02 10:00:00+00:00' where id = ?"
@@ -59,6 +62,34 @@ def test_a_second_run_of_the_same_library_changes_no_row(
     assert (again.inserted, again.updated, again.deactivated, again.catalogue_version) == (0, 0, 0, None)
     assert everything(conn) == before
     assert again.works == loaded.works
+
+
+def test_a_large_library_is_read_by_processes_and_indexed_at_once_and_is_the_same(
+    conn: psycopg.Connection, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read() -> list[Edition | Rejected]:
+        with calibre.open_snapshot(library) as db:
+            ids, columns = list(calibre.modified_times(db)), calibre.custom_columns(db, ())
+            return [record for batch in load._cleaned(db, ids, columns, library) for record in batch]
+
+    alone = read()
+    monkeypatch.setattr(load, "_BATCH", 6)
+    monkeypatch.setattr(load, "_WORTH_PROCESSES", 2)
+    monkeypatch.setattr(load, "_MANY_WORKS", 3)
+    monkeypatch.setattr(works_telling, "_TOLD_AT_ONCE", 4)
+    told: list[tuple[int, int]] = []
+
+    done = ingest_calibre(conn, library, on_progress=lambda *at: told.append(at))
+
+    assert read() == alone
+    assert told == [(6, 20), (12, 20), (18, 20), (20, 20)]
+    assert (done.editions, one(conn, "select count(*) from library.works where active")) == (20, done.works)
+    conn.execute("set local enable_seqscan = off")
+    assert one(
+        conn,
+        """select bool_and(exists (select from library.works as found where found.book_id = w.book_id
+               and found.search @@ plainto_tsquery('simple', w.folded))) from library.works as w""",
+    )
 
 
 def test_a_moved_library_is_the_same_library(conn: psycopg.Connection, library: Path, loaded: Report) -> None:

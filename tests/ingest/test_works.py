@@ -1,10 +1,12 @@
 """Which editions share a work, which only look alike, and why."""
 
+from itertools import combinations
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openshelf.works_alike import Record, compare, contradict, group, name_of, without_note
+from openshelf.works_alike import Record, compare, contradict, group, links, name_of, nearly, without_note
 
 
 def record(title: str, author: str = "Frank Herbert", language: str = "eng", original: str = "") -> Record:
@@ -180,3 +182,22 @@ def test_whatever_comes_every_record_is_in_one_work_and_the_order_does_not_matte
         for other in records:
             left, right = compare(one, other), compare(other, one)
             assert (left and left.relation) == (right and right.relation)
+
+
+def test_a_long_series_is_not_compared_with_itself_and_loses_no_pair() -> None:
+    volumes = [record(f"Saga {n}") for n in range(1, 60)]
+    others = [record("Saga 7 (Paperback)"), record("Saga"), record("Saga: The Beginning"), record("Saga 12: Fire")]
+    translated = record("Saga neunzehn", language="deu", original="Saga 19")
+    by_key = {each.key: each for each in [*volumes, *others, translated]}
+
+    found = {
+        frozenset((by_key[link.one].title, by_key[link.other].title, link.likeness.relation)) for link in links(by_key)
+    }
+
+    every = {
+        frozenset((one.title, other.title, likeness.relation))
+        for one, other in combinations(by_key.values(), 2)
+        if (likeness := compare(one, other) or nearly(one, other))
+    }
+    assert frozenset(("Saga 19", "Saga neunzehn", "translation")) in found
+    assert found == every
