@@ -50,6 +50,10 @@ _number = itertools.count()
 for name in [name for name in os.environ if name.startswith("OPENSHELF_") and name != "OPENSHELF_TEST_BROKERS"]:
     del os.environ[name]
 
+# One of the developers' tools brings grammars of web addresses. jsonschema compiles them wherever it is imported, which
+# is nearly half of what a process of dbt or Airflow takes to start. Ours do without, as where there is no such tool.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "lean"), os.environ.get("PYTHONPATH")]))
+
 
 class ByModule(LoadScopeScheduling):
     """Deals out modules, in the order in which they were collected; some together.

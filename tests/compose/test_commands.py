@@ -90,6 +90,7 @@ class Installation:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.folder / "passwords.json"),
             "CREDENTIALS_DIRECTORY": str(mounted),
             "PATH": f"{BIN}:{os.environ['PATH']}",
+            "PYTHONPATH": os.environ["PYTHONPATH"],
         }
         return given | {key: value for key, value in here.items() if key in given or not key.startswith("OPENSHELF_")}
 
