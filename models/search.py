@@ -263,6 +263,11 @@ def authors_named(conn: psycopg.Connection, words: Sequence[str]) -> list[str]:
     return [people.names[place] for place in sorted(holders or ())]
 
 
+def authors_named_last(name: str, last: str) -> bool:
+    """Whether a folded word is the last name of an author, in any form and script."""
+    return _is_near(_key(name), _key(last))
+
+
 def series_named(conn: psycopg.Connection, words: Sequence[str]) -> list[str]:
     """Series whose names hold all these folded words, in any form."""
     asked = [_key(word) for word in words if len(word) > 2]
@@ -282,6 +287,26 @@ def titles_near(conn: psycopg.Connection, folded: str, limit: int = 5) -> list[t
     mains = process.extract(folded, known.mains, scorer=fuzz.ratio, score_cutoff=MIN_TITLE_RATIO, limit=limit)
     nearest = sorted([*found, *mains], key=lambda each: -each[1])
     return list(dict.fromkeys(known.works[place] for _text, _ratio, place in nearest))[:limit]
+
+
+def titles_within(conn: psycopg.Connection, folded: str) -> list[tuple[int, int, int, bool]]:
+    """Titles that stand in a text: (first word, word after the last, book_id, whether it is the whole title).
+
+    The text is folded; words are compared by their sound and without Russian endings. Of a title of three words or more
+    its beginning is enough, if no other title begins so. The longest are taken, from left to right.
+    """
+    words = [(place, _title_key(word)) for place, word in enumerate(folded.split()) if word != "s"]
+    known = _titles(conn).by_beginning
+    found: list[tuple[int, int, int, bool]] = []
+    start = 0
+    while start < len(words):
+        for end in range(min(len(words), start + _LONGEST_TITLE), start, -1):
+            if hit := known.get(tuple(key for _place, key in words[start:end])):
+                found.append((words[start][0], words[end - 1][0] + 1, *hit))
+                start = end - 1
+                break
+        start += 1
+    return found
 
 
 def similar(
@@ -533,6 +558,33 @@ class _Titles:
     works: list[tuple[int, str]]
     folded: list[str]
     mains: list[str]  # what stands before a colon
+    by_beginning: dict[tuple[str, ...], tuple[int, bool]]  # keys of words -> the one work, and whether that is all
+
+
+_LONGEST_TITLE = 10  # words that are looked at
+_ARTICLES = frozenset(["the", "a", "an"])
+
+
+def _title_key(word: str) -> str:
+    key = _key(word)
+    return key[:-1] if len(key) > 4 and key.endswith("s") and not key.endswith("ss") else key
+
+
+def _by_beginning(works: Sequence[tuple[int, str]]) -> dict[tuple[str, ...], tuple[int, bool]]:
+    """What each title and its beginnings are known by; a beginning that two titles share is nobody's."""
+    whole: dict[tuple[str, ...], tuple[int, bool]] = {}
+    begun: dict[tuple[str, ...], int | None] = {}
+    for book_id, title in works:
+        for part in dict.fromkeys((title, re.split(r"[:(]|\. | or, |, или ", title)[0])):
+            folded = fold_words(part).split()
+            for words in (folded, folded[1:] if folded and folded[0] in _ARTICLES else folded):
+                keys = tuple(_title_key(word) for word in words if word != "s")
+                if not keys:
+                    continue
+                whole.setdefault(keys, (book_id, True))
+                for end in range(2, min(len(keys), 4)):
+                    begun[keys[:end]] = book_id if begun.get(keys[:end], book_id) == book_id else None
+    return {keys: (book_id, False) for keys, book_id in begun.items() if book_id is not None} | whole
 
 
 def _people(conn: psycopg.Connection) -> _People:
@@ -557,6 +609,7 @@ def _titles(conn: psycopg.Connection) -> _Titles:
             works,
             [fold_words(title) for _book_id, title in works],
             [fold_words(title.split(":")[0]) for _book_id, title in works],
+            _by_beginning(works),
         )
     return _known_titles[version]
 

@@ -16,7 +16,7 @@ from dashboard.chat.check import grounded, plain, supporting
 from dashboard.chat.lexicon import Language, concepts_of_term, known
 from dashboard.chat.parse import Wish, merge, parse
 from dashboard.chat.rerank import Taste, rerank
-from dashboard.chat.retrieve import Bounds, resemble, retrieve
+from dashboard.chat.retrieve import Bounds, mentions, resemble, retrieve
 from dashboard.chat.voice import Turn, Voice, VoiceError
 from openshelf.database import hand
 from openshelf.database import search as statements
@@ -113,7 +113,7 @@ def look_up(
     answers, the wish's `refusal` says why.
     """
     turn = voice if isinstance(voice, Turn) else None
-    wish = parse(question, before.wish if before else None)
+    wish = parse(question, before.wish if before else None, mentions=mentions(conn, question, audiences))
     if turn is not None and (wish.words or wish.is_empty) and (understood := turn.understand(wish.text)):
         wish = merge(wish, understood)
     wish = _placed(wish, before)

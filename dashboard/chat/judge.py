@@ -19,6 +19,7 @@ import psycopg
 
 from dashboard.chat.answer import Answer, Told, ask, collect, look_up, stream
 from dashboard.chat.parse import Language, parse
+from dashboard.chat.retrieve import mentions
 from dashboard.chat.rivals import Nearness, Ranked, Rival, load_rivals, nearest_works
 from dashboard.chat.voice import Voice
 from models import embedding
@@ -322,7 +323,7 @@ def _answered_before(conn: psycopg.Connection, question: Question, ids: Mapping[
     """The conversation up to the last turn, as the question tells it: every system starts from the same place."""
     wish = None
     for turn in question.turns[:-1]:
-        wish = parse(turn, wish)
+        wish = parse(turn, wish, mentions=mentions(conn, turn, None))
     if wish is None:
         return None
     told = [

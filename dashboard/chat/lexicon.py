@@ -1,6 +1,7 @@
 """What words mean to the librarian: forms of a word, and the subjects, themes and moods that words name. Pure.
 
-The words are data: `words.toml`. All matching is on text in one form, see `spaced`.
+The words are data: `words.toml`, and for questions alone `asked.toml`. All matching is on text in one form, see
+`spaced`.
 """
 
 import re
@@ -167,18 +168,24 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Concept:
-    """A subject, theme or mood, with what names it."""
+    """A subject, theme or mood, with what names it; `asked`: what names it in a question, more than that."""
 
     name: str
     kind: Kind
     phrases: dict[Language, tuple[Phrase, ...]]
+    asked: dict[Language, tuple[Phrase, ...]]
     subject: str = ""  # of a theme: the subject whose works often speak of it
     includes: tuple[str, ...] = ()  # names of what is a kind of it
     opposite: str = ""  # of a mood: what is wished for where there shall be little of it
+    near: tuple[str, ...] = ()  # of a mood: others that whoever wishes for it may well like
 
     def any_phrase(self, language: Language, *, bare: bool = False) -> re.Pattern[str]:
         """What finds it in a text of a language; `bare`: Vietnamese without its accents."""
         return _alternatives(self.name, language, bare)
+
+    def any_asked(self, language: Language, *, bare: bool = False) -> re.Pattern[str]:
+        """The same for a question."""
+        return _alternatives(self.name, language, bare, is_asked=True)
 
     def index_words(self, languages: Sequence[Language]) -> list[str]:
         """What names it, folded and without endings: what a full text index is asked for."""
@@ -208,9 +215,13 @@ class Lexicon:
     silent_vietnamese: frozenset[str]  # with accents
     speech: frozenset[str]  # folded: what says nothing that could be false
     speech_vietnamese: frozenset[str]  # the same with accents
+    women: frozenset[str]  # folded first names
+    russians: frozenset[str]
     greetings: frozenset[str]
     thanks: frozenset[str]
     written_in: dict[str, tuple[Phrase, ...]]
+    lengths: dict[Language, tuple[tuple[str, Phrase], ...]]  # "short" or "long" with what says so, the longest first
+    likeness: dict[Language, tuple[Phrase, ...]]  # what makes a question ask for books like the one it names
     concepts: tuple[Concept, ...]
 
     def of(self, name: str) -> Concept:
@@ -229,8 +240,9 @@ def lexicon() -> Lexicon:
         for language, words in raw["silent"].items()
     }
     silent["ru"] |= {stem(word) for word in silent["ru"]}
+    asked = tomllib.loads((resources.files("dashboard.chat") / "asked.toml").read_text("utf-8"))
     concepts = tuple(
-        _concept(name, kind, phrases) for kind, section in _SECTIONS for name, phrases in raw[section].items()
+        _concept(name, kind, phrases, asked) for kind, section in _SECTIONS for name, phrases in raw[section].items()
     )
     return Lexicon(
         silent=silent,
@@ -248,11 +260,26 @@ def lexicon() -> Lexicon:
             for words in (raw["speech"]["vi"], raw["silent"]["vi"])
             for word in words.replace(",", " ").split()
         ),
+        women=frozenset(map(fold, raw["names"]["women"].split())),
+        russians=frozenset(map(fold, raw["names"]["russian"].split())),
         greetings=frozenset(spaced(each) for each in _list(raw["small_talk"]["greeting"])),
         thanks=frozenset(spaced(each) for each in _list(raw["small_talk"]["thanks"])),
         written_in={
             code: tuple(_phrase(each, _language_of_letters(each)) for each in _list(phrases))
             for code, phrases in raw["written_in"].items()
+        },
+        lengths={
+            language: tuple(
+                sorted(
+                    ((name, _phrase(each, language)) for name, said in words["length"].items() for each in _list(said)),
+                    key=lambda pair: -pair[1].length,
+                )
+            )
+            for language, words in asked.items()
+        },
+        likeness={
+            language: tuple(_phrase(each, language) for each in _list(words["likeness"]["words"]))
+            for language, words in asked.items()
         },
         concepts=concepts,
     )
@@ -306,13 +333,17 @@ def _by_name() -> dict[str, Concept]:
     return {concept.name: concept for concept in lexicon().concepts}
 
 
-def _concept(name: str, kind: Kind, phrases: dict[str, str]) -> Concept:
+def _concept(name: str, kind: Kind, phrases: dict[str, str], asked: dict[str, dict[str, str]]) -> Concept:
     known: dict[Language, tuple[Phrase, ...]] = {
         language: tuple(_phrase(each, language) for each in _list(phrases[language])) for language in LANGUAGES
     }
+    more: dict[Language, tuple[Phrase, ...]] = {
+        language: (*known[language], *(_phrase(each, language) for each in _list(asked[language].get(name, ""))))
+        for language in LANGUAGES
+    }
     return Concept(
-        name, kind, known, phrases.get("subject", ""), tuple(_list(phrases.get("includes", ""))),
-        phrases.get("opposite", ""),
+        name, kind, known, more, phrases.get("subject", ""), tuple(_list(phrases.get("includes", ""))),
+        phrases.get("opposite", ""), tuple(_list(phrases.get("near", ""))),
     )  # fmt: skip
 
 
@@ -323,8 +354,9 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 
 @cache
-def _alternatives(name: str, language: Language, bare: bool) -> re.Pattern[str]:
-    phrases = _by_name()[name].phrases[language]
+def _alternatives(name: str, language: Language, bare: bool, is_asked: bool = False) -> re.Pattern[str]:
+    concept = _by_name()[name]
+    phrases = (concept.asked if is_asked else concept.phrases)[language]
     patterns = [phrase.bare if bare else phrase.pattern for phrase in phrases]
     return re.compile("|".join(pattern for pattern in patterns if pattern) or "(?!)")
 

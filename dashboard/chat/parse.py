@@ -35,6 +35,8 @@ Asks = Literal["books", "why", "greeting", "thanks", "orders", "not-books", "not
 Length = Literal["short", "long"]
 
 MAX_QUESTION = 2_000
+# Pages of a book that is quickly read, and of one for a long winter; a little more or less still passes.
+SHORT, LONG = 200, 500
 # Letters that of these three languages only Vietnamese has; NFC.
 _VIETNAMESE = re.compile(r"[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]", re.IGNORECASE)
 _SHORT_FOLLOW_UP = 4  # words
@@ -74,6 +76,8 @@ class Wish:
     author: str = ""
     is_same_author: bool = False
     is_translated: bool = False
+    is_native: bool = False  # by authors of the language it is in
+    by_women: bool = False
     is_story: bool = False
     written_in: str | None = None
     year_from: int | None = None
@@ -84,6 +88,8 @@ class Wish:
     max_pages: int | None = None
     min_pages: int | None = None
     format: str | None = None
+    is_low: bool = False  # who asks says to be sad or tired
+    held: tuple[str, ...] = ()  # of the subjects, themes, moods and words: those of the question before
     is_more: bool = False
     refers: int | None = None
     like: tuple[int, ...] = ()  # set by `answer.look_up`: the works that books should be like
@@ -101,6 +107,7 @@ class Wish:
         return bool(
             self.moods or self.written_in or self.year_from or self.year_to or self.audience or self.age is not None
             or self.length or self.format or self.avoid or self.avoid_words or self.avoid_author or self.is_translated
+            or self.is_native or self.by_women
         )  # fmt: skip
 
     @property
@@ -108,15 +115,29 @@ class Wish:
         return not (self.has_topic or self.narrows or self.refers is not None)
 
 
-def parse(question: str, before: Wish | None = None, today: date | None = None) -> Wish:
-    """Read one question; `before` is the wish it follows on, for "more of those" and "something shorter"."""
+@dataclass(frozen=True)
+class Mention:
+    """A work of ours that a question names: the words of the question, folded, and the work."""
+
+    words: str
+    book_id: int
+
+
+def parse(
+    question: str, before: Wish | None = None, today: date | None = None, mentions: Sequence[Mention] = ()
+) -> Wish:
+    """Read one question; `before` is the wish it follows on, for "more of those" and "something shorter".
+
+    `mentions`: works of ours that it names; where it asks for books like them, their names are read as that alone.
+    """
     text = " ".join(clean_text(question).split())[:MAX_QUESTION]
     language = language_of(text, before.language if before else None)
     reading = Reading(text, language)
     asks = _asks(reading, text)
     if asks != "books":
         return Wish(text, language, asks)
-    wish = _read(reading, Wish(text, language), before is not None, today or datetime.now(UTC).date())
+    wish = _likened(reading, Wish(text, language), mentions)
+    wish = _read(reading, wish, before is not None, today or datetime.now(UTC).date())
     return _follow(wish, before, reading) if before else wish
 
 
@@ -166,6 +187,7 @@ class Reading:
             self.words.append(word)
             end = match.end()
         self.original = self._text[False]
+        self.is_answer = False  # to books that were just named
         self._taken = [False] * len(self.words)
         self.negated = [False] * len(self.words)
 
@@ -210,6 +232,8 @@ class Reading:
         if self.has_accents:
             return word.accented in lexicon().silent_vietnamese
         silent = lexicon().silent[self.language]
+        if self.language == "en" and len(word.folded) > 6 and word.folded.endswith("ly") and word.raw[0].islower():
+            return True  # how, not what
         return word.folded in silent or (self.language == "ru" and stem(word.folded) in silent)
 
     def spoken(self, among: Sequence[Word]) -> tuple[str, ...]:
@@ -240,13 +264,10 @@ _ORDERS = (
     r"|друг\w+ (?:пользовател|читател)\w*|(?:читают|читал\w*|брал\w*).{0,30}(?:пользовател|читател)"
     r"|\bbo qua\b.{0,40}\b(?:huong dan|chi dan|quy tac|lenh|quy dinh)\b|\bloi nhac he thong\b|\bban bay gio la\b"
     r"|\bquen (?:het |moi )?(?:huong dan|quy tac|chi dan)\b|\bmat khau\b|\bnguoi (?:dung|doc) khac\b"
-    r"|\b(?:stupid|idiot|moron|shut up|fuck\w*|dumb|bitch|hate you|useless)\b"
-    r"|^do (?:ngu|ngoc)\b|\bcam mieng\b|\bngu the\b"
-    r"|\b(?:дур[ао]к?\w*|тупо[ийе]|тупая|заткнись|(?:ты|вы) идиот\w*)\b"
 )
 _NOT_BOOKS = (
     r"\b(?:return|renew|extend) (?:a|my|the|this) (?:book|loan)|\b(?:overdue|library card|late fees?"
-    r"|fines?) ?\b(?! art)|\bsing (?:me|us)\b|\bweather\b(?! girl)|\b(?:what|which) time\b(?! travel)"
+    r"|fines?) ?\b(?! art)|\bsing (?:me|us)\b|\b(?:what|how|will|is)\b.{0,30}\bweather\b|\b(?:what|which) time\b(?! travel)"
     r"|\bopening (?:hours|times)\b|\b(?:do|are"
     r"|when) you (?:open|close)"
     r"|\bhow much (?:is|does|do|are)\b|\bexchange rate\b|\bwho (?:won|is winning|is the (?:president|prime minister"
@@ -294,11 +315,29 @@ def _asks(reading: Reading, text: str) -> Asks:
         r"<\s*/?\s*(?:script|img|iframe|catalogue)|\[/?inst\]", text, re.IGNORECASE
     ):
         return "orders"
+    # Who tells much and speaks of books means books, whatever else was said.
+    if len(reading.words) > _TELLS_MUCH and re.search(_OF_BOOKS, folded):
+        return "books"
+    if re.search(_INSULTS, folded):
+        return "orders"
     return "not-books" if re.search(_NOT_BOOKS, folded) else "books"
+
+
+_TELLS_MUCH = 9  # words
+_OF_BOOKS = (
+    r"\b(?:books?|novels?|stor(?:y|ies)|reads?|reading|recommend\w*|something|anything|sach|truyen|doc|cuon|quyen|tieu thuyet"
+    r"|книг\w*|книж\w*|роман\w*|почита\w*|прочита\w*|прочесть|чита\w+|что нибудь|посовету\w*)\b"
+)
+_INSULTS = (
+    r"\b(?:stupid|idiot|moron|shut up|fuck\w*|dumb|bitch|hate you|useless)\b|^do (?:ngu|ngoc)\b|\bcam mieng\b|\bngu the\b"
+    r"|\b(?:дур[ао]к?\w*|тупо[ийе]|тупая|заткнись|(?:ты|вы) идиот\w*)\b"
+)
 
 
 def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish:
     """All the rules, those that read whole phrases first."""
+    reading.is_answer = is_follow_up
+    reading.take(r"\b(?:(?:that|this|some|any|what|same|right|which|of|a|the) )+kinds? of(?: thing| stuff| book)?\b")
     reading.take(r"\b(?:i|we) (?:really |just )?(?:love|like|enjoy)(?= \w+ing\b)")
     if is_follow_up:
         wish = _references(reading, wish)
@@ -316,6 +355,29 @@ def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish
         spoken=reading.spoken(topic),
         wanted=reading.wanted(),
         is_story=bool(re.search(_STORY, reading.original)),
+    )
+
+
+def _likened(reading: Reading, wish: Wish, mentions: Sequence[Mention]) -> Wish:
+    """With the works that it asks for the like of: it names them, and says that it liked them or wants others."""
+    if not mentions:
+        return wish
+    spans = [match.span() for each in mentions if (match := reading.find(rf"\b{re.escape(each.words)}\b"))]
+    text = reading.folded
+    for start, end in spans:
+        text = text[:start] + "\0" * (end - start) + text[end:]
+    bare = [phrase.pattern if phrase.bare is None else phrase.bare for phrase in lexicon().likeness[wish.language]]
+    accents = Reading(wish.text, wish.language)._text[True] if reading.has_accents else ""
+    if not any(
+        compiled(phrase.pattern).search(accents) if accents else compiled(said).search(text)
+        for phrase, said in zip(lexicon().likeness[wish.language], bare, strict=True)
+    ):
+        return wish
+    for each in mentions:
+        reading.take(rf"\b{re.escape(each.words)}\b(?: (?:by|cua|автора?) {_name(wish.language)})?")
+    titled = " | ".join(each.words for each in mentions)
+    return replace(
+        wish, titled=titled, is_titled_as_name=True, like=tuple(dict.fromkeys(each.book_id for each in mentions))
     )
 
 
@@ -403,6 +465,8 @@ _ENDS: dict[Language, str] = {
 
 def _likeness(reading: Reading, wish: Wish) -> Wish:
     """What follows "something like", as far as it is one name: "X by Y" gives the author, too."""
+    if wish.titled:
+        return wish
     match = reading.find(_LIKE + r"(?: \|)? (?P<title>[^\0]+?)" + rf"(?= (?:{_ENDS[wish.language]})\b| \||$)")
     if not match or wish.refers is not None:
         return wish
@@ -434,7 +498,7 @@ _NO_NAMES: dict[Language, str] = {
     "en": "the (?:sea|beach|fire|pool|way)|a|an|my|his|her|their|its|our|women|men|woman|man|local|modern|"
     "contemporary|new|young|black|"
     "female|male|someone|any|all|many|american|russian|british|english|french|german|japanese|chinese|vietnamese|african|indian|"
-    "latin|italian|spanish|far|chance|heart|theme|subject|year|age|topic|different|other|various|same|i",
+    "latin|italian|spanish|far|himself|herself|themselves|myself|yourself|itself|next|tomorrow|now|then|day|night|car|plane|bus|chance|heart|theme|subject|year|age|topic|different|other|various|same|i",
     "vi": "nguoi|toi|minh|ban|em|ai|mot|cac|nhung|thu vien|nuoc|viet nam|nga|phap|anh|my|cuoc|nhieu|no|toi",
     "ru": "женщин|какого|разных|этого|того|нашего|вашего|других|разные",
 }
@@ -447,10 +511,10 @@ _WRITTEN_BY: dict[Language, str] = {
     "ru": r"(?:автор[а-я]*|писател[а-я]*|за авторством|написал[а-я]*|пера|поэт[а-я]*) ",
 }
 _NOT_BY: dict[Language, str] = {
-    "en": r"(?:not|nothing|none|except|excluding|other than|no more|anything but)(?: anything| books?"
-    r"| ones?)?(?: written)? (?:by|from|of) ",
-    "vi": r"(?:khong phai|tru|khong phai la|ngoai tru)(?: sach| truyen)? (?:cua|do|tac gia) ",
-    "ru": r"(?:не|кроме|без|исключая) ",
+    "en": r"(?:not|nothing|none|except|excluding|other than|no more|anything but|read (?:all|everything|every book|most)(?: of)?(?: the)?)(?: anything| books?"
+    r"| ones?)?(?: written)? (?:by |from |of )?(?<=by |of |om |he |ll |st |ng |ok )",
+    "vi": r"(?:khong phai|tru|khong phai la|ngoai tru|doc het)(?: sach| truyen)? (?:cua|do|tac gia) ",
+    "ru": r"(?:не|кроме|без|исключая|(?:всего|всю|всех|все) (?:уже )?(?:прочита\w*|читал\w*)?) ?",
 }
 _SURE_MARKS = r"(?:written by|by|author|tac gia|nha van|nha tho|автор)"
 
@@ -551,10 +615,22 @@ def _form(reading: Reading, wish: Wish) -> Wish:
     if reading.take(r"\b(?:audio ?books?|audio book|sach noi|аудиокниг\w*)\b"):
         wish = replace(wish, format="MP3")
     if reading.take(
-        r"\bnuoc ngoai\b|\bsach dich\b|\bтранслирован\w*\b|\bпереводн\w+\b|\bзарубежн\w+\b|\binostrann\w*\b"
+        r"(?<!di )(?<!ra )\b(?:tieu thuyet|truyen|sach|tac gia|van hoc|cua)? ?nuoc ngoai\b|\bsach dich\b|\bтранслирован\w*\b|\bпереводн\w+\b|\bзарубежн\w+\b|\binostrann\w*\b"
         r"|\bиностранн\w+ (?:литератур\w*|автор\w*)|\bin translation\b|\btranslated\b"
     ):
         wish = replace(wish, is_translated=True)
+    if reading.take(
+        r"\b(?:by|written by|from) (?:\w+ )?(?:women|woman|female (?:authors?|writers?)|women (?:authors?|writers?))\b(?: (?:authors?|writers?"
+        r"|poets?|novelists?))?|\b(?:women|female|woman) (?:authors?|writers?|novelists?|poets?)\b|\b(?:authoress|poetess)\w*"
+        r"|\b(?:nha van|tac gia|cay but|nha tho) nu\b|\bnu (?:tac gia|nha van|van si|nha tho|si)\b"
+        r"|\b(?:женщин\w* (?:автор|писател|поэт)\w*|(?:автор|писател|поэт)\w* женщин\w*|писательниц\w*|поэтесс\w*|женск\w+ (?:проз\w*|авторств\w*|поэзи\w*))\b"
+    ):
+        wish = replace(wish, by_women=True)
+    if reading.take(
+        r"\bnguoi viet(?: nam)?(?: minh)? viet\b|\b(?:tac gia|nha van|van hoc) (?:trong nuoc|viet nam|viet)\b|\btruyen viet(?: nam)?\b"
+        r"|\b(?:русск\w+|отечественн\w+|наш\w*) (?:автор\w*|писател\w*|проз\w+|литератур\w*)\b"
+    ):
+        wish = replace(wish, is_native=True)
     for code, phrases in lexicon().written_in.items():
         for phrase in phrases:
             pattern = phrase.pattern if not (phrase.bare and not reading.has_accents) else phrase.bare
@@ -664,6 +740,11 @@ def _before_or_after(reading: Reading, wish: Wish, _today: date) -> Wish:
 
 def _time(reading: Reading, wish: Wish, today: date) -> Wish:
     """One year; or words such as "recent"."""
+    if reading.take(r"\b(?:до революции|дореволюционн\w+|при царе|царск(?:их|ого) врем\w+)"):
+        return replace(wish, year_to=1917)
+    if reading.take(r"\b(?:после|с|начиная с) (?:двухтысячн\w+|двухтысячного года|миллениума)(?: год\w*)?"):
+        return replace(wish, year_from=2000)
+    is_comparing = len(reading.words) <= 2 * _SHORT_FOLLOW_UP and not reading.find(r"\b(?:for|cho|для)\b")
     exact = reading.take(
         rf"\b(?:published in|written in|came out in|released in|from the year|xuat ban (?:nam)?|nam|вышедш\w+ в"
         rf"|издан\w* в|написан\w* в) {_YEAR}\b|\b(?P<ru>1[0-9]{{3}}|20[0-9]{{2}}) год\w*"
@@ -678,14 +759,17 @@ def _time(reading: Reading, wish: Wish, today: date) -> Wish:
         return replace(wish, year_from=today.year - 15)
     if reading.take(r"\b(?:contemporary|hien dai|duong dai|современн\w*|modern day)\b"):
         return replace(wish, year_from=1980)
-    if reading.take(r"\b(?:old fashioned|older|старинн\w*|постарше|xua)\b"):
+    if is_comparing and reading.take(r"\b(?:older|earlier|постарше|cu hon|xua hon)\b"):
+        return replace(wish, year_to=1960)
+    if reading.take(r"\b(?:old fashioned|старинн\w*)\b"):
         return replace(wish, year_to=1960)
     return wish
 
 
 _CHILD = (
     r"son|daughter|kid|kids|child|children|girl|boy|niece|nephew|grandson|granddaughter|grandchild|grandchildren"
-    r"|grandkids|toddler|baby|pupil|pupils|students?|brother|sister|little one|boys|girls"
+    r"|grandkids|toddler|baby|pupil|pupils|students?|(?:little|kid|younger|baby) (?:brother|sister)|little one|boys|girls|bairn"
+    r"|youngster|youngest|eldest|godson|goddaughter|godchild"
 )
 _CHILD_RU = (
     r"дочк[еиу]|дочер[иь]|дочь|сын[ауо]?к?[ауе]?|ребен[кок]+[ауе]?|дет[ея][ми]*|детеи|малыш\w*|внук[ауе]?|внучк[еиу]"
@@ -697,9 +781,40 @@ _TEEN = (
 )
 
 
+# Grown-ups for whom somebody asks: they are what no book need be about.
+_FOR_KIN = (
+    r"(?<!about )(?<!lost )(?<!losing )(?<!like )\b(?:for |to )?(?:my|our|his|her) (?:\w+ )?(?:(?:mother|father|brother|sister) in law"
+    r"|in laws|mum|mom|mummy|mother|dad|daddy|father|parents|husband|wife|partner|boyfriend|girlfriend|fiancee?|grandma"
+    r"|granny|gran|nan|grandmother|grandpa|grandad|granddad|grandfather|grandparents|aunt|auntie|uncle|boss|friends?|colleagues?"
+    r"|coworkers?|neighbou?rs?|sister|brother|cousin|flatmate|roommate|teacher|doctor|therapist)\b(?! (?:and (?:daughter|son)|s death))"
+    r"|\b(?:cho|tang|bieu) (?:me|bo|ba|ma|vo|chong|ong|ba|anh|chi|ban gai|ban trai|ban than|sep|co giao|thay giao)\b"
+    r"(?: (?:toi|minh|em|to|con|noi|ngoai))*|\b(?:me|bo|ba|vo|chong|ong noi|ong ngoai|ba noi|ba ngoai) (?:toi|minh|em|to|con)\b"
+    r"|\b(?:me|bo) (?=(?:muon|thich|can|tim|doc)\b)"
+    r"|\b(?:для|у|моя|мои|моеи|наша|наш|нашеи) (?:мам[аеыу]|пап[аеыу]|бабушк[аеиу]|дедушк[аеиу]|муж[ау]?|жен[аеыу]|подруг[аеиу]"
+    r"|свекров[ьи]|тещ[аеи]|тет[еия]|коллег[аеи]|начальник[ау]?|друг[ау]?|брат[ау]?|сестр[аеы])\b"
+    r"|\b(?:маме|папе|бабушке|дедушке|мужу|жене|подруге|другу|свекрови|теще|тете|брату|сестре|начальнику|коллеге)\b"
+)
+# How it goes with who asks, which is not how the book should feel.
+_STATE = (
+    r"\b(?:i m|i am|im|we re|i ve been|been|i feel|feeling|having|i was)(?: (?:so|really|a bit|very|all|feeling|just|pretty|too|totally"
+    r"|kind of|a))* (?:sad|down|low|blue|depressed|lonely|miserable|anxious|stressed(?: out)?|burnt out|heartbroken|unhappy"
+    r"|(?:bad|rough|rotten|hard|awful|tough) (?:day|week|month|year|time))\b"
+    r"|\b(?:toi|minh|em|to|dang|thay|dao nay|hom nay|long)(?: (?:dang|hoi|rat|thay|cam thay|cu|kha))*"
+    r" (?:buon|chan|met moi|co don|stress|cang thang|tram)(?: (?:qua|lam|doi))*\b(?! (?:ve|cuoi|ba))"
+    r"|\b(?:мне|я|на душе|настроение|сегодня)(?: (?:очень|как то|сегодня|так|совсем|что то|немного|на душе))*"
+    r" (?:грустно|плохо|плохое|тоскливо|одиноко|паршиво|паршивое|тяжело|устал[аи]?|грущу|на нуле)\b"
+    r"|\bустал[аи]?(?: страшно| ужасно| очень| как собака)?\b"
+)
+
+
 def _readers(reading: Reading, wish: Wish) -> Wish:
-    """Whom it is for: an age, or children, teenagers, adults."""
+    """Whom it is for: an age, or children, teenagers, adults; and what only says who asks is read off."""
+    wish = replace(wish, is_low=bool(reading.take(_STATE)))
+    if reading.language != "ru" and reading.take(rf"\bmy (?:{_CHILD}) s\b"):
+        pass  # "my daughter's class": it is for who asks
     age = _age(reading)
+    while reading.take(_FOR_KIN):
+        pass
     if age is not None:
         reading.take(
             rf"\b(?:for |для |cho )?(?:my |a |an |our |мо\w+ )?(?:{_CHILD}|{_CHILD_RU}|be|chau|con)(?: (?:trai"
@@ -747,7 +862,11 @@ def _age(reading: Reading) -> int | None:
             r"|четырнадцати|пятнадцати|шестнадцати)летн\w+\b"
         )
         or reading.take(rf"\b{_N}(?: (?P<m>\d{{1,2}}))? tuoi\b(?! tho)")
+        or reading.take(rf"\b(?:{_CHILD_RU}|ему|еи)(?: уже| скоро| исполнилось| исполняется| почти)? {_N}\b(?! книг)")
+        or reading.take(rf"\b(?:be|con|chau|no) (?:len|duoc|sap|moi|gan) {_N}\b")
     )
+    if not match and (years := _school_years(reading)) is not None:
+        return years
     if not match:
         small = reading.take(r"\b(?:toddlers?|babies|baby|for a baby|младенц\w*|em be)\b")
         return 2 if small else None
@@ -757,57 +876,115 @@ def _age(reading: Reading) -> int | None:
     return min(sum(years) // len(years), 99)
 
 
+_ORDINALS = {
+    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
+    "tenth": 10, "eleventh": 11, "перв": 1, "втор": 2, "трет": 3, "четверт": 4, "пят": 5, "шест": 6, "седьм": 7,
+    "восьм": 8, "девят": 9, "десят": 10, "одиннадцат": 11,
+}  # fmt: skip
+_ORDINAL = "|".join(_ORDINALS)
+_STAGES = (
+    (r"\b(?:preschool\w*|pre school\w*|nursery|mau giao|mam non|дошкол\w*|детсад\w*|детск\w+ сад\w*)\b", 4),
+    (r"\b(?:kindergart\w*|reception class|vao lop (?:mot|1)|подготовишк\w*)\b", 5),
+    (r"\b(?:(?:primary|elementary) school\w*|cap (?:mot|1)|tieu hoc|начальн\w+ (?:школ\w*|класс\w*))\b", 8),
+    (r"\b(?:tweens?|pre ?teens?|tweenager)\b", 11),
+    (r"\b(?:middle schoole?r?s?|junior high|cap (?:hai|2)|trung hoc co so|средн\w+ класс\w*)\b", 13),
+    (r"\b(?:high schoole?r?s?|sixth form\w*|cap (?:ba|3)|trung hoc pho thong|старшеклассни\w*|старш\w+ класс\w*)\b", 16),
+)
+
+
+def _school_years(reading: Reading) -> int | None:
+    """The age of a reader of whom a question says how far it has come at school."""
+    match = (
+        reading.take(rf"\bgrade (?P<a>{_N[len('(?P<n>') : -1]})\b")
+        or reading.take(rf"\b(?P<a>{_ORDINAL}|\d{{1,2}}(?:st|nd|rd|th)) grade(?:r|rs)?\b")
+        or reading.take(r"\blop (?P<a>\d{1,2}|mot|hai|ba|bon|nam|sau|bay|tam|chin|muoi)\b")
+        or reading.take(rf"\b(?P<a>(?:{_ORDINAL})\w{{0,4}}|\d{{1,2}}(?: ?м| ?го| ?и)?) ?класс\w*\b")
+        or reading.take(r"\b(?P<y>year) (?P<a>\d{1,2}|one|two|three|four|five|six|seven|eight|nine)\b(?! (?:old|ago))")
+    )
+    if match:
+        said = re.sub(r"(?:st|nd|rd|th| ?м| ?го| ?и)$", "", match["a"])
+        number = int(said) if said.isdigit() else _NUMBERS.get(said) or next(
+            (n for word, n in _ORDINALS.items() if said.startswith(word)), 0
+        )
+        if 1 <= number <= 12:
+            is_earlier = reading.language == "vi" or match.groupdict().get("y")
+            return number + (5 if is_earlier else 6)
+    for pattern, age in _STAGES:
+        if reading.take(pattern):
+            return age
+    return None
+
+
 def _number(said: str) -> int:
     return int(said) if said.isdigit() else _NUMBERS[said]
 
 
+_UNDER = (
+    r"\b(?:nothing (?:over|above|more|longer)|no(?:t)? (?:over|more|longer|above|bigger|thicker)|under|below|less|fewer"
+    r"|max(?:imum)?|at most|up to|within|shorter|tops|or so|ish|about|around|не (?:больше|более|толще|длиннее)|до|меньше"
+    r"|менее|максимум|примерно|около|duoi|khong (?:qua|hon)|it hon|toi da|tro xuong|chua (?:toi|den)|tam|khoang|chung)\b"
+)
+_AT_LEAST = r"\b(?:no(?:t)? (?:less|fewer|under)|не (?:меньше|менее)|khong (?:duoi|it hon))\b"
+_AT_MOST = r"\b(?:nothing|no|not|не|khong) (?:over|more|longer|above|больше|более|qua|hon)\b"
+_OVER = (
+    r"\b(?:over|more|at least|above|min(?:imum)?|plus|longer|or more|and up|от|не (?:меньше|менее)|no(?:t)? (?:less|fewer)|больше|более|свыше"
+    r"|минимум|tren|hon|it nhat|toi thieu|tro len)\b"
+)
+_COUNTS = {
+    "a hundred": 100, "hundred": 100, "one hundred": 100, "two hundred": 200, "three hundred": 300, "five hundred": 500,
+    "a thousand": 1000, "thousand": 1000, "сто": 100, "ста": 100, "сотня": 100, "сотню": 100, "полтораста": 150,
+    "двести": 200, "двухсот": 200, "триста": 300, "трехсот": 300, "четыреста": 400, "пятьсот": 500, "пятисот": 500,
+    "тысяча": 1000, "тысячу": 1000, "тысячи": 1000, "mot tram": 100, "tram": 100, "hai tram": 200, "ba tram": 300,
+    "nam tram": 500, "nghin": 1000, "mot nghin": 1000, "ngan": 1000, "mot ngan": 1000,
+}  # fmt: skip
+_COUNT = r"(?:\d{2,4}|" + "|".join(sorted(_COUNTS, key=lambda said: -len(said))) + ")"
+_PAGES = (
+    rf"\b(?P<n>{_COUNT}) ?(?:ish )?(?:pages?|pp|pg|trang|стр\w*)\b"
+    rf"|\b(?:pages?|trang|стр\w*) (?:number |so |на |в |до |от |под |эдак |этак )?(?P<m>{_COUNT})\b"
+)
+
+
+_NO_GENRE = "(?<!truyen )(?<!truyện )"  # "truyện ngắn" are short stories
+
+
 def _sizes(reading: Reading, wish: Wish) -> Wish:
-    """How long it may be."""
-    under = reading.take(
-        r"\b(?:nothing over|not over|no longer than|not more than|no more than|less than|fewer than|under|below"
-        r"|max(?:imum)?|up to|at most|shorter than"
-        r"|до|не больше|меньше|не более|менее|duoi|khong qua|it hon|toi da) (?:of )?(?P<n>\d{2,4}) ?(?:pages?|pp|p"
-        r"|стр\w*|trang)\b"
-    )
-    if under:
-        return replace(wish, length="short", max_pages=int(under["n"]))
-    over = reading.take(
-        r"\b(?:over|more than|at least|above|от|больше|более|свыше|tren|hon|it nhat) (?P<n>\d{2,4}) ?(?:pages?|pp"
-        r"|стр\w*|trang)\b"
-    )
-    if over:
-        return replace(wish, length="long", min_pages=int(over["n"]))
-    if reading.take(
-        r"\b(?:shorter|short|quick|brief|slim|thin|novella|novellas|not (?:too|very|so) (?:long|thick|big)"
-        r"|in one (?:sitting|evening|go|day|afternoon)|(?:on|for) (?:one|a) (?:train|bus|plane|short) ?(?:ride"
-        r"|journey|flight)?)\b(?! (?:stor|history|introduction|while|time|term))"
-        r"|\b(?:ngan hon|ngan gon|ngan thoi|ngan ngan|mong|khong (?:qua )?(?:dai|day)|doc (?:mot "
-        r"|trong mot )?(?:buoi|loang|nhanh|toi)|mot buoi(?: la xong)?)\b|(?<!truyen )\bngan\b"
-        r"|\b(?:коротк\w*|короче|покороче|недлинн\w*|небольш\w+|тонк(?:ая|ую|ие)|за (?:один )?вечер"
-        r"|на (?:один )?вечер|не (?:очень |слишком )?длинн\w*|потоньше|повест[ьи]|за один присест)\b"
-    ):
-        while reading.take(
-            r"\b(?:in one (?:sitting|evening|go|day|afternoon)|(?:on|for) (?:one|a) (?:train|bus|plane"
-            r"|flight)(?: ride| journey)?|finish|на один вечер|за вечер|mot buoi|la xong|короткая|повесть)\b"
-        ):
-            pass
-        return replace(wish, length="short")
-    if reading.take(
-        r"\b(?:longer|long|thick|huge|fat|big|doorstopper|lengthy|epic|sprawling|massive|enormous|immense"
-        r"|chunky)\b(?! (?:ago|time|distance|run|as|before|term|idea|ideas|bang|history|city|fan|walk"
-        r"|short))(?: (?:book|novel|read|saga))?"
-        r"|\b(?:to disappear into|get lost in|all winter|all summer)\b|\b(?:dai ky|dai hon|day hon|truong thien"
-        r"|rat day|that day)\b"
-        r"|\b(?:длинн\w*|подлиннее|потолще|толст(?:ая|ую|ыи|ые)|объемн\w*|эпопе\w*|надолго|больш(?:ои|ого) (?:роман"
-        r"|книг)\w*)\b"
-    ):
-        reading.take(r"\b(?:to disappear into|get lost in)(?: all (?:winter|summer))?\b|\ball (?:winter|summer)\b")
-        return replace(wish, length="long")
+    """How long it may be: by pages, or by what is said of it; "not a brick" is short."""
+    pages = reading.find(_PAGES)
+    if pages:
+        said = pages["n"] or pages["m"]
+        number = int(said) if said.isdigit() else _COUNTS[said]
+        before, after = pages.string[: pages.start()][-30:], pages.string[pages.end() :][:20]
+        reading.take(re.escape(pages[0]))
+        around = [part for part in (before, after) if re.search(rf"{_UNDER}|{_OVER}", part)][:1]
+        is_under = any(re.search(_UNDER, re.sub(_AT_LEAST, "", part)) for part in around)
+        is_over = any(re.search(_OVER, re.sub(_AT_MOST, "", part)) for part in around)
+        if is_under or (not is_over and number <= 1.25 * SHORT):
+            wish = replace(wish, length="short", max_pages=number)
+        elif is_over or number >= 0.8 * LONG:
+            wish = replace(wish, length="long", min_pages=number)
+        reading.take(rf"(?:{_UNDER}|{_OVER})(?= \0)") or reading.take(r"(?<=\0) (?:tops|or less|or so|or under|max)\b")
+    is_bare = reading.language == "vi" and not reading.has_accents
+    for name, phrase in lexicon().lengths[wish.language]:
+        pattern = phrase.bare if is_bare else phrase.pattern
+        if pattern is None:
+            continue
+        no = _NOT_WITH_ACCENTS if reading.has_accents else _NOT[wish.language]
+        between = "(?:(?:quá|nhiều|có|hay) )*" if reading.has_accents else _BETWEEN
+        found = (
+            rf"(?P<no>\b(?:{no}) {between})?{_NO_GENRE if phrase.folded == 'ngan' else ''}(?:{pattern})"
+            r"(?! (?:stor|histor|introduc|while|time|ago|distance|run\b|term|idea|bang|city|fan|walk|lov|enough to know))"
+        )
+        while match := reading.take(found, with_accents=reading.has_accents):
+            if wish.length is None:
+                other = "long" if name == "short" else "short"
+                wish = replace(wish, length=other if match["no"] else name)  # pyright: ignore[reportArgumentType]
+    if wish.length is None and is_bare and reading.take(r"\b(?:mong|(?<!truyen )ngan)\b"):
+        wish = replace(wish, length="short")
     return wish
 
 
 _NOT: dict[Language, str] = {
-    "en": r"no|not|less|without|nothing|except|avoid|avoiding|minus|free of|hates?|dislikes?|never|neither|nor"
+    "en": r"no|not|less|without|nothing|too|except|avoid|avoiding|minus|free of|hates?|dislikes?|never|neither|nor"
     r"|anything but|don t (?:want|like|need)|doesn t (?:want|like)|rather than|instead of|not into",
     "vi": r"khong|tru|dung|chang|ghet|tranh|khong phai|ngoai tru|khong thich|khong muon|khong co|bot|do",
     "ru": r"без|кроме|не|ни|никак\w+|исключая|только не|не люблю|не хочу|ненавижу|но не",
@@ -818,9 +995,13 @@ _NOT_WITH_ACCENTS = (
 # "Not too sad" leaves room for a little.
 _RATHER_LESS = r"\b(?:less|too|much|very|слишком|очень|менее|поменьше|quá|qua|bớt|bot|đỡ|nhiều|nhieu)\b"
 _BETWEEN = (
-    r"(?:(?:too|much|any|a|an|the|so|very|about|with|of|has|have|is|are|and|really|set in|on|in|по|про|о|об|qua|nhieu"
+    r"(?:(?:kind of|sort of|more|another|overly|be|get|going|all|kieu|loai|day|toan|phai|тех|таких|такие|всякие|всяких|too|much|any|a|an|the|so|very|about|with|of|has|have|is|are|and|really|set in|on|in|по|про|о|об|qua|nhieu"
     r"|ve|co|nao|слишком|очень|много|hay|sad) )*"
 )
+
+
+# "Nặng quá" of what was just named.
+_COMPLAINS = re.compile(r" (?:qua|for me|для меня)\b")
 
 
 def _concepts(reading: Reading, wish: Wish) -> Wish:
@@ -830,6 +1011,11 @@ def _concepts(reading: Reading, wish: Wish) -> Wish:
     less: list[str] = []
     for phrase, bare, concept in _phrases(reading):
         while match := _take_phrase(reading, phrase, bare):
+            is_complaint = reading.is_answer and not match["no"] and _COMPLAINS.match(reading.original, match.end())
+            if is_complaint:
+                reading.negate(match, with_accents=not bare and reading.language == "vi")
+                less.append(concept.name)
+                continue
             if not match["no"]:
                 found.append((match.start(), concept))
                 continue
@@ -851,6 +1037,8 @@ def _concepts(reading: Reading, wish: Wish) -> Wish:
         found = [each for each in found if each[1].name != "bedtime"]
     known = lexicon()
     found += [(len(reading.folded), known.of(opposite)) for name in less if (opposite := known.of(name).opposite)]
+    if wish.is_low and not any(concept.kind == "mood" or concept.name == "humour" for _place, concept in found):
+        found += [(len(reading.folded), known.of(name)) for name in ("warm", "hopeful")]
     names: dict[str, list[str]] = {"subject": [], "theme": [], "mood": []}
     for _place, concept in found:
         if concept.name not in names[concept.kind] and concept.name not in avoided:
@@ -865,8 +1053,10 @@ def _concepts(reading: Reading, wish: Wish) -> Wish:
 def _take_phrase(reading: Reading, phrase: str, bare: bool) -> re.Match[str] | None:
     """A phrase, with the "no" before it if there is one."""
     no, between = _NOT[reading.language], _BETWEEN
+    if reading.is_answer and reading.language == "en":
+        no += "|a bit|bit|rather"  # "bit heavy": said of what was just named
     if not bare and reading.language == "vi":
-        no, between = _NOT_WITH_ACCENTS, "(?:(?:quá|nhiều|về|có|nào|hay) )*"
+        no, between = _NOT_WITH_ACCENTS, "(?:(?:quá|nhiều|về|có|nào|hay|kiểu|loại|dạy|toàn|phải|mấy|là) )*"
     return reading.take(
         rf"(?P<no>\b(?:{no}) {between})?(?:{phrase})", with_accents=not bare and reading.language == "vi"
     )
@@ -881,10 +1071,10 @@ def _phrases(reading: Reading) -> Iterator[tuple[str, bool, Concept]]:
     for concept in lexicon().concepts:
         for language in languages:
             accents = with_accents  # "sống" is no "song"
-            any_phrase = concept.any_phrase(language, bare=bare and language == "vi")
+            any_phrase = concept.any_asked(language, bare=bare and language == "vi")
             if not any_phrase.search(reading._text[accents]):
                 continue
-            for phrase in concept.phrases[language]:
+            for phrase in concept.asked[language]:
                 pattern = phrase.bare if bare and language == "vi" else phrase.pattern
                 # English in a Vietnamese sentence: only words that are no syllable of it.
                 if pattern and (language != "en" or reading.language != "vi" or phrase.length >= 5):
@@ -908,6 +1098,12 @@ def _avoided_words(reading: Reading) -> Iterator[str]:
         yield from said
 
 
+_CALENDAR = frozenset(
+    "january february march april may june july august september october november december monday tuesday wednesday"
+    " thursday friday saturday sunday christmas easter halloween i kindle god".split()
+)
+
+
 def _words(reading: Reading, wish: Wish) -> Wish:
     """What is left: the words that a record should hold; and whether more of the same is asked for."""
     more = {
@@ -925,6 +1121,7 @@ def _words(reading: Reading, wish: Wish) -> Wish:
         next_is_name = n + 1 < len(rest) and rest[n + 1].raw[0].isupper()
         is_name = (
             word.raw[0].isupper()
+            and word.folded not in _CALENDAR
             and not capitals_say_nothing
             and len(word.raw) > 1
             and (
@@ -955,10 +1152,22 @@ _CONTINUES = (
     r"|something|anything|only|just|in|for|for my|cho|для|на|bang|чуть|поновее|funnier|sadder|shorter|longer|lighter"
     r"|darker|newer|older|\w+er)\b"
 )
+# What points back at the question or the answer before.
+_POINTS_BACK = (
+    r"\b(?:ones?|them|those|these|it|that|this|same|any|another|other|else|instead|more|too|less|rather|different|already|"
+    r"nua|khac|hon|qua|cuon nay|may cuon|thi sao|cung the|vay|nhung|"
+    r"них|эти|этого|такое|такого|еще|другое|другие|другую|тоже|уже|слишком|это|наших|только|тогда|из них)\b|\w+er\b"
+)
+_STANDS_ALONE = (
+    r"^(?:what about |how about |and |a |и |con |the con )?(?:a book|books|novels|history of|sach|truyen|книги|книга|роман)\b"
+)
 
 
 def _follow(wish: Wish, before: Wish, reading: Reading) -> Wish:
-    """A question that says nothing by itself, or only narrows, stands on the one before it."""
+    """A question that says nothing by itself, or only narrows, stands on the one before it.
+
+    What it says of its own comes first; what was said before still counts, if less, where it points back.
+    """
     if wish.asks == "why":
         return replace(before, text=wish.text, language=wish.language, asks="why", refers=wish.refers, refusal=None)
     kept = replace(
@@ -973,38 +1182,60 @@ def _follow(wish: Wish, before: Wish, reading: Reading) -> Wish:
     )
     if wish.refers is not None:
         return kept  # like that one, within what was asked for
-    narrows_only = wish.narrows and not wish.has_topic
-    # "funnier, and no sad ending": a subject that is also a mood narrows, where the question begins as a follow-up.
-    comparative = bool(re.match(_CONTINUES, reading.original)) and set(wish.subjects) <= {"humour", "horror", "romance"}
-    only_mood = comparative and not (wish.words or wish.themes or wish.titled or wish.named or wish.author)
-    if narrows_only and not re.match(_CONTINUES, reading.original) and len(reading.words) > _SHORT_FOLLOW_UP + 4:
-        return wish  # a whole sentence of its own, without a topic
-    if not wish.has_topic or (only_mood and (wish.subjects or wish.moods)):
-        if not (wish.is_more or wish.narrows or wish.subjects or wish.moods):
+    is_named = bool(wish.titled or wish.named or wish.author or wish.like)
+    begins = bool(re.match(_CONTINUES, reading.original))
+    points_back = begins or bool(re.search(_POINTS_BACK, reading.original))
+    if not wish.has_topic:
+        is_whole = not points_back and len(reading.words) > 2 * _SHORT_FOLLOW_UP
+        if is_whole and wish.narrows:
+            return wish  # a whole sentence of its own, without a topic
+        if not (points_back or wish.is_more or wish.narrows) and len(reading.words) <= 1:
             return wish  # nothing was said
-        return replace(
-            kept,
-            words=before.words,
-            names=before.names,
-            spoken=tuple(dict.fromkeys((*before.spoken, *wish.spoken))),
-            wanted=f"{before.wanted} {wish.wanted}",
-            subjects=tuple(dict.fromkeys((*before.subjects, *wish.subjects))),
-            themes=before.themes,
-            moods=wish.moods or before.moods,
-            titled=before.titled,
-            named=before.named,
-            author=before.author,
-            is_translated=wish.is_translated or before.is_translated,
-            year_from=wish.year_from if wish.year_from or wish.year_to else before.year_from,
-            year_to=wish.year_to if wish.year_from or wish.year_to else before.year_to,
-            length=wish.length or before.length,
-            max_pages=wish.max_pages if wish.length else before.max_pages,
-            min_pages=wish.min_pages if wish.length else before.min_pages,
-            like=before.like,
-        )
-    if re.match(r"^(?:and|what about|how about|а|и|con|the con|va)\b", reading.original):
+        return _joined(kept if wish.narrows else replace(kept, is_more=True), before)
+    if is_named or not points_back:
+        return wish if is_named or not begins else kept
+    if re.match(r"^(?:and|what about|how about|а|и|con|the con|va)\b", reading.original) and not wish.is_more:
         return kept  # "and about dinosaurs?": for the same child
-    return wish
+    if re.match(_STANDS_ALONE, reading.original):
+        return wish
+    return _joined(kept, before)
+
+
+def _joined(wish: Wish, before: Wish) -> Wish:
+    """A wish with what the one before it said; where it has a topic of its own, the older one weighs less."""
+    own = {*wish.subjects, *wish.themes, *wish.moods, *wish.words}
+    is_narrower = not (wish.themes or wish.words or set(wish.subjects) - {"humour", "horror", "romance"})
+
+    def both(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in dict.fromkeys((*other, *one)) if name not in wish.avoid and name not in wish.less)
+
+    has_years = wish.year_from or wish.year_to
+    joined = replace(
+        wish,
+        words=both(wish.words, before.words),
+        names=both(wish.names, before.names),
+        spoken=both(wish.spoken, before.spoken),
+        wanted=f"{before.wanted} {wish.wanted}",
+        subjects=both(wish.subjects, before.subjects),
+        themes=both(wish.themes, before.themes),
+        moods=wish.moods or tuple(name for name in before.moods if name not in wish.less),
+        titled=before.titled,
+        is_titled_as_name=before.is_titled_as_name,
+        named=before.named,
+        author=before.author,
+        is_story=wish.is_story or before.is_story,
+        is_translated=wish.is_translated or before.is_translated,
+        year_from=wish.year_from if has_years else before.year_from,
+        year_to=wish.year_to if has_years else before.year_to,
+        length=wish.length or before.length,
+        max_pages=wish.max_pages if wish.length else before.max_pages,
+        min_pages=wish.min_pages if wish.length else before.min_pages,
+        like=before.like,
+    )
+    held = () if is_narrower else tuple(
+        name for name in (*joined.subjects, *joined.themes, *joined.words) if name not in own
+    )
+    return replace(joined, held=held)
 
 
 class Understood(msgspec.Struct, forbid_unknown_fields=False):

@@ -9,7 +9,7 @@ under which the librarian would rather name nothing.
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from itertools import pairwise
 from math import log, sqrt
@@ -29,15 +29,16 @@ from dashboard.chat.lexicon import (
     lexicon,
     spaced,
 )
-from dashboard.chat.parse import Wish
+from dashboard.chat.parse import LONG, MAX_QUESTION, SHORT, Mention, Reading, Wish, language_of
 from models import embedding, search
+from openshelf.contracts import clean_text
 from openshelf.database import catalogue
 from openshelf.database import search as statements
 from openshelf.database.appeal import OLDEST
 from openshelf.database.audiences import AUDIENCES
 from openshelf.database.filters import Filters
 from openshelf.database.search import ANY_WORK, Record
-from openshelf.folding import fold_words
+from openshelf.folding import fold, fold_words
 
 MAX_CANDIDATES = 50
 _POOL = 60
@@ -46,25 +47,31 @@ _MAX_PHRASES = 100
 COVERAGE_FLOOR = 0.5
 # MiniLM reads English only; above this nearness a record may answer though it holds none of the words.
 COSINE_FLOOR = 0.42
+_LOOSE_FLOOR = 0.35
 _CONCEPTS_FLOOR, _CONCEPTS_NEARNESS = 0.45, 0.31
 # Words that no rule knows are read as what they are nearest to, from this nearness on, and as so many things.
 NEAR_FLOOR = 0.46
 _NEAREST = 2
 _SUBJECT_WEIGHT, _THEME_WEIGHT, _MOOD_WEIGHT = 1.6, 1.6, 0.8
 _BESIDE = 0.7
+_TALK, _TALK_ALONE = 0.5, 0.75
+_TERSE = 6  # words of a question that says no more than it must
+_HELD = 0.5  # what only the question before asked for
+_NEAR_MOOD = 0.5
+_BESIDE_BEST = 0.7
 # Where a unit stands: in title, author, series or subjects; in the blurb.
 _IN_NAMES, _IN_BLURB = 1.0, 0.7
 # Who asks in a language reads it; what there is in it comes before what fits a little better in another.
 _OWN_LANGUAGE = 2.0
 _FOR_CHILDREN = 0.9
 _LATER = 0.4
+# Moods that say what a work is good for.
+_USES = frozenset(("practical", "easy", "difficult"))
 # Subjects that say for whom a work is, or of what renown, but not what it is.
 _FORMLESS = frozenset((*AUDIENCES, "picture books", "classics"))
 _TEENS = (13, 17)
 _CROSSES_OVER = 14  # years from which a reader may be shown what adults read, if its record says so
-# Pages of a book that is quickly read, and of one for a long winter; a little more or less still passes.
-SHORT, LONG = 200, 500
-_SLACK = 1.2  # editions of one book differ by so much
+_SLACK = 1.15  # editions of one book differ by so much
 _NO_STORIES = frozenset(
     [
         "poetry",
@@ -120,7 +127,8 @@ _COUNTRIES = {
 class Candidate:
     """One work that was looked at: how strongly the evidence speaks for it, and whether it answers at all.
 
-    `holds`: names of the subjects, themes, moods and words of the wish that its record holds; `lacks`: the others.
+    `holds`: names of the subjects, themes, moods and words of the wish that its record holds; `lacks`: the others;
+    `pieces`: the evidence piece by piece, without the weights.
     """
 
     record: Record
@@ -130,6 +138,7 @@ class Candidate:
     cosine: float
     holds: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
+    pieces: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -176,6 +185,41 @@ def retrieve(conn: psycopg.Connection, wish: Wish, bounds: Bounds) -> Found:
 
 def _may_be_named(candidate: Candidate, bounds: Bounds) -> bool:
     return candidate.record.book_id not in bounds.hidden and candidate.record.book_id not in bounds.named
+
+
+# What may stand before a title of one word that is written without its capital.
+_BEFORE_TITLE = re.compile(
+    r"(?:like|loved?|adored?|enjoyed|finished|read|reading|reread|devoured|doc|thich|me|giong|после|вроде|типа|люблю|читал\w*)$"
+)
+
+
+def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | None) -> list[Mention]:
+    """Works of ours that a question names: whole titles, and beginnings of titles that say enough."""
+    reading = Reading(" ".join(clean_text(text).split())[:MAX_QUESTION], language_of(text))
+    words = reading.words
+    found: list[Mention] = []
+    for start, end, book_id, is_whole in search.titles_within(conn, " ".join(word.folded for word in words)):
+        said = words[start:end]
+        if not said:
+            continue
+        telling = [word for word in said if not reading.is_silent(word)] or [w for w in said if w.raw[0].isupper()]
+        folded = " ".join(word.folded for word in said)
+        is_written_as_name = any(word.raw[0].isupper() and not word.begins for word in telling) and not (
+            reading.is_title_case() and len(said) == 1
+        )
+        is_concept = any(concept.any_asked(reading.language).fullmatch(folded) for concept in lexicon().concepts)
+        if len(said) == 1:
+            before = words[start - 1].folded if start else ""
+            is_name = is_written_as_name or (bool(_BEFORE_TITLE.search(before)) and not is_concept and bool(telling))
+        elif is_whole:
+            # In Vietnamese any two syllables may meet: there a title shows by its capital.
+            is_name = bool(telling) and (is_written_as_name or (not is_concept and reading.language != "vi"))
+        else:
+            is_name = len(said[-1].folded) > 3 and any(len(word.folded) > 4 for word in telling) and not is_concept
+        if is_name:
+            found.append(Mention(folded, book_id))
+    allowed = {r.book_id for r in statements.records(conn, [each.book_id for each in found], audiences=audiences)}
+    return [each for each in found if each.book_id in allowed]
 
 
 def resemble(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> tuple[int, ...]:
@@ -249,6 +293,7 @@ class _Ask:
     lacks_name: bool  # a name of several words stands together nowhere in the catalogue
     nearest: dict[str, float]  # what its words that we have no name for are near to, and how near
     heard: dict[str, float]  # each word that says something: how rare it is, 0 to 1
+    toward: dict[str, float] | None  # how near in meaning the question is to each subject, theme and mood
     rarity: dict[str, float]  # how rare each subject, theme and mood is, where likeness is asked for
 
 
@@ -306,6 +351,10 @@ def _look(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None)
         and (view := _View.of(record))
         and _fulfils(ask, view)
     ]
+    best = max((c.coverage for c in weighed if c.answers), default=0.0)
+    if best and ask.units and not (ask.authors or ask.like or wish.named or ask.titled):
+        # What comes near the best answer is worth a look beside it.
+        weighed = [replace(c, answers=c.answers or c.coverage >= _BESIDE_BEST * best) for c in weighed]
     return sorted(weighed, key=lambda c: (not c.answers, -c.evidence, c.record.book_id))
 
 
@@ -319,10 +368,12 @@ def _resolve(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | No
     authors: tuple[str, ...] = ()
     like = tuple(statements.records(conn, list(wish.like), audiences=audiences))
     if wish.titled and not like:
-        if wish.is_titled_as_name or any(quote in wish.text for quote in '«“"'):
+        is_named = wish.is_titled_as_name or any(quote in wish.text for quote in '«“"')
+        if is_named and not (wish.subjects or wish.themes or wish.moods):
             return None
         # Not written as a name: "something like a fairy tale".
-        wish = replace(wish, titled="", words=(*wish.words, *wish.titled.replace("|", " ").split()))
+        more = () if is_named else wish.titled.replace("|", " ").split()
+        wish = replace(wish, titled="", words=(*wish.words, *more))
     if wish.author:
         authors = _authors(conn, wish.author)
         if not authors:
@@ -340,7 +391,11 @@ def _resolve(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | No
     spoken = tuple(dict.fromkeys(fold_words(word) for word in wish.spoken[:30]))
     if not (wish.author or named_title or like):
         named_title = _whole_title(conn, wish, audiences)
-    likely = _likely_authors(conn, wish)
+    likely = frozenset[str]() if like else _likely_authors(conn, wish)
+    if like and wish.author:
+        authors = _authors(conn, wish.author)
+        if any({*record.authors_text.split(", ")} & {*authors} for record in like):
+            authors = ()  # who wrote the book that others should be like
     avoided_authors = frozenset(_authors(conn, wish.avoid_author) if wish.avoid_author else ())
     series = series or frozenset(search.series_named(conn, said) if said and len(said) <= 4 else ())
     counts = statements.counts_beginning(conn, [_prefix(word) for word in (*said, *spoken)]) if spoken or said else {}
@@ -354,7 +409,7 @@ def _resolve(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | No
     lacks_name = not (likely or authors or series or named_title) and _lacks_name(conn, wish)
     return _Ask(
         wish, units, authors, likely, avoided_authors,
-        series, named_title, like, _meaning(wish), bool(unknown), lacks_name, nearest, heard, rarity,
+        series, named_title, like, _meaning(wish), bool(unknown), lacks_name, nearest, heard, _toward(_meaning(wish)), rarity,
     )  # fmt: skip
 
 
@@ -408,7 +463,17 @@ def _likely_authors(conn: psycopg.Connection, wish: Wish) -> frozenset[str]:
     found = search.authors_named(conn, names)
     if not found and len(names) > 1:
         found = [author for name in names if len(name) > 3 for author in search.authors_named(conn, [name])]
-    return frozenset(found)
+    # Who names one by the first name alone talks of somebody else.
+    return frozenset(
+        author for author in found
+        if len(names) > 1 and all(name in fold_words(author).split() for name in names)
+        or any(_is_surname(name, author) for name in names)
+    )  # fmt: skip
+
+
+def _is_surname(name: str, author: str) -> bool:
+    last = fold_words(author).split()[-1:]
+    return bool(last) and search.authors_named_last(name, last[0])
 
 
 def _prefix(word: str) -> str:
@@ -420,9 +485,10 @@ def _prefix(word: str) -> str:
 
 def _units(wish: Wish, counts: dict[str, int], total: int) -> tuple[_Unit, ...]:
     known = lexicon()
-    units = [_Unit(name, _SUBJECT_WEIGHT, known.of(name)) for name in wish.subjects]
-    units += [_Unit(name, _THEME_WEIGHT, known.of(name)) for name in wish.themes]
-    units += [_Unit(name, _MOOD_WEIGHT, known.of(name)) for name in wish.moods]
+    kinds = ((wish.subjects, _SUBJECT_WEIGHT), (wish.themes, _THEME_WEIGHT), (wish.moods, _MOOD_WEIGHT))
+    units = [_Unit(name, _held(wish, name) * weight, known.of(name)) for names, weight in kinds for name in names]
+    is_told = bool(units or wish.length or wish.age is not None or wish.audience or wish.like)
+    words: list[_Unit] = []
     for run in wish.words:
         folded = fold_words(run)
         parts = folded.split()
@@ -431,15 +497,39 @@ def _units(wish: Wish, counts: dict[str, int], total: int) -> tuple[_Unit, ...]:
         rarest = min(counts.get(_prefix(part), 0) for part in parts)
         if rarest == 0 and folded.isdigit():
             continue  # "100 years": a number that stands nowhere
-        weight = 0.5 + 1.8 * _rarity(rarest, total)
-        if any(part in wish.names for part in parts):
+        is_name = any(part in wish.names for part in parts)
+        if wish.like:
+            continue  # what is said around the name of a book is talk
+        weight = (0.5 + 1.8 * _rarity(rarest, total)) * _held(wish, run)
+        if is_name:
             weight *= 1.5
-        elif wish.subjects or wish.themes:
+        elif units:
             weight *= _BESIDE  # it tells the topic more nearly, or nothing: what it is about has been named
         elif wish.language == "vi" and len(parts) == 1:
             weight *= 0.5  # one syllable is seldom a word of its own
-        units.append(_Unit(run, weight, None, run, wish.language))
+        words.append(_Unit(run, weight, None, run, wish.language))
+    # Who says much tells a story: of its words few are what the book is to be about, so that each next one says less.
+    words.sort(key=lambda unit: -unit.weight)
+    fewer = _TALK if is_told else _TALK_ALONE
+    part = min(1.0, _TERSE / max(len(fold_words(wish.text).split()), 1)) if is_told else 1.0
+    units += [
+        replace(unit, weight=unit.weight * fewer**n * (1.0 if unit.word in wish.names else part))
+        for n, unit in enumerate(words)
+    ]
     return tuple(units)
+
+
+def _known_share(wish: Wish) -> float:
+    """What a wish asks for that is no matter of words and that each work looked at fulfils: it counts as found."""
+    return (
+        1.0 * (wish.age is not None or wish.audience is not None) + 1.0 * (wish.length is not None)
+        + 0.5 * bool(wish.year_from or wish.year_to) + 0.5 * bool(wish.by_women)
+        + 0.4 * (wish.is_translated or wish.is_native)
+    )  # fmt: skip
+
+
+def _held(wish: Wish, name: str) -> float:
+    return _HELD if name in wish.held else 1.0
 
 
 @lru_cache(maxsize=1_000)
@@ -450,16 +540,24 @@ def _nearest(words: str) -> tuple[tuple[str, float], ...]:
     if asked is None or not names:
         return ()
     cosines = vectors @ asked
+    cosines = np.where([lexicon().of(name).kind == "mood" for name in names], -1.0, cosines)
     best = np.argsort(-cosines)[:_NEAREST]
     return tuple((names[n], min(1.0, 0.3 + float(cosines[n]))) for n in best if cosines[n] >= NEAR_FLOOR)
 
 
 @cache
 def meanings() -> tuple[tuple[str, ...], np.ndarray]:
-    """Names of all subjects and themes, and the embeddings of their glosses, a row each; none without an encoder."""
-    concepts = [concept for concept in lexicon().concepts if concept.kind != "mood"]
+    """Names of all subjects, themes and moods, and the embeddings of their glosses, a row each; none without an encoder."""
+    concepts = lexicon().concepts
     vectors = search.encoded_all([gloss(concept) for concept in concepts])
     return (tuple(c.name for c in concepts), vectors) if vectors is not None else ((), np.empty((0, 0)))
+
+
+def _toward(meaning: str) -> dict[str, float] | None:
+    """How near in meaning a text is to each subject, theme and mood; None without a text or an encoder."""
+    names, vectors = meanings()
+    asked = search.encoded(meaning) if meaning and names else None
+    return None if asked is None else dict(zip(names, (vectors @ asked).tolist(), strict=True))
 
 
 def _rarities(conn: psycopg.Connection, total: int) -> dict[str, float]:
@@ -518,10 +616,21 @@ def _pool(conn: psycopg.Connection, ask: _Ask, audiences: Sequence[str] | None) 
             terms=_terms_of(conn, {unit.concept.name for unit in ask.units if unit.concept} | {*ask.nearest}),
             subjects=list(dict.fromkeys((*wish.subjects, *implied))),
             audience=wish.audience,
-            best=bool(wish.length) or not (ask.units or ask.like),
+            pages=_pages(wish),
+            age=wish.age if wish.age is not None and wish.age < 18 else None,
+            best=bool(wish.length or wish.by_women) or not (ask.units or ask.like),
         ),
     )
     return found | {book_id: found.get(book_id) or cosine or 0.0 for book_id, cosine in near.items()}
+
+
+def _pages(wish: Wish) -> tuple[int, int] | None:
+    """The pages of works of the length that is asked for, the least and the most; None where none is asked for."""
+    if wish.length is None:
+        return None
+    if wish.length == "short":
+        return 0, round(_SLACK * (wish.max_pages or SHORT))
+    return round((wish.min_pages or LONG) / _SLACK), 100_000
 
 
 def _terms_of(conn: psycopg.Connection, names: Collection[str]) -> list[str]:
@@ -559,7 +668,7 @@ def _fulfils(ask: _Ask, view: _View) -> bool:
         return False
     if wish.year_to and (record.year is None or record.year > wish.year_to):
         return False
-    if not _for_reader(wish, record):
+    if not _for_reader(wish, record) or not _by_whom(wish, record):
         return False
     least, most = (wish.min_pages or 0) / _SLACK, (wish.max_pages or record.pages or 0) * _SLACK
     if record.pages and not least <= record.pages <= most:
@@ -570,6 +679,26 @@ def _fulfils(ask: _Ask, view: _View) -> bool:
     return not _is_avoided(wish, view, language)
 
 
+def _by_whom(wish: Wish, record: Record) -> bool:
+    """Whether its authors are who the wish asks for, as far as names tell."""
+    first = [fold_words(author).split(" ")[0] for author in record.authors_text.split(", ") if author]
+    if wish.by_women and not lexicon().women.intersection(first):
+        return False
+    if not (wish.is_translated or wish.is_native):
+        return True
+    if record.language == "rus":
+        is_native = bool(lexicon().russians.intersection(first))
+    elif record.language == "vie":
+        is_native = fold(record.authors_text) != record.authors_text.casefold() and not _FOREIGN.search(record.authors_text)
+    else:
+        return not wish.is_translated
+    return is_native if wish.is_native else not is_native
+
+
+# Letters and names of other Latin alphabets.
+_FOREIGN = re.compile(r"[éèêëíóúñüöäçßáà](?!\w*[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ])\w{3,}|[fjwz]|\w{8,}", re.IGNORECASE)
+
+
 def _is_avoided(wish: Wish, view: _View, language: Language | None) -> bool:
     """Whether it is, or speaks of, what there should be none of."""
     for name in wish.avoid:
@@ -578,6 +707,8 @@ def _is_avoided(wish: Wish, view: _View, language: Language | None) -> bool:
             return True
         if name in view.terms:
             return True
+        if concept.kind == "mood" and view.record.moods:
+            continue  # who filed it would have said so
         if concept.kind != "subject" and concept.stands_in(view.blurb, language or "en"):
             return True
     avoided = [compiled(rf"\b{form_pattern(fold_words(word))}\b") for word in wish.avoid_words]
@@ -595,11 +726,19 @@ def _for_reader(wish: Wish, record: Record) -> bool:
         if wish.age <= 9:
             return record.audience == "children"
         if wish.age <= 13:
-            return record.audience in ("children", "young adult")
-        return record.audience == "young adult"
+            return record.audience in ("children", "young adult") or _is_told_to_all(record)
+        return record.audience == "young adult" or _is_told_to_all(record)
     if wish.audience == "young adult" and span:
         return record.audience == "young adult" or (span[0] >= 10 and span[1] >= _TEENS[0])
+    if wish.audience == "children" and span and record.audience == "young adult":
+        return span[0] <= 10
     return wish.audience is None or record.audience == wish.audience
+
+
+def _is_told_to_all(record: Record) -> bool:
+    """Whether a work of facts that is meant for no age in particular is easy to read."""
+    principal = record.subjects_text.split(", ")[0].casefold()
+    return principal in _NO_STORIES and any("easy" in concepts_of_term(mood) for mood in record.moods)
 
 
 def readers_of(record: Record) -> tuple[int, int] | None:
@@ -715,13 +854,25 @@ def length_of(record: Record) -> str | None:
     return None if is_short == is_long else "short" if is_short else "long"
 
 
+# How much each piece of evidence speaks for a work. Fitted to the questions that the librarian may be tuned on, by
+# comparing works that answer with works that do not (benchmarks/chat_weights.py).
+WEIGHTS: dict[str, float] = {
+    "nearness": 1.4, "gist": 1.1, "coverage": 2.0, "heard": 0.8, "alike": 1.65, "by likely author": 1.5,
+    "in series": 1.2, "titled": 3.0, "title said": 0.25, "principal subject": 0.4, "rating": 0.1, "own language": 2.0,
+    "length": 1.25, "thickness": 0.6, "age": 2.0, "later in its series": -0.1, "for children": -0.3, "no story": -0.55,
+    "too much of": -0.3,
+}  # fmt: skip
+
+
 def _weigh(ask: _Ask, view: _View, cosine: float) -> Candidate:
     """The evidence that this record answers, and whether it is enough."""
     wish, record = ask.wish, view.record
     language = _LANGUAGE_OF.get(record.language or "")
     shares = {unit.name: _share(unit, view, language, ask.nearest) for unit in ask.units}
-    total = sum(unit.weight for unit in ask.units)
-    coverage = sum(unit.weight * shares[unit.name] for unit in ask.units) / total if total else 0.0
+    known = _known_share(wish)
+    total = sum(unit.weight for unit in ask.units) + known
+    held = sum(unit.weight * shares[unit.name] for unit in ask.units)
+    coverage = (held + known) / total if total else 0.0
     if language in ("vi", "ru") and (ask.like or wish.language != "en"):
         cosine = 0.0  # the encoder reads no Vietnamese or Russian: to it, all of it is alike
     by_likely = bool(ask.likely_authors & set(record.authors_text.split(", ")))
@@ -732,30 +883,41 @@ def _weigh(ask: _Ask, view: _View, cosine: float) -> Candidate:
     )
     in_series = in_series or is_named
     alike = _likeness(ask, view, cosine) if ask.like else 0.0
-    evidence = (
-        cosine + 1.4 * coverage + 0.8 * _heard(ask, view) + alike + 1.5 * by_likely + 1.2 * in_series + 3.0 * is_titled
-    )
     principal = view.subjects[0] if view.subjects else ""
-    evidence += 0.5 * _title_share(view, wish) + 0.25 * (principal in wish.subjects) + 0.02 * (record.rating or 0)
-    if not wish.written_in and record.language == CODES[wish.language]:
-        evidence += _OWN_LANGUAGE
-    evidence += _of_length(wish, record) + _of_age(wish, record)
     is_later = record.series_name and (record.series_index or 1) > 1
-    if is_later and not (in_series or by_likely or is_titled or ask.authors or _has_series(ask.like, record)):
-        evidence -= _LATER  # a series is begun at its beginning
-    if wish.audience is None and wish.age is None and record.audience == "children" and not ask.like and not is_titled:
-        evidence -= _FOR_CHILDREN  # who asks for no child, asks for a grown-up
-    if wish.is_story and principal in _NO_STORIES and principal not in wish.subjects:
-        evidence -= 0.5
-    evidence -= 0.4 * sum(
-        name in view.subjects or name in view.terms or lexicon().of(name).stands_in(view.blurb, language or "en")
-        for name in wish.less
-    )
+    asks_for_it = in_series or by_likely or is_titled or ask.authors or _has_series(ask.like, record)
+    for_grown = wish.audience is None and wish.age is None and not ask.like and not is_titled
+    evidence = {
+        "nearness": cosine,
+        "gist": _gist(ask, view),
+        "coverage": held / (total - known) if ask.units else 0.0,
+        "heard": _heard(ask, view),
+        "alike": alike,
+        "by likely author": by_likely,
+        "in series": in_series,
+        "titled": is_titled,
+        "title said": _title_share(view, wish),
+        "principal subject": principal in wish.subjects,
+        "rating": ((record.rating or 4.0) - 4.0),
+        "own language": not wish.written_in and record.language == CODES[wish.language],
+        "length": _of_length(wish, record),
+        "thickness": _thickness(wish, record),
+        "age": _of_age(wish, record),
+        # A series is begun at its beginning.
+        "later in its series": bool(is_later and not asks_for_it),
+        # Who asks for no child, asks for a grown-up.
+        "for children": for_grown and record.audience == "children",
+        "no story": wish.is_story and principal in _NO_STORIES and principal not in wish.subjects,
+        "too much of": sum(
+            name in view.subjects or name in view.terms or lexicon().of(name).stands_in(view.blurb, language or "en")
+            for name in wish.less
+        ),
+    }
     answers = (
         is_titled
         or by_likely
         or in_series
-        or (bool(ask.authors) and (not ask.units or coverage > 0))
+        or (bool(ask.authors) and (not ask.units or held > 0))
         or (bool(ask.like) and alike >= 0.3)
         or (not ask.units and not ask.like and not wish.named and _says_so(wish, record))
         or (bool(ask.units) and _is_enough(ask, coverage, cosine))
@@ -763,9 +925,30 @@ def _weigh(ask: _Ask, view: _View, cosine: float) -> Candidate:
     if ask.titled is not None and not is_titled and not in_series and wish.named:
         answers = False  # "do you have Emma?" is not answered by books like it
     return Candidate(
-        record, round(evidence, 4), answers, round(coverage, 3), round(cosine, 3),
+        record, round(sum(WEIGHTS[name] * float(value) for name, value in evidence.items()), 4), answers,
+        round(coverage, 3), round(cosine, 3),
         tuple(name for name, share in shares.items() if share), tuple(n for n, share in shares.items() if not share),
+        {name: round(float(value), 4) for name, value in evidence.items() if value},
     )  # fmt: skip
+
+
+def _gist(ask: _Ask, view: _View) -> float:
+    """How near in meaning the question is to what the record is filed under, whatever language the record is in."""
+    if ask.toward is None:
+        return 0.0
+    terms = {**dict.fromkeys((name for name in view.subjects if name not in _FORMLESS), 1.0), **view.terms}
+    weights = [(ask.toward[name], weight) for name, weight in terms.items() if name in ask.toward]
+    if not weights:
+        return 0.0
+    best = sorted((cosine * weight for cosine, weight in weights), reverse=True)[:3]
+    return sum(best) / 3
+
+
+def _thickness(wish: Wish, record: Record) -> float:
+    """Of works that are long enough, how long: the longest is what was asked for; twice as long is 1 more."""
+    if wish.length != "long" or not record.pages:
+        return 0.0
+    return log(max(record.pages, 50) / LONG) / log(2)
 
 
 def _has_series(liked: Sequence[Record], record: Record) -> bool:
@@ -778,8 +961,14 @@ def _is_enough(ask: _Ask, coverage: float, cosine: float) -> bool:
         return False
     if ask.has_unknown_name:
         return coverage >= COVERAGE_FLOOR
+    wish = ask.wish
+    if {*wish.moods} - _USES or wish.is_more or wish.held or _known_share(wish) >= 1:
+        # What fits a mood, an age, a length or the talk before is on any shelf: less of the rest need be found.
+        return coverage >= _LOOSE_FLOOR or cosine >= COSINE_FLOOR
     if not any(unit.word for unit in ask.units):  # only what we have names for: that is on our shelves
-        return coverage >= _CONCEPTS_FLOOR or cosine >= _CONCEPTS_NEARNESS
+        # Of many things that were said no work need have half.
+        floor = _CONCEPTS_FLOOR - 0.05 * max(0, min(len(ask.units), 5) - 2)
+        return coverage >= floor or cosine >= _CONCEPTS_NEARNESS
     return (
         coverage >= COVERAGE_FLOOR
         or coverage + max(0.0, cosine - 0.2) >= COVERAGE_FLOOR + 0.05
@@ -816,7 +1005,8 @@ def _share_of_concept(concept: Concept, view: _View, read: Language) -> float:
     if name in view.terms:
         return view.terms[name]
     narrower = max((view.terms.get(kind, 0.9 * (kind in view.subjects)) for kind in concept.includes), default=0.0)
-    return max(0.9 * narrower, _share_of_words(concept, view, read))
+    near = max((view.terms.get(kind, float(kind in view.subjects)) for kind in concept.near), default=0.0)
+    return max(0.9 * narrower, _NEAR_MOOD * near, _share_of_words(concept, view, read))
 
 
 def _share_of_words(concept: Concept, view: _View, read: Language) -> float:
@@ -926,15 +1116,16 @@ def _says_so(wish: Wish, record: Record) -> bool:
 
 
 def _of_length(wish: Wish, record: Record) -> float:
+    """1 for the length that was asked for, down to -1 for one that is far from it."""
     if wish.length is None:
         return 0.0
     if record.pages:
         # How far beyond the bound, in shares of it: twice as long is as wrong as half as long.
         short, long = wish.max_pages or SHORT, wish.min_pages or LONG
         beyond = record.pages / short if wish.length == "short" else long / record.pages
-        return 0.6 if beyond <= 1 else max(-0.6, 0.6 - 1.5 * (beyond - 1))
+        return 1.0 if beyond <= 1 else max(-1.0, 1.0 - 2.5 * (beyond - 1))
     said = length_of(record)
-    return 0.4 if said == wish.length else -0.4 if said else 0.0
+    return 0.7 if said == wish.length else -0.7 if said else 0.0
 
 
 def _of_age(wish: Wish, record: Record) -> float:

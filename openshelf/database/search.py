@@ -180,13 +180,19 @@ def neighbours(
 ) -> list[Neighbour]:
     """Active works whose text embedding is closest (score: cosine); empty when this work has none."""
     with conn.cursor(row_factory=class_row(Neighbour)) as cursor:
+        # By the index, where there is one: its order knows no second key, so a few more are put in order here.
         return cursor.execute(
-            f"""select other.book_id, 1 - (other.embedding <=> own.embedding) as score
-                from library.text_embeddings as own
-                join library.text_embeddings as other on other.model = own.model and other.book_id != own.book_id
-                join library.works on works.book_id = other.book_id and works.active
-                where own.book_id = %(book_id)s and {WITHIN} and {RECOMMENDED}
-                order by other.embedding <=> own.embedding, other.book_id limit %(limit)s""",
+            f"""with own as materialized (
+                    select embedding, model from library.text_embeddings where book_id = %(book_id)s
+                ),
+                near as (
+                    select book_id, text_embeddings.embedding <=> (select embedding from own) as distance
+                    from library.text_embeddings join library.works using (book_id)
+                    where book_id != %(book_id)s and text_embeddings.model = (select model from own)
+                        and works.active and {WITHIN} and {RECOMMENDED}
+                    order by text_embeddings.embedding <=> (select embedding from own) limit 2 * %(limit)s
+                )
+                select book_id, 1 - distance as score from near order by distance, book_id limit %(limit)s""",
             {"book_id": book_id, "limit": limit, "audiences": _list(audiences)},
         ).fetchall()
 
@@ -279,7 +285,8 @@ class Look:
 
     `any_word`: a tsquery of alternatives, '' for none; `vector`: an embedding as pgvector text; `terms`: themes and
     moods as works have them; `subjects`: names in lower case; `own`: the reader's language; `audience`: whom it is for;
-    `best`: whether the best rated are worth a look, too; `most`: of each of these.
+    `pages` and `age` of readers: works within them are looked for, too; `best`: whether the best rated are worth a
+    look, too; `most`: of each of these.
     """
 
     any_word: str = ""
@@ -289,6 +296,8 @@ class Look:
     subjects: list[str] = field(default_factory=list)
     own: str | None = None
     audience: str | None = None
+    pages: tuple[int, int] | None = None
+    age: int | None = None
     best: bool = False
     filters: Filters = ANY_WORK
     audiences: Sequence[str] | None = None
@@ -324,6 +333,13 @@ def _look_statement(query: Look) -> LiteralString:
     if query.audience:
         within.append("audience = %(audience)s")
         roads.append(("audience = %(audience)s", "rating desc nulls last, book_id"))
+    if query.pages:
+        within.append("pages between %(least)s and %(longest)s")
+        if query.own:
+            within.append("language = %(own)s and pages between %(least)s and %(longest)s")
+    if query.age is not None:
+        within.append("%(age)s between age_from and coalesce(age_to, 99)")
+        roads.append(("%(age)s between age_from and coalesce(age_to, 99)", "rating desc nulls last, book_id"))
     parts: LiteralString = " union ".join(
         f"(select book_id, cosine from weighed where {condition} and {only} order by {order} limit %(most)s)"
         for condition, order in roads
@@ -357,7 +373,8 @@ def _look_statement(query: Look) -> LiteralString:
     )
     return f"""
         with weighed as materialized (
-            select works.book_id, works.language, works.audience, works.rating, {vector} as cosine, {score} as score,
+            select works.book_id, works.language, works.audience, works.rating, works.pages, works.age_from,
+                works.age_to, {vector} as cosine, {score} as score,
                 {shared} as shared, {has_subject} as has_subject
             from library.works {joined} where {conditions(query.filters)}
         )
@@ -368,6 +385,7 @@ def _look_statement(query: Look) -> LiteralString:
 def look(conn: psycopg.Connection, query: Look) -> dict[int, float | None]:
     """Works worth a look for a question, by meaning, words, terms, subjects and rating; how near in meaning each is."""
     asked = {**vars(query), **parameters(query.filters, query.audiences)}
+    asked |= dict(zip(("least", "longest"), query.pages or (None, None), strict=True))
     asked |= {"own": query.own, "audience": query.filters.audience or query.audience}
     return dict(conn.execute(_look_statement(query), asked).fetchall())
 
