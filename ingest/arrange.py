@@ -58,7 +58,7 @@ def place(conn: psycopg.Connection, editions: Sequence[Edition], stored: Mapping
             done.editions[number] = Placed(old.book_id, records.pop(number).key, "staff decided")
     by_key = {record.key: record for record in records.values()}
     previous = sorted({old.book_id for old in before.values()})
-    blocks = sorted({block for record in by_key.values() for block in record.blocks})
+    blocks = (block for record in by_key.values() for block in record.blocks)
     known = {row.work_key: row for row in stored_works.keys_near(conn, list(by_key), blocks, previous)}
     freed = _freed(conn, before, known)
     fixed = {key: row.book_id for key, row in known.items() if key not in freed}

@@ -118,7 +118,7 @@ def _write(conn: psycopg.Connection, told: _Told) -> None:
         list(told.subjects),
         [(book, n, name) for book, named in told.subjects.items() for n, name in enumerate(named)],
     )
-    ingestion.retire_works(conn, told.book_ids)
+    ingestion.retire_works(conn, [book for book in told.book_ids if book not in told.subjects])
 
 
 def _authors(edition: ActiveEdition, called: Callable[[str], str]) -> list[Author]:

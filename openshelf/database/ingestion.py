@@ -475,7 +475,7 @@ def forget_work_authors(conn: psycopg.Connection, book_ids: Sequence[int]) -> No
 def store_work_subjects(
     conn: psycopg.Connection, book_ids: Sequence[int], rows: Sequence[tuple[int, int, str]]
 ) -> None:
-    """Replace the subjects of these works: book_id, position, name."""
+    """Replace the subjects of these works: book_id, position, name; each name once."""
     _copy(conn, "incoming_subjects", "book_id int, position int, name text", rows)
     conn.execute(
         "insert into library.subjects (name) select distinct name from incoming_subjects on conflict (name) do nothing"
@@ -483,8 +483,8 @@ def store_work_subjects(
     conn.execute("delete from library.work_subjects where book_id = any(%s)", [list(book_ids)])
     conn.execute(
         """insert into library.work_subjects (book_id, subject_id, position)
-           select i.book_id, s.subject_id, min(i.position)
-           from incoming_subjects as i join library.subjects as s using (name) group by i.book_id, s.subject_id"""
+           select i.book_id, s.subject_id, i.position
+           from incoming_subjects as i join library.subjects as s using (name)"""
     )
 
 

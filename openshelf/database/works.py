@@ -141,7 +141,7 @@ _KEY: LiteralString = "work_key, book_id, title, authors, language, original_tit
 
 
 def keys_near(
-    conn: psycopg.Connection, work_keys: Sequence[str], blocks: Sequence[str], book_ids: Sequence[int]
+    conn: psycopg.Connection, work_keys: Sequence[str], blocks: Iterable[str], book_ids: Sequence[int]
 ) -> list[WorkKey]:
     """These keys, those that share a block with them, and all of these works."""
     if len(work_keys) > _READ_ALL:
@@ -150,7 +150,7 @@ def keys_near(
         return cursor.execute(
             f"""select {_KEY} from library.work_keys
                 where work_key = any(%(keys)s) or blocks && %(blocks)s or book_id = any(%(books)s)""",
-            {"keys": list(work_keys), "blocks": list(blocks), "books": list(book_ids)},
+            {"keys": list(work_keys), "blocks": sorted(set(blocks)), "books": list(book_ids)},
         ).fetchall()
 
 
