@@ -279,12 +279,25 @@ def test_a_run_that_was_killed_keeps_its_batches_and_the_next_goes_on(conn: psyc
     assert stored(conn) == {("all-MiniLM-L6-v2", 384): works}
 
 
+def _scans(conn: psycopg.Connection, ask: Callable[[], object]) -> int:
+    """How often the index of nearness is used meanwhile."""
+
+    def count() -> int:
+        query = "select pg_stat_get_xact_numscans('library.text_embeddings_near'::regclass)"
+        return (conn.execute(query).fetchone() or (0,))[0]
+
+    before = count()
+    ask()
+    return count() - before
+
+
 def test_a_large_library_is_searched_by_an_index_that_finds_the_same(
     conn: psycopg.Connection, library: Path, set_other: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     works = ingest_calibre(conn, library).works
     embed_changed(conn, load_encoder)
     exact = [hit.book_id for hit in search.search(conn, "sea", mode="meaning", limit=5)]
+    like = search.similar(conn, 3, 5)
     assert conn.execute("select to_regclass('library.text_embeddings_near')").fetchone() == (None,)
     monkeypatch.setattr(embeddings, "INDEXED_FROM", works)
     conn.execute("update library.text_embeddings set text_hash = '' where book_id = 1")
@@ -300,6 +313,8 @@ def test_a_large_library_is_searched_by_an_index_that_finds_the_same(
     ).fetchall()
     assert "text_embeddings_near" in str(plan)
     assert [hit.book_id for hit in search.search(conn, "sea", mode="meaning", limit=5)] == exact
+    assert _scans(conn, lambda: search.similar(conn, 3, 5)) == 1
+    assert search.similar(conn, 3, 5) == like
     conn.commit()
 
     set_other()
