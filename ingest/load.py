@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -216,15 +217,25 @@ def _plan_calibre(
 def _cleaned(
     db: sqlite3.Connection, ids: Sequence[int], columns: Sequence[Column], root: Path
 ) -> Iterator[list[Edition | Rejected]]:
-    """These books as we keep them, with what is there of their files, in batches; very many by two processes."""
+    """These books as we keep them, with what is there of their files, in batches; very many by two processes.
+
+    Raises:
+        IngestError: the library is not as Calibre makes it, or one of the processes was ended.
+    """
     batches = [ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)]
     if len(batches) < _WORTH_PROCESSES or (os.cpu_count() or 1) < _PROCESSES:
         reader = _Reader(db, columns, root)
         yield from map(reader.clean, batches)
         return
     whole = (calibre.file_of(db), columns, root)
-    with ProcessPoolExecutor(_PROCESSES, get_context("spawn"), _begin_in_process, whole) as pool:
-        yield from pool.map(_clean_in_process, batches)
+    try:
+        with ProcessPoolExecutor(_PROCESSES, get_context("spawn"), _begin_in_process, whole) as pool:
+            yield from pool.map(_clean_in_process, batches)
+    except BrokenProcessPool as error:
+        raise IngestError(
+            "a process that read the library was ended from outside, perhaps for want of memory; nothing was changed. "
+            "Run again."
+        ) from error
 
 
 class _Reader:
