@@ -70,5 +70,5 @@ log of the task, mend the model or the data, and clear the task.
                 dbt_executable_path=str(Path(sys.executable).with_name("dbt")),
             ),
             render_config=RenderConfig(load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.BUILD),
-            operator_args={"install_deps": False},
+            operator_args={"install_deps": False, "dbt_cmd_flags": ["--exclude-resource-type", "unit_test"]},
         )

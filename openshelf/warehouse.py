@@ -53,10 +53,13 @@ def build(
     *,
     full_refresh: bool = False,
     select: str | None = None,
+    unit_tests: bool = False,
     project: Path = PROJECT,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> BuildReport:
     """Run `dbt build`; two callers take turns. `on_progress` gets (nodes done, nodes in all).
+
+    `unit_tests`: also those of the models' logic, which say nothing about the data; the suite runs them.
 
     Raises:
         WarehouseError: what failed. Failed models and all behind them keep their old rows.
@@ -69,6 +72,7 @@ def build(
             full_refresh = full_refresh or not (select or analytics.was_built(conn))
             arguments = ["build", *(["--full-refresh"] if full_refresh else [])]
             arguments += ["--select", select] if select else []
+            arguments += [] if unit_tests else ["--exclude-resource-type", "unit_test"]
             results, failed, said = _results(settings, project, arguments, on_progress)
             kinds = [str(result["unique_id"]).split(".")[0] for result in results]
             analytics.note_build(
@@ -199,12 +203,13 @@ def _environment(settings: Settings) -> dict[str, str]:
 def build_command(
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Rebuild incremental tables too.")] = False,
     select: Annotated[str | None, typer.Option(help="dbt's selection, e.g. +mart_actions_daily.")] = None,
+    unit_tests: Annotated[bool, typer.Option("--unit-tests", help="Also test models on made-up rows.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Build and test all tables of the warehouse; what fails keeps its old rows."""
     settings = get_settings()
     with nullcontext() if as_json else progress("warehouse") as show:
-        built = build(settings, full_refresh=full_refresh, select=select, on_progress=show)
+        built = build(settings, full_refresh=full_refresh, select=select, unit_tests=unit_tests, on_progress=show)
     report(built, as_json=as_json)
 
 

@@ -10,9 +10,12 @@
 {% macro take_out(counted, day, column, period='day', and_of=none, and_later=false) -%}
     {%- if execute and is_incremental() -%}
         -- Made by an older version of this program it may have no watermark: then all of it is made anew.
-        alter table {{ this }} add column if not exists newest_stored_at timestamptz;
+        alter table {{ this }}
+        add column if not exists newest_stored_at timestamptz,
+        add column if not exists {{ column }} date;
         delete from {{ this }} as loaded
-        where loaded.{{ column }} {{ '>= (select min(changed.period) from' if and_later else 'in' }} (
+        where loaded.{{ column }} is null
+        or loaded.{{ column }} {{ '>= (select min(changed.period) from' if and_later else 'in' }} (
             {% for relation, its_day in [(counted, day), and_of or (none, none)] if relation is not none %}
                 select date_trunc('{{ period }}', counted.{{ its_day }})::date as period
                 from {{ relation }} as counted
@@ -28,9 +31,9 @@
 {%- endmacro %}
 
 {# The moment from which rows are new to a mart; all are to one that an older version of this program made. #}
-{% macro remake_from() -%}
+{% macro remake_from(column='newest_stored_at') -%}
     {%- set columns = adapter.get_columns_in_relation(this) | map(attribute='name') if execute else [] -%}
-    {{ back_from(this, 'newest_stored_at') if 'newest_stored_at' in columns else "'-infinity'::timestamptz" }}
+    {{ back_from(this, column) if column in columns else "'-infinity'::timestamptz" }}
 {%- endmacro %}
 
 {# The newest moment of a table less the look-back, as a literal: of a subquery Postgres would not know how few rows
@@ -75,5 +78,36 @@
     ) as days
     where readers.traffic != readers.traffic_before
     group by days.changed_date
+    on conflict (changed_date) do update set noted_at = clock_timestamp();
+
+    update {{ this }} set traffic_before = traffic where traffic != traffic_before
+{%- endmacro %}
+
+{# Who has no row any more in any fact. #}
+{% macro take_out_readers_gone() -%}
+    delete from {{ this }} as readers
+    where
+        (readers.source_stored_at is null or readers.source_stored_at = {{ to_make_anew() }})
+        {% for fact in ['fct_interactions', 'fct_slate_places', 'fct_sessions'] %}
+            and not exists (select 1 from {{ ref(fact) }} as facts where facts.reader_key = readers.reader_key)
+        {% endfor %}
+{%- endmacro %}
+
+{# After the dimension of works: the days on which a work was shown or acted on that is part of another one now, or
+   stands alone again. Facts are read only if there is one; they have no index of works. #}
+{% macro note_changed_works() -%}
+    {%- set moved -%}
+        select works.book_id from {{ this }} as works where works.current_book_id != works.current_book_id_before
+    {%- endset -%}
+    insert into {{ source('stream', 'changed_days') }} (changed_date)
+    {% for relation, day in [
+        (ref('fct_slate_places'), 'slate_date'), (ref('fct_interactions'), 'occurred_date'),
+        (source('stream', 'gone_places'), 'slate_date'), (source('stream', 'gone_acts'), 'occurred_date'),
+        (source('stream', 'gone_uses'), 'month_start_date')
+    ] %}
+        select rows.{{ day }} from {{ relation }} as rows
+        where (select count(*) from ({{ moved }}) as moved) > 0 and rows.book_id = any(array({{ moved }}))
+        {{ 'union distinct' if not loop.last }}
+    {% endfor %}
     on conflict (changed_date) do update set noted_at = clock_timestamp()
 {%- endmacro %}

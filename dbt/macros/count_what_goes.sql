@@ -121,6 +121,17 @@
     on conflict (changed_date) do update set noted_at = clock_timestamp();
 {%- endmacro %}
 
+{# Readers of whom rows have gone are looked at anew by the next build. #}
+{% macro mark_readers(source_relation, key) -%}
+    update marts.dim_readers as readers set source_stored_at = {{ to_make_anew() }}
+    where readers.reader_key in (
+        select gone.reader_key from gone
+        where not exists (
+            select 1 from {{ source_relation.include(database=false) }} as kept where kept.{{ key }} = gone.{{ key }}
+        )
+    );
+{%- endmacro %}
+
 {% macro count_gone_places() -%}
     {%- set rows = gone_rows(source('stream', 'slates'), 'slate_id') -%}
     {%- set rows_of_all = gone_rows(source('stream', 'slates'), 'slate_id', of_all()) -%}
@@ -133,6 +144,7 @@
     create or replace function marts.count_gone_places() returns trigger language plpgsql as $body$
     begin
         {{ note_erased_days('slate_date') }} -- noqa: LT02
+        {{ mark_readers(source('stream', 'slates'), 'slate_id') }} -- noqa: LT02
 
         insert into stream.gone_hours as kept (occurred_hour, count_slates)
         select date_trunc('hour', slate_created_at, 'UTC'), count(distinct slate_id)
@@ -191,6 +203,7 @@
     create or replace function marts.count_gone_acts() returns trigger language plpgsql as $body$
     begin
         {{ note_erased_days('occurred_date') }} -- noqa: LT02
+        {{ mark_readers(source('stream', 'interactions'), 'event_id') }} -- noqa: LT02
 
         insert into stream.gone_hours as kept (occurred_hour, count_acts)
         select date_trunc('hour', occurred_at, 'UTC'), count(*)
@@ -236,8 +249,9 @@
         if to_regclass('marts.fct_slate_places') is not null then
             with taken_back as (
 
-            delete from marts.fct_slate_places as places
-            using gone
+            update marts.fct_slate_places as places
+            set source_stored_at = {{ to_make_anew() }}
+            from gone
             where
                 gone.slate_id = places.slate_id
                 and not exists (

@@ -10,9 +10,18 @@
 {%- endmacro %}
 
 {# The same of grouped rows, as columns `dimension` and `value`. The rows have each part as text, in columns of these
-   names; `dimension_sets` is what they are grouped by: whole and in parts, of each version (null: of all). #}
+   names; `dimension_sets` is what they are grouped by: in parts, and whole where asked, of each version (null: of all).
+   All places of a slate have its `slate_columns` alike. #}
+{% macro slate_columns() -%}
+    {{ return(['arm', 'surface']) }}
+{%- endmacro %}
+
+{% macro place_columns() -%}
+    {{ return(['place', 'language', 'subject']) }}
+{%- endmacro %}
+
 {% macro dimension_columns() -%}
-    {{ return(['arm', 'surface', 'place', 'language', 'subject']) }}
+    {{ return(slate_columns() + place_columns()) }}
 {%- endmacro %}
 
 {% macro dimension_parts(rows, works) -%}
@@ -23,26 +32,61 @@
     coalesce({{ works }}.principal_subject, 'none') as subject
 {%- endmacro %}
 
-{% macro dimension_sets() -%}
+{% macro dimension_sets(columns, with_whole=true) -%}
     grouping sets (
-        (policy_version), ()
-        {%- for column in dimension_columns() -%}
-            , (policy_version, {{ column }}), ({{ column }})
+        {%- if with_whole -%} (policy_version), (), {% endif -%}
+        {%- for column in columns -%}
+            (policy_version, {{ column }}), ({{ column }}) {%- if not loop.last -%}, {% endif -%}
         {%- endfor -%}
     )
 {%- endmacro %}
 
-{% macro dimension_of_set() -%}
+{% macro dimension_of_set(columns) -%}
     coalesce(policy_version, 'all') as policy_version,
     case
-        when arm is not null then 'arm'
-        when surface is not null then 'surface'
-        when place is not null then 'position'
-        when language is not null then 'language'
-        when subject is not null then 'subject'
+        {% for column in columns %}
+        when {{ column }} is not null then '{{ 'position' if column == 'place' else column }}'
+        {% endfor %}
         else 'all'
     end as dimension,
-    coalesce({{ dimension_columns() | join(', ') }}, 'all') as value
+    coalesce({{ columns | join(', ') }}, 'all') as value
+{%- endmacro %}
+
+{# CTEs up to `members`: which readers are in which groups. `shown` has slate_date, reader_key and all parts; `by_day`:
+   groups of each day, or else of all days with the last of each reader. What all places of a slate have alike is counted
+   by slate, not by place. #}
+{% macro members_of_groups(shown, by_day=true) -%}
+{%- set day = 'slate_date' if by_day else 'max(slate_date)' -%}
+{%- set keys = 'slate_date, reader_key' if by_day else 'reader_key' -%}
+visits as (
+
+    select
+        reader_key,
+        policy_version,
+        {{ slate_columns() | join(', ') }},
+        {{ day }} as slate_date
+    from {{ shown }}
+    group by {{ keys }}, policy_version, {{ slate_columns() | join(', ') }}
+
+),
+
+members as (
+
+    select
+        reader_key,
+        {{ dimension_of_set(slate_columns()) }},
+        {{ day }} as slate_date
+    from visits
+    group by {{ keys }}, {{ dimension_sets(slate_columns()) }}
+    union all
+    select
+        reader_key,
+        {{ dimension_of_set(place_columns()) }},
+        {{ day }} as slate_date
+    from {{ shown }}
+    group by {{ keys }}, {{ dimension_sets(place_columns(), with_whole=false) }}
+
+)
 {%- endmacro %}
 
 {# CTE `with_readers`: what was `counted`, with the readers who are there and those who have gone. #}

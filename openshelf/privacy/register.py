@@ -162,7 +162,7 @@ REGISTER: tuple[Kept, ...] = (
         why_not="a copy of stream.sessions", is_history=True,
     ),
     Kept(
-        "marts.dim_readers", "reader", "how many acts and visits a pseudonym has",
+        "marts.dim_readers", "reader", "which pseudonyms are readers, staff, tests or programs",
         "figures of the library, never of one person", "as stream.interactions, with the next build",
         why_not="made of stream.interactions", is_history=True,
     ),

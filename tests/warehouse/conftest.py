@@ -34,7 +34,7 @@ def built(
     empty_report = warehouse.build(settings)
     with psycopg.connect(url) as conn:
         small_history.make_history(conn)
-    report = warehouse.build(settings)
+    report = warehouse.build(settings, unit_tests=True)
     kept = make_database(_name(url))
     return Warehouse(_settings(kept, settings.home), kept, report, empty_report)
 

@@ -197,6 +197,63 @@ def test_no_figure_changes_when_the_retention_job_has_removed_visits(copied: War
     assert {name for name in before if before[name] != after[name]} == set()
 
 
+SUBJECTS = """select value, count_shown, count_opened from marts.mart_quality_daily
+              where policy_version = 'all' and dimension = 'subject' and slate_date = '2024-02-28' order by value"""
+WORKS = """select book_id, count_shown_recent, count_opens_recent, count_readers_recent
+           from marts.mart_exposure_works order by book_id"""
+
+
+def test_what_was_done_with_a_work_counts_for_the_one_that_took_it_in_for_as_long_as_it_does(copied: Warehouse) -> None:
+    with psycopg.connect(copied.url) as conn:
+        before = {name: rows for name, rows in contents(conn).items() if name != "dim_works"}
+        apart = (conn.execute(SUBJECTS).fetchall(), conn.execute(WORKS).fetchall())
+        conn.execute("update library.works set merged_into = 1, active = false where book_id = 2")
+    warehouse.build(copied.settings)
+    with psycopg.connect(copied.url) as conn:
+        together = (conn.execute(SUBJECTS).fetchall(), conn.execute(WORKS).fetchall())
+        incremental = contents(conn)
+    warehouse.build(copied.settings, full_refresh=True)
+    with psycopg.connect(copied.url) as conn:
+        full = contents(conn)
+        conn.execute("update library.works set merged_into = null, active = true where book_id = 2")
+    warehouse.build(copied.settings)
+    with psycopg.connect(copied.url) as conn:
+        after = {name: rows for name, rows in contents(conn).items() if name != "dim_works"}
+
+    # Work 1 (adventure) was shown six times and opened by five, and read once; work 2 was shown seven times, and opened
+    # by the guest; work 3 was opened from a slate whose hour was over.
+    assert apart == ([("adventure", 6, 5), ("none", 7, 1)], [(1, 6, 6, 5), (2, 7, 1, 1), (3, 0, 1, 1)])
+    assert together == ([("adventure", 13, 6), ("none", 0, 0)], [(1, 13, 7, 6), (3, 0, 1, 1)])
+    assert {name for name in full if full[name] != incremental[name]} <= {"dim_works"}
+    assert {name for name in before if before[name] != after[name]} == set()
+
+
+def test_what_is_never_shown_counts_by_kinds_that_are(copied: Warehouse) -> None:
+    with psycopg.connect(copied.url) as conn:
+        before = conn.execute("select count_works, coverage from marts.mart_exposure_weekly").fetchall()
+        conn.execute(
+            """insert into library.works (work_key, title, title_sort, kind, added_at)
+               select 'film ' || n, 'Film', 'Film', 'film', '2024-01-01' from generate_series(1, 5) as n"""
+        )
+    warehouse.build(copied.settings, full_refresh=True)
+    with psycopg.connect(copied.url) as conn:
+        after = conn.execute("select count_works, coverage from marts.mart_exposure_weekly").fetchall()
+        listed = conn.execute("select count(*) from marts.mart_exposure_works").fetchone()
+        put_slate(conn, "r_e", "2024-02-28 12:00", "v1", {4: "policy"})
+        put_act(conn, "r_e", "show", "2024-02-28 12:01", 4, slate_id=slate_of("r_e", "2024-02-28 12:00"), position=0)
+    warehouse.build(copied.settings)
+    with psycopg.connect(copied.url) as conn:
+        with_films = conn.execute(
+            "select count_works, coverage from marts.mart_exposure_weekly where policy_version = 'all'"
+        ).fetchall()
+
+    # The three works came after that week; two of them were shown in it. Of the films, all were there.
+    assert set(before) == {(2, 1.0), (2, 0.5)}
+    assert sorted(after) == sorted(before)
+    assert listed == (3,)
+    assert with_films == [(2 + 5, round(3 / 7, 6))]
+
+
 def test_staff_tests_and_programs_move_no_chart_and_are_counted_apart(copied: Warehouse) -> None:
     with psycopg.connect(copied.url) as conn:
         before = conn.execute(COUNTED).fetchall()

@@ -13,6 +13,17 @@ readers as (
 
 ),
 
+-- Works that are part of another one today: what was done with them counts for that one.
+merged_works as (
+
+    select
+        book_id,
+        current_book_id
+    from {{ ref('dim_works') }}
+    where current_book_id != book_id
+
+),
+
 gone_acts as (
 
     select * from {{ ref('stg_stream__gone_acts') }}
@@ -27,12 +38,14 @@ present as (
         interactions.occurred_date,
         interactions.action,
         interactions.surface,
-        interactions.book_id,
+        coalesce(merged_works.current_book_id, interactions.book_id) as book_id,
         1::bigint as count_acts,
         interactions.source_stored_at
     from interactions
     inner join readers
         on interactions.reader_key = readers.reader_key
+    left join merged_works
+        on interactions.book_id = merged_works.book_id
     where readers.traffic = 'reader' and not interactions.is_inferred
 
 ),
@@ -42,13 +55,20 @@ gone as (
     select
         null::uuid as event_id,
         null::text as reader_key,
-        occurred_date,
-        action,
-        surface,
-        book_id,
-        count_acts,
+        gone_acts.occurred_date,
+        gone_acts.action,
+        gone_acts.surface,
+        coalesce(merged_works.current_book_id, gone_acts.book_id) as book_id,
+        sum(gone_acts.count_acts)::bigint as count_acts,
         null::timestamptz as source_stored_at
     from gone_acts
+    left join merged_works
+        on gone_acts.book_id = merged_works.book_id
+    group by
+        gone_acts.occurred_date,
+        gone_acts.action,
+        gone_acts.surface,
+        coalesce(merged_works.current_book_id, gone_acts.book_id)
 
 )
 

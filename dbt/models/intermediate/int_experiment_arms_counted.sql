@@ -12,6 +12,12 @@ readers as (
 
 ),
 
+experiments as (
+
+    select * from {{ ref('stg_learning__experiments') }}
+
+),
+
 gone_exposures as (
 
     select * from {{ ref('stg_stream__gone_exposures') }}
@@ -24,7 +30,11 @@ places_of_readers as (
     from slate_places
     inner join readers
         on slate_places.reader_key = readers.reader_key
-    where readers.traffic = 'reader' and slate_places.experiment_id is not null
+    where
+        readers.traffic = 'reader'
+        and slate_places.experiment_id is not null
+        -- Slates of an experiment were stored after it began: found by the index.
+        and slate_places.source_stored_at >= (select min(experiments.started_at) from experiments)
 
 ),
 

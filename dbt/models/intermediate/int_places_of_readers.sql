@@ -13,6 +13,17 @@ readers as (
 
 ),
 
+-- Works that are part of another one today: what was done with them counts for that one.
+merged_works as (
+
+    select
+        book_id,
+        current_book_id
+    from {{ ref('dim_works') }}
+    where current_book_id != book_id
+
+),
+
 gone_places as (
 
     select * from {{ ref('stg_stream__gone_places') }}
@@ -30,7 +41,7 @@ present as (
         slate_places.surface,
         slate_places.position,
         slate_places.source,
-        slate_places.book_id,
+        coalesce(merged_works.current_book_id, slate_places.book_id) as book_id,
         slate_places.is_fallback,
         slate_places.outcome,
         slate_places.is_shown,
@@ -45,6 +56,8 @@ present as (
     from slate_places
     inner join readers
         on slate_places.reader_key = readers.reader_key
+    left join merged_works
+        on slate_places.book_id = merged_works.book_id
     where readers.traffic = 'reader'
 
 ),
@@ -54,25 +67,37 @@ gone as (
     select
         null::uuid as slate_id,
         null::text as reader_key,
-        slate_date,
-        policy_version,
-        arm,
-        surface,
-        position,
-        source,
-        book_id,
-        is_fallback,
-        outcome,
-        outcome != 'not shown' as is_shown,
-        count_places,
-        count_opened,
-        count_read,
-        count_liked,
-        count_skipped,
-        count_answers,
-        reward,
+        gone_places.slate_date,
+        gone_places.policy_version,
+        gone_places.arm,
+        gone_places.surface,
+        gone_places.position,
+        gone_places.source,
+        coalesce(merged_works.current_book_id, gone_places.book_id) as book_id,
+        gone_places.is_fallback,
+        gone_places.outcome,
+        gone_places.outcome != 'not shown' as is_shown,
+        sum(gone_places.count_places)::bigint as count_places,
+        sum(gone_places.count_opened)::bigint as count_opened,
+        sum(gone_places.count_read)::bigint as count_read,
+        sum(gone_places.count_liked)::bigint as count_liked,
+        sum(gone_places.count_skipped)::bigint as count_skipped,
+        sum(gone_places.count_answers)::bigint as count_answers,
+        sum(gone_places.reward) as reward,
         null::timestamptz as source_stored_at
     from gone_places
+    left join merged_works
+        on gone_places.book_id = merged_works.book_id
+    group by
+        gone_places.slate_date,
+        gone_places.policy_version,
+        gone_places.arm,
+        gone_places.surface,
+        gone_places.position,
+        gone_places.source,
+        coalesce(merged_works.current_book_id, gone_places.book_id),
+        gone_places.is_fallback,
+        gone_places.outcome
 
 )
 

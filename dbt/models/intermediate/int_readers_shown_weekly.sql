@@ -8,15 +8,7 @@
 
 with
 
-places as (
-
-    select * from {{ ref('int_places_of_readers') }}
-    where
-        is_shown
-        and {{ is_drawn('source') }}
-        and {{ is_to_make('slate_date', 'week_start_date', 'week') }}
-
-),
+{{ drawn_by_week() }},
 
 gone_readers as (
 
@@ -24,15 +16,28 @@ gone_readers as (
 
 ),
 
+-- What is distinct is grouped first: counted as it stands, all places would be sorted for it.
+members as (
+
+    select
+        week_start_date,
+        policy_version,
+        reader_key,
+        max(source_stored_at) as newest_stored_at
+    from places
+    group by week_start_date, reader_key, grouping sets ((policy_version), ())
+
+),
+
 readers_present as (
 
     select
-        date_trunc('week', slate_date)::date as week_start_date,
+        week_start_date,
         coalesce(policy_version, 'all') as policy_version,
-        count(distinct reader_key) as count_readers,
-        max(source_stored_at) as newest_stored_at
-    from places
-    group by date_trunc('week', slate_date)::date, grouping sets ((policy_version), ())
+        count(reader_key) as count_readers,
+        max(newest_stored_at) as newest_stored_at
+    from members
+    group by week_start_date, policy_version
 
 ),
 

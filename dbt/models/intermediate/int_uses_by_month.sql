@@ -8,27 +8,47 @@
 
 with
 
-interactions as materialized (
-
-    select interactions.*
-    from {{ ref('fct_interactions') }} as interactions
-    inner join {{ ref('dim_readers') }} as readers
-        on interactions.reader_key = readers.reader_key
-    where
-        readers.traffic = 'reader'
-        and {{ is_to_make('interactions.occurred_date', 'month_start_date', 'month') }}
-
-),
-
 works as (
 
     select * from {{ ref('dim_works') }}
 
 ),
 
+interactions as materialized (
+
+    select
+        interactions.event_id,
+        interactions.reader_key,
+        interactions.session_id,
+        coalesce(works.current_book_id, interactions.book_id) as book_id,
+        interactions.action,
+        interactions.is_inferred,
+        interactions.occurred_at,
+        interactions.occurred_date
+    from {{ ref('fct_interactions') }} as interactions
+    inner join {{ ref('dim_readers') }} as readers
+        on interactions.reader_key = readers.reader_key
+    left join works
+        on interactions.book_id = works.book_id
+    where
+        readers.traffic = 'reader'
+        and interactions.action != 'show'
+        and {{ is_to_make('interactions.occurred_date', 'month_start_date', 'month') }}
+
+),
+
 gone_uses as (
 
-    select * from {{ ref('stg_stream__gone_uses') }}
+    select
+        gone_uses.month_start_date,
+        coalesce(works.current_book_id, gone_uses.book_id) as book_id,
+        gone_uses.count_investigations,
+        gone_uses.count_requests,
+        gone_uses.count_unique_investigations,
+        gone_uses.count_unique_requests
+    from {{ ref('stg_stream__gone_uses') }} as gone_uses
+    left join works
+        on gone_uses.book_id = works.book_id
     where {{ is_to_make('month_start_date', 'month_start_date', 'month') }}
 
 ),
@@ -128,7 +148,8 @@ newest as (
     select
         date_trunc('month', occurred_date)::date as month_start_date,
         max(source_stored_at) as newest_stored_at
-    from interactions
+    from {{ ref('fct_interactions') }}
+    where {{ is_to_make('occurred_date', 'month_start_date', 'month') }}
     group by month_start_date
 
 )

@@ -8,18 +8,10 @@
 
 with
 
-places as (
-
-    select * from {{ ref('int_places_of_readers') }}
-    where
-        is_shown
-        and {{ is_drawn('source') }}
-        and {{ is_to_make('slate_date', 'week_start_date', 'week') }}
-
-)
+{{ drawn_by_week() }}
 
 select
-    date_trunc('week', slate_date)::date as week_start_date,
+    week_start_date,
     policy_version,
     book_id,
     sum(count_places)::bigint as count_shown,

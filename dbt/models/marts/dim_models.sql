@@ -13,9 +13,30 @@ promotions as (
 
 ),
 
+-- Of what was told before, the versions are known.
 slate_places as (
 
     select * from {{ ref('fct_slate_places') }}
+    {% if is_there('dim_models') %}
+        where source_stored_at >= {{ tested_until() }}
+    {% endif %}
+
+),
+
+before as (
+
+    {% if is_there('dim_models') %}
+        select
+            version as policy_version,
+            created_at as first_slate_at
+        from marts.dim_models
+        where status = 'unregistered'
+    {% else %}
+        select
+            null::text as policy_version,
+            null::timestamptz as first_slate_at
+        where false
+    {% endif %}
 
 ),
 
@@ -50,6 +71,11 @@ served as (
         min(slate_date)::timestamp at time zone 'utc' as first_slate_at
     from gone_places
     group by policy_version
+    union all
+    select
+        policy_version,
+        first_slate_at
+    from before
 
 ),
 

@@ -1,3 +1,10 @@
+{{
+    config(
+        indexes=[{'columns': ['book_id'], 'unique': true}, {'columns': ['current_book_id']}],
+        post_hook="{{ note_changed_works() }}",
+    )
+}}
+
 -- After the facts, so that each of their works is here although the catalogue may grow meanwhile.
 -- depends_on: {{ ref('fct_interactions') }}, {{ ref('fct_slate_places') }}
 with
@@ -20,6 +27,21 @@ subjects as (
 
 ),
 
+before as (
+
+    {% if is_there('dim_works', 'current_book_id') %}
+        select
+            book_id,
+            current_book_id
+        from marts.dim_works
+    {% else %}
+        select
+            null::integer as book_id,
+            null::integer as current_book_id
+    {% endif %}
+
+),
+
 subjects_by_work as (
 
     select
@@ -35,6 +57,8 @@ subjects_by_work as (
 
 select
     works.book_id,
+    coalesce(works.merged_into_book_id, works.book_id) as current_book_id,
+    coalesce(before.current_book_id, works.book_id) as current_book_id_before,
     works.kind,
     works.title,
     works.authors_text,
@@ -50,3 +74,5 @@ select
 from works
 left join subjects_by_work
     on works.book_id = subjects_by_work.book_id
+left join before
+    on works.book_id = before.book_id

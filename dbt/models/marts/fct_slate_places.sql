@@ -9,8 +9,8 @@
             {'columns': ['reader_key', 'book_id', 'slate_date']},
             {'columns': ['slate_date']},
         ],
-        pre_hook="{{ let_go(source('stream', 'slates'), 'slate_id') }}",
-        post_hook="{{ count_gone_places() }}",
+        pre_hook="{{ let_go(source('stream', 'slates'), 'slate_id', 'slate_date') }}",
+        post_hook=["{{ analyze_when_new() }}", "{{ count_gone_places() }}"],
     )
 }}
 

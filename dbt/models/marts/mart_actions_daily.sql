@@ -11,7 +11,14 @@ with
 
 places as (
 
-    select * from {{ ref('int_places_of_readers') }}
+    select
+        slate_date,
+        outcome,
+        reader_key,
+        book_id,
+        count_places,
+        source_stored_at
+    from {{ ref('int_places_of_readers') }}
     where is_shown and {{ is_to_make('slate_date', 'slate_date') }}
 
 ),
@@ -28,17 +35,57 @@ gone_readers as (
 
 ),
 
-by_outcome as (
+-- What is distinct is grouped first: counted as it stands, all places would be sorted for it.
+by_reader as (
 
     select
         slate_date,
         outcome,
-        sum(count_places)::bigint as count_places,
-        count(distinct book_id)::bigint as count_works,
-        count(distinct reader_key)::bigint as count_readers_present,
+        reader_key,
+        sum(count_places) as count_places,
         max(source_stored_at) as newest_stored_at
     from places
+    group by slate_date, outcome, reader_key
+
+),
+
+by_work as (
+
+    select
+        slate_date,
+        outcome,
+        book_id
+    from places
+    group by slate_date, outcome, book_id
+
+),
+
+works_by_outcome as (
+
+    select
+        slate_date,
+        outcome,
+        count(book_id) as count_works
+    from by_work
     group by slate_date, outcome
+
+),
+
+by_outcome as (
+
+    select
+        by_reader.slate_date,
+        by_reader.outcome,
+        sum(by_reader.count_places)::bigint as count_places,
+        max(works_by_outcome.count_works) as count_works,
+        count(by_reader.reader_key) as count_readers_present,
+        max(by_reader.newest_stored_at) as newest_stored_at
+    from by_reader
+    inner join works_by_outcome
+        on
+            by_reader.slate_date = works_by_outcome.slate_date
+            and by_reader.outcome = works_by_outcome.outcome
+    group by by_reader.slate_date, by_reader.outcome
 
 ),
 

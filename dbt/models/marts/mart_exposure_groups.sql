@@ -19,9 +19,18 @@ weeks_of_works as (
 
 ),
 
+-- Of kinds that are shown: where no films are recommended, they are no part of what could be.
 works as (
 
-    select * from {{ ref('dim_works') }}
+    select works.*
+    from {{ ref('dim_works') }} as works
+    where
+        works.kind in (
+            select shown_works.kind
+            from {{ ref('dim_works') }} as shown_works
+            inner join weeks_of_works
+                on shown_works.book_id = weeks_of_works.book_id
+        )
 
 ),
 

@@ -52,6 +52,22 @@ chosen as (
 
 ),
 
+-- What is distinct is grouped first: counted as it stands, all places would be sorted for it.
+by_reader as (
+
+    select
+        week_start_date,
+        source,
+        reader_key,
+        case when reader_key is null then act_date end as date_of_gone,
+        sum(count_shown) as count_shown,
+        sum(count_opened) as count_opened,
+        max(source_stored_at) as newest_stored_at
+    from chosen
+    group by week_start_date, source, reader_key, date_of_gone
+
+),
+
 counted as (
 
     select
@@ -60,11 +76,9 @@ counted as (
         sum(count_shown)::bigint as count_shown,
         -- A book may be opened twice from one place of a row.
         least(sum(count_opened), sum(count_shown))::bigint as count_opened,
-        (
-            count(distinct reader_key) + count(distinct act_date) filter (where reader_key is null)
-        )::bigint as count_readers,
-        max(source_stored_at) as newest_stored_at
-    from chosen
+        (count(reader_key) + count(date_of_gone))::bigint as count_readers,
+        max(newest_stored_at) as newest_stored_at
+    from by_reader
     group by week_start_date, source
 
 )

@@ -12,48 +12,44 @@
 -- of those who keep a history, and a week that was measured stays as it was, unless acts of it come late.
 with
 
-places as not materialized (
+to_make as (
 
     select
-        places.*,
-        date_trunc('week', places.slate_date)::date as week_start_date
+        places.slate_id,
+        places.reader_key,
+        places.policy_version,
+        places.source_stored_at,
+        works.principal_subject,
+        date_trunc('week', places.slate_date)::date as week_start_date,
+        -- Whether the reader had it on screen on an earlier day: of some weeks each place looks in the index of readers
+        -- and books, of all places it is seen from the first.
+        {% if is_incremental() %}
+            exists(
+                select 1
+                from marts.fct_slate_places as earlier
+                where
+                    earlier.reader_key = places.reader_key
+                    and earlier.book_id in (
+                        select parts.book_id from {{ ref('dim_works') }} as parts
+                        where parts.current_book_id = places.book_id
+                    )
+                    and earlier.slate_date < places.slate_date
+                    and earlier.is_shown
+                    and {{ is_drawn('earlier.source') }}
+            ) as is_repeated
+        {% else %}
+            places.slate_date > min(places.slate_date) over (partition by places.reader_key, places.book_id)
+                as is_repeated
+        {% endif %}
     from {{ ref('int_places_of_readers') }} as places
+    left join {{ ref('dim_works') }} as works
+        on places.book_id = works.book_id
     where
         places.is_shown
         and places.reader_key is not null
         and left(places.reader_key, 2) != 's_'
         and {{ is_drawn('places.source') }}
-
-),
-
-to_make as (
-
-    select
-        places.*,
-        works.principal_subject
-    from places
-    left join {{ ref('dim_works') }} as works
-        on places.book_id = works.book_id
-    where {{ is_to_make('places.slate_date', 'week_start_date', 'week') }}
-
-),
-
--- The day on which a reader first had a work on screen.
-first_shown as (
-
-    select
-        places.reader_key,
-        places.book_id,
-        min(places.slate_date) as first_date
-    from places
-    where
-        (places.reader_key, places.book_id) in (
-            select
-                to_make.reader_key,
-                to_make.book_id
-            from to_make
-        )
-    group by places.reader_key, places.book_id
+        and {{ is_to_make('places.slate_date', 'week_start_date', 'week') }}
 
 ),
 
@@ -98,22 +94,31 @@ diversity as (
 
 ),
 
+by_reader as (
+
+    select
+        week_start_date,
+        policy_version,
+        reader_key,
+        count(*) as count_shown,
+        count(*) filter (where is_repeated) as count_repeated,
+        max(source_stored_at) as newest_stored_at
+    from to_make
+    group by week_start_date, reader_key, grouping sets ((policy_version), ())
+
+),
+
 repetition as (
 
     select
-        to_make.week_start_date,
-        versions.policy_version,
-        count(*)::bigint as count_shown,
-        count(distinct to_make.reader_key)::bigint as count_readers,
-        count(*) filter (where first_shown.first_date < to_make.slate_date)::bigint as count_repeated,
-        max(to_make.source_stored_at) as newest_stored_at
-    from to_make
-    inner join first_shown
-        on
-            to_make.reader_key = first_shown.reader_key
-            and to_make.book_id = first_shown.book_id
-    cross join lateral (values ('all'), (to_make.policy_version)) as versions (policy_version)
-    group by to_make.week_start_date, versions.policy_version
+        week_start_date,
+        coalesce(policy_version, 'all') as policy_version,
+        count(*) as count_readers,
+        sum(count_shown)::bigint as count_shown,
+        sum(count_repeated)::bigint as count_repeated,
+        max(newest_stored_at) as newest_stored_at
+    from by_reader
+    group by week_start_date, policy_version
 
 )
 

@@ -56,6 +56,18 @@ weeks as (
 
 ),
 
+-- A kind of which nothing was on screen (films, where none are recommended) is no part of what could be shown.
+kinds_shown as (
+
+    select distinct
+        shown.week_start_date,
+        works.kind
+    from shown
+    inner join works
+        on shown.book_id = works.book_id
+
+),
+
 -- The catalogue as it was by the end of a week, as far as it is known when the week is measured.
 catalogue as (
 
@@ -63,7 +75,10 @@ catalogue as (
         weeks.week_start_date,
         count(*)::bigint as count_works
     from weeks
-    cross join works
+    inner join kinds_shown
+        on weeks.week_start_date = kinds_shown.week_start_date
+    inner join works
+        on kinds_shown.kind = works.kind
     left join shown
         on
             weeks.week_start_date = shown.week_start_date

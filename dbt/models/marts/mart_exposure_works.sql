@@ -44,6 +44,16 @@ shown as (
 
 ),
 
+-- A kind of which nothing was ever on screen (films, where none are recommended) is not hidden: it is not meant.
+kinds_shown as (
+
+    select distinct works.kind
+    from works
+    inner join shown
+        on works.book_id = shown.book_id
+
+),
+
 drawn as (
 
     select
@@ -96,4 +106,9 @@ left join drawn
     on works.book_id = drawn.book_id
 left join opened
     on works.book_id = opened.book_id
-where works.is_active
+where
+    works.is_active
+    and (
+        works.kind in (select kinds_shown.kind from kinds_shown)
+        or not exists (select 1 from kinds_shown)
+    )

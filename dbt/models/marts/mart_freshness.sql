@@ -12,15 +12,6 @@ interactions as (
 
 ),
 
-places as (
-
-    select
-        count(*) filter (where position = 0) as count_slates,
-        count(*) as count_places
-    from {{ ref('fct_slate_places') }}
-
-),
-
 hours as (
 
     select * from {{ ref('mart_stream_hourly') }}
@@ -89,8 +80,6 @@ select
     interactions.count_acts,
     interactions.newest_act_at,
     interactions.newest_stored_at,
-    places.count_slates,
-    places.count_places,
     arrivals.count_acts_last_day,
     arrivals.usual_acts_a_day,
     -- More than chance (four standard deviations of a Poisson count), and more than a quiet or a busy day.
@@ -103,5 +92,4 @@ select
         false
     ) as is_unusual
 from interactions
-cross join places
 cross join arrivals

@@ -60,25 +60,27 @@ counted as (
 
     select
         slate_date,
-        {{ dimension_of_set() }},
+        {{ dimension_of_set(dimension_columns()) }},
         {{ quality_sums() }},
         max(newest_stored_at) as newest_stored_at
     from condensed
-    group by slate_date, {{ dimension_sets() }}
+    group by slate_date, {{ dimension_sets(dimension_columns()) }}
 
 ),
 
-members as (
+shown as not materialized (
 
     select
         slate_date,
         reader_key,
-        {{ dimension_of_set() }}
+        policy_version,
+        {{ dimension_columns() | join(',\n        ') }}
     from places
     where is_shown and reader_key is not null
-    group by slate_date, reader_key, {{ dimension_sets() }}
 
 ),
+
+{{ members_of_groups('shown') }},
 
 readers_present as (
 

@@ -76,16 +76,7 @@ shown as (
 ),
 
 -- When a reader was last in a group says in which periods the reader was.
-members as (
-
-    select
-        reader_key,
-        {{ dimension_of_set() }},
-        max(slate_date) as last_date
-    from shown
-    group by reader_key, {{ dimension_sets() }}
-
-),
+{{ members_of_groups('shown', by_day=false) }},
 
 readers_present as (
 
@@ -97,7 +88,7 @@ readers_present as (
         count(*) as count_readers
     from members
     inner join periods
-        on members.last_date > periods.after_date
+        on members.slate_date > periods.after_date
     group by periods.weeks, members.policy_version, members.dimension, members.value
 
 ),

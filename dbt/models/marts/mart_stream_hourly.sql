@@ -16,22 +16,18 @@
     )
 }}
 
+-- depends_on: {{ ref('fct_slate_places') }}
 {%- set of_changed_dates = 'and occurred_date = any(array(select changed_dates.date from changed_dates))' %}
 
 with
 
-interactions as (
+-- Read twice: put down as it is, all of it would be written.
+interactions as not materialized (
 
     select * from {{ ref('fct_interactions') }}
 
 ),
 
-slates as (
-
-    select * from {{ ref('stg_stream__slates') }}
-    where cardinality(book_ids) > 0
-
-),
 
 dead_letters as (
 
@@ -51,8 +47,8 @@ gone_hours as (
         select date_trunc('hour', occurred_at, 'UTC') as hour_start_at from interactions
         where source_stored_at >= {{ remake_from() }}
         union distinct
-        select date_trunc('hour', created_at, 'UTC') as hour_start_at from slates
-        where stored_at >= {{ remake_from() }}
+        select date_trunc('hour', slate_created_at, 'UTC') as hour_start_at from {{ ref('fct_slate_places') }}
+        where source_stored_at >= {{ remake_from() }}
         union distinct
         select date_trunc('hour', found_at, 'UTC') as hour_start_at from dead_letters
         where found_at >= {{ remake_from() }}
@@ -89,6 +85,23 @@ acts as (
 
 ),
 
+slates as (
+
+    select slates.*
+    {% if is_incremental() %}
+        from {{ ref('fct_slate_places') }} as slate_places
+        cross join {{ looked_up(ref('stg_stream__slates'), {'slate_id': 'slate_places.slate_id'}) }} as slates
+        where
+            slate_places.position = 0
+            and slate_places.slate_date = any(array(select changed_dates.date from changed_dates))
+            and date_trunc('hour', slates.created_at, 'UTC') in (select changed.hour_start_at from changed)
+    {% else %}
+        from {{ ref('stg_stream__slates') }} as slates
+        where cardinality(slates.book_ids) > 0
+    {% endif %}
+
+),
+
 slates_by_hour as (
 
     select
@@ -100,9 +113,6 @@ slates_by_hour as (
         1000 * percentile_cont(0.99) within group (order by extract(epoch from stored_at - event_received_at))
             as act_to_slate_ms_p99
     from slates
-    {% if is_incremental() %}
-        where date_trunc('hour', created_at, 'UTC') in (select changed.hour_start_at from changed)
-    {% endif %}
     group by hour_start_at
 
 ),

@@ -30,18 +30,31 @@ gone_traffic as (
 
 ),
 
+-- By reader first: few rows are left to be joined and counted.
+acts_of_readers as (
+
+    select
+        occurred_date,
+        reader_key,
+        count(*) as count_acts,
+        max(source_stored_at) as newest_stored_at
+    from interactions
+    group by occurred_date, reader_key
+
+),
+
 acts as (
 
     select
-        interactions.occurred_date,
+        acts_of_readers.occurred_date,
         readers.traffic,
-        count(*) as count_acts,
-        count(distinct interactions.reader_key) as count_readers,
-        max(interactions.source_stored_at) as newest_stored_at
-    from interactions
+        sum(acts_of_readers.count_acts) as count_acts,
+        count(*) as count_readers,
+        max(acts_of_readers.newest_stored_at) as newest_stored_at
+    from acts_of_readers
     inner join readers
-        on interactions.reader_key = readers.reader_key
-    group by interactions.occurred_date, readers.traffic
+        on acts_of_readers.reader_key = readers.reader_key
+    group by acts_of_readers.occurred_date, readers.traffic
     union all
     select
         occurred_date,

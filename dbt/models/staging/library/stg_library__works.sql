@@ -13,6 +13,7 @@ renamed as (
         book_id,
         work_key,
         series_id,
+        merged_into as merged_into_book_id,
         ---------- description
         kind,
         title,
