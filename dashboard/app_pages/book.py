@@ -6,10 +6,12 @@ from typing import Any
 import streamlit as st
 
 from dashboard import book_access, data, files, handlers, state
+from dashboard.chat.explain import term_said
+from dashboard.chat.lexicon import LANGUAGES
 from dashboard.components import furniture, own_lists
 from dashboard.components.shelf import card, shelf
 from dashboard.data import Record
-from dashboard.language import _, language_name, number, plural
+from dashboard.language import _, current, language_name, number, plural
 from dashboard.safe import plain_paragraphs
 from dashboard.words import address, audiences, cover_address, kinds, language_tag, reason, subject_name, year_name
 from openshelf.contracts import Action, Surface
@@ -45,12 +47,17 @@ def details(record: Record) -> list[dict[str, str]]:
         _("Publisher"): ", ".join(publishers) or (work.publisher or ""),
         _("For"): for_whom(record),
         _("Pages"): number(record.appeal.pages) if record.appeal.pages else "",
-        _("Themes"): ", ".join(record.appeal.themes),
-        _("Mood"): ", ".join(record.appeal.moods),
+        _("Themes"): ", ".join(_term(term) for term in record.appeal.themes),
+        _("Mood"): ", ".join(_term(term) for term in record.appeal.moods),
         _("Formats"): ", ".join(formats),
         _("Identifiers"): ", ".join(identifiers_of(editions[0])) if len(editions) == 1 else "",
     }
     return [{"label": label, "value": value} for label, value in said.items() if value]
+
+
+def _term(term: str) -> str:
+    language = current()
+    return term_said(term, language) if language in LANGUAGES else term
 
 
 def for_whom(record: Record) -> str:

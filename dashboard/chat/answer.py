@@ -16,11 +16,12 @@ from dashboard.chat.check import grounded, plain, supporting
 from dashboard.chat.lexicon import Language, concepts_of_term, known
 from dashboard.chat.parse import Wish, merge, parse
 from dashboard.chat.rerank import Taste, rerank
-from dashboard.chat.retrieve import Bounds, mentions, resemble, retrieve
+from dashboard.chat.retrieve import Bounds, choose, mentions, resemble, retrieve
 from dashboard.chat.voice import Turn, Voice, VoiceError
 from openshelf.database import hand
 from openshelf.database import search as statements
 from openshelf.database.search import Record
+from openshelf.folding import fold_words
 
 EXTRACTIVE = "catalogue"
 PASSAGES = 3
@@ -121,6 +122,9 @@ def look_up(
         book = before.books[wish.refers or 0] if (wish.refers or 0) < len(before.books) else before.books[-1]
         records = statements.records(conn, [book.book_id], audiences=audiences)
         return wish, [record for record in records if record.book_id not in hidden]
+    if wish.chooses and before is not None and before.books:
+        known = [book.book_id for book in before.books if book.book_id not in hidden]
+        return wish, choose(conn, wish, known, audiences)
     wish = replace(wish, like=resemble(conn, wish, audiences))
     named = before.named if before and (wish.is_more or wish.refers is not None) else ()
     found = retrieve(conn, wish, Bounds(audiences, hidden, named))
@@ -184,12 +188,27 @@ def collect(pieces: Iterable[Piece], wish: Wish, before: Answer | None = None) -
 
 def _placed(wish: Wish, before: Answer | None) -> Wish:
     """A wish that refers to "the second one" with the work that stood there."""
-    if before is None or not before.books or wish.refers is None or wish.asks == "why":
+    if before is None or not before.books or wish.asks == "why":
+        return wish
+    if wish.refers is None and not wish.like and not wish.chooses:
+        wish = _told_apart(wish, before)
+    if wish.refers is None:
         return wish
     book = before.books[wish.refers] if wish.refers < len(before.books) else before.books[-1]
     if wish.is_same_author:
         return replace(wish, author=" ".join(book.authors_text.split(", ")[:1]).casefold())
     return replace(wish, like=(book.book_id,))
+
+
+def _told_apart(wish: Wish, before: Answer) -> Wish:
+    """A wish that calls a work of the answer before by its author's last name, with the place of that work."""
+    said = {word for word in wish.names if len(word) > 3}
+    for place, book in enumerate(before.books):
+        lasts = {fold_words(author).split()[-1] for author in book.authors_text.split(", ") if fold_words(author)}
+        if said & lasts:
+            rest = tuple(word for word in wish.words if word not in lasts)
+            return replace(wish, refers=place, words=rest, names=(), author="", named="")
+    return wish
 
 
 def _of_voice(

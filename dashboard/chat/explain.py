@@ -12,7 +12,16 @@ from importlib import resources
 from typing import Any
 
 from dashboard.chat.check import cut, quotable, sentences, supporting
-from dashboard.chat.lexicon import CODES, LANGUAGES, Language, Spaced, compiled, form_pattern, lexicon
+from dashboard.chat.lexicon import (
+    CODES,
+    LANGUAGES,
+    Language,
+    Spaced,
+    compiled,
+    concepts_of_term,
+    form_pattern,
+    lexicon,
+)
 from dashboard.chat.parse import Wish
 from dashboard.chat.retrieve import ages, length_of
 from openshelf.database.search import Record
@@ -84,6 +93,16 @@ def subject_said(name: str, language: Language, *, after_without: bool = False) 
     return "" if not forms else forms[0] if language == "vi" else forms[2 if after_without else 1]
 
 
+def term_said(term: str, language: Language) -> str:
+    """A theme or mood of a record in a language; in the words of its source where we know no other for it."""
+    if language == "en":
+        return term
+    forms = _sayings()["terms"]
+    names = [term, term.casefold(), *sorted(concepts_of_term(term))]
+    name = next((each for each in names if each in forms), None)
+    return forms[name][0 if language == "vi" else 1] if name else term
+
+
 def language_said(code: str | None, language: Language) -> str:
     names = _sayings()["languages"].get(code or "")
     return names[LANGUAGES.index(language)] if names else ""
@@ -94,7 +113,7 @@ def _parts(wish: Wish, say: dict[str, Any]) -> list[str]:
     language = wish.language
     topics = [said for name in wish.subjects if (said := subject_said(name, language))][:3]
     parts = [say["topic"].format(subjects=_join(topics, language))] if topics else []
-    if wish.themes and "theme" in say:  # their names are English
+    if wish.themes and "theme" in say:
         parts.append(say["theme"].format(themes=_join(wish.themes[:3], language)))
     if wish.length:
         parts.append(say["length"][wish.length])

@@ -236,7 +236,9 @@ def lexicon() -> Lexicon:
     """The words of `words.toml`, read once."""
     raw = tomllib.loads((resources.files("dashboard.chat") / "words.toml").read_text("utf-8"))
     silent = {
-        language: frozenset(word for each in words.split() for word in spaced(each).split())
+        language: frozenset(
+            word for each in f"{words} {raw['talk'][language]}".split() for word in spaced(each).split()
+        )
         for language, words in raw["silent"].items()
     }
     silent["ru"] |= {stem(word) for word in silent["ru"]}
@@ -246,7 +248,7 @@ def lexicon() -> Lexicon:
     )
     return Lexicon(
         silent=silent,
-        silent_vietnamese=frozenset(accented(word) for word in raw["silent"]["vi"].split()),
+        silent_vietnamese=frozenset(accented(word) for word in f"{raw['silent']['vi']} {raw['talk']['vi']}".split()),
         speech=frozenset(
             word
             for words in (
@@ -271,15 +273,19 @@ def lexicon() -> Lexicon:
         lengths={
             language: tuple(
                 sorted(
-                    ((name, _phrase(each, language)) for name, said in words["length"].items() for each in _list(said)),
+                    (
+                        (name, _phrase(each, language))
+                        for name, said in asked[language]["length"].items()
+                        for each in _list(said)
+                    ),
                     key=lambda pair: -pair[1].length,
                 )
             )
-            for language, words in asked.items()
+            for language in LANGUAGES
         },
         likeness={
-            language: tuple(_phrase(each, language) for each in _list(words["likeness"]["words"]))
-            for language, words in asked.items()
+            language: tuple(_phrase(each, language) for each in _list(asked[language]["likeness"]["words"]))
+            for language in LANGUAGES
         },
         concepts=concepts,
     )

@@ -92,6 +92,8 @@ class Wish:
     held: tuple[str, ...] = ()  # of the subjects, themes, moods and words: those of the question before
     is_more: bool = False
     refers: int | None = None
+    is_sequel: bool = False  # what follows on the work it refers to, or is like
+    chooses: bool = False  # one of the works that were named
     like: tuple[int, ...] = ()  # set by `answer.look_up`: the works that books should be like
     refusal: str | None = field(default=None, compare=False)  # set by `answer.look_up`: why no book is named
 
@@ -99,7 +101,7 @@ class Wish:
     def has_topic(self) -> bool:
         return bool(
             self.words or self.subjects or self.themes or self.titled or self.named or self.author
-            or self.is_same_author or self.like
+            or self.is_same_author or self.like or self.chooses or self.is_sequel
         )  # fmt: skip
 
     @property
@@ -267,7 +269,8 @@ _ORDERS = (
 )
 _NOT_BOOKS = (
     r"\b(?:return|renew|extend) (?:a|my|the|this) (?:book|loan)|\b(?:overdue|library card|late fees?"
-    r"|fines?) ?\b(?! art)|\bsing (?:me|us)\b|\b(?:what|how|will|is)\b.{0,30}\bweather\b|\b(?:what|which) time\b(?! travel)"
+    r"|fines?) ?\b(?! art)|\bsing (?:me|us)\b|\b(?:what|how|will|is)\b.{0,30}\bweather\b|\b(?:what"
+    r"|which) time\b(?! travel)"
     r"|\bopening (?:hours|times)\b|\b(?:do|are"
     r"|when) you (?:open|close)"
     r"|\bhow much (?:is|does|do|are)\b|\bexchange rate\b|\bwho (?:won|is winning|is the (?:president|prime minister"
@@ -315,21 +318,23 @@ def _asks(reading: Reading, text: str) -> Asks:
         r"<\s*/?\s*(?:script|img|iframe|catalogue)|\[/?inst\]", text, re.IGNORECASE
     ):
         return "orders"
+    if re.search(_INSULTS, folded):
+        return "orders"
     # Who tells much and speaks of books means books, whatever else was said.
     if len(reading.words) > _TELLS_MUCH and re.search(_OF_BOOKS, folded):
         return "books"
-    if re.search(_INSULTS, folded):
-        return "orders"
     return "not-books" if re.search(_NOT_BOOKS, folded) else "books"
 
 
 _TELLS_MUCH = 9  # words
 _OF_BOOKS = (
-    r"\b(?:books?|novels?|stor(?:y|ies)|reads?|reading|recommend\w*|something|anything|sach|truyen|doc|cuon|quyen|tieu thuyet"
+    r"\b(?:books?|novels?|stor(?:y|ies)|reads?|reading|recommend\w*|something|anything|sach|truyen|doc|cuon|quyen"
+    r"|tieu thuyet"
     r"|книг\w*|книж\w*|роман\w*|почита\w*|прочита\w*|прочесть|чита\w+|что нибудь|посовету\w*)\b"
 )
 _INSULTS = (
-    r"\b(?:stupid|idiot|moron|shut up|fuck\w*|dumb|bitch|hate you|useless)\b|^do (?:ngu|ngoc)\b|\bcam mieng\b|\bngu the\b"
+    r"\b(?:stupid|idiot|moron|shut up|fuck\w*|dumb|bitch|hate you|useless)\b|^do (?:ngu|ngoc)\b|\bcam mieng\b"
+    r"|\bngu the\b"
     r"|\b(?:дур[ао]к?\w*|тупо[ийе]|тупая|заткнись|(?:ты|вы) идиот\w*)\b"
 )
 
@@ -373,6 +378,8 @@ def _likened(reading: Reading, wish: Wish, mentions: Sequence[Mention]) -> Wish:
         for phrase, said in zip(lexicon().likeness[wish.language], bare, strict=True)
     ):
         return wish
+    if reading.take(_SEQUEL):
+        wish = replace(wish, is_sequel=True)
     for each in mentions:
         reading.take(rf"\b{re.escape(each.words)}\b(?: (?:by|cua|автора?) {_name(wish.language)})?")
     titled = " | ".join(each.words for each in mentions)
@@ -395,11 +402,41 @@ _PLACES: tuple[tuple[int, str], ...] = (
 )
 _NOT_A_PLACE = r"(?! (?:world|war|centur|millenni|миров|love|любов|thang|the ki|the ky|year|ten|chien)| \d)"
 _WHY = (
-    r"^(?:so |but |and |ok )?why\b|\btell me more about\b|\bmore about (?:the|that|this|it)\b|\bwhat is (?:the|that"
+    r"^(?:so |but |and |ok )?why\b|\bwhat (?:is|s) (?:it|that one|this one) about\b|\bhow long is (?:it|that|this"
+    r"|the)\b|\bwho wrote\b"
+    r"|\bis (?:it|that one|this one|the \w+ one) (?:\w+ ){0,3}(?:sad|scary|long|good|hard|easy|violent|suitable|ok"
+    r"|okay|appropriate|worth)\b"
+    r"|\bо чем (?:она|он|это|эта|перв|втор|треть|последн)\w*|\bкто (?:автор|написал)\b|\b(?:noi|ke|viet) ve (?:gi"
+    r"|cai gi)\b|\bai viet\b"
+    r"|\btell me more about\b|\bmore about (?:the|that|this|it)\b|\bwhat is (?:the|that"
     r"|this) \w+ (?:one )?about\b"
     r"|\bwhat s (?:the|that) \w+ (?:one )?about\b|^(?:а |и |но )?почему\b|\bрасскажи(?:те)? (?:подробнее |побольше "
     r"|еще )?(?:о|об|про)\b|\bподробнее (?:о|об|про)\b"
     r"|^(?:con )?(?:tai sao|vi sao)\b|\b(?:noi|ke) (?:them|ro hon) ve\b"
+)
+
+
+_SEQUEL = (
+    r"\bsequels?\b|\b(?:next|second|following) (?:part|volume|book|one|instal?lment)s? (?:in|of) (?:the|that"
+    r"|this) (?:series|saga|story)\b"
+    r"|\bnext in (?:the|that|this) series\b|\b(?:what|which(?: one| book)?) (?:comes|goes|is) (?:next|after)\b"
+    r"|\bpart two\b|\bvolume two\b"
+    r"|\brest of (?:the|that|this) series\b|\bпродолжени\w*|\b(?:вторая|следующая) (?:часть|книга)\b|\bчто (?:идет"
+    r"|дальше по) (?:после|серии)\b"
+    r"|\b(?:tap|phan|quyen) (?:tiep(?: theo)?|sau|2|hai)\b|\bphan tiep\b"
+)
+# Asks for one of those that were named.
+_CHOOSES = (
+    r"\bwhich (?:one|of (?:these|those|them|the \w+)|is|would|should)\b(?! (?:after|next))|\b(?:out )?(?:of|from"
+    r"|among) (?:these|those|them|the (?:three|two))\b"
+    r"|\bиз (?:них|этих|трех|двух|предложенн\w+)\b|\bкак(?:ая|ую|ои|ое) из\b|\bкакая (?:самая|короче|легче|смешнее)\b"
+    r"|\btrong (?:so|may|ba|nhung|hai) (?:cuon|quyen|do|nay|truyen)\w*(?: (?:nay|do|tren))?\b|\b(?:cuon"
+    r"|quyen) nao (?=.{1,20} nhat\b)"
+)
+_KNOWN_ALREADY = (
+    r"\b(?:read|seen|know|own|got|have|had) (?:it |that |this |the |them )?(?:already)?\b|\balready\b|\bчита(?:л|ла"
+    r"|ли)\b|\bпрочита\w*|\bесть дома\b"
+    r"|\bdoc (?:roi|cuon|quyen|qua)\b|\bda doc\b"
 )
 
 
@@ -414,9 +451,24 @@ def _references(reading: Reading, wish: Wish) -> Wish:
         ):
             refers = place
             break
+    if not is_why and reading.find(_SEQUEL):
+        reading.take(_SEQUEL)
+        return replace(wish, refers=refers or 0, is_sequel=True)
+    if not is_why and reading.find(_CHOOSES):
+        reading.take(_CHOOSES)
+        return replace(wish, chooses=True)
+    if refers is not None and reading.find(_KNOWN_ALREADY):
+        return replace(wish, is_more=True)  # not that one, and not its like
     is_same_author = bool(
         reading.take(
-            r"\b(?:by |from |of )?(?:the )?same (?:author|writer)\b|\bby (?:him|her|them|that author)\b|\b(?:cung"
+            r"\bwhat else (?:did|has|have) (?:he|she|they|that author|this author) \w+\b|\b(?:his|her"
+            r"|their) other (?:books?|novels?|works?|stories)\b"
+            r"|\b(?:he|she|they) (?:written|wrote|write)\b|\b(?:others?|more|else|anything|something) (?:by|from"
+            r"|of) (?:this|that|the) (?:one s )?(?:author|writer)\b"
+            r"|\b(?:его|ее|их) (?:другие )?(?:книг\w*|роман\w*|вещ\w*)\b|\bу (?:него|нее|этого автора"
+            r"|этои писательницы)\b|\b(?:он|она) (?:еще )?(?:написал|пис)\w*"
+            r"|\b(?:ong|ba|anh|co|chi) (?:ay|ta) (?:con )?viet\b|\btac gia (?:nay|do|ay)\b"
+            r"|\b(?:by |from |of )?(?:the )?same (?:author|writer)\b|\bby (?:him|her|them|that author)\b|\b(?:cung"
             r"|chinh) tac gia(?: nay| do)?\b"
             r"|\b(?:тои|того|этого|эт[оу]и) же автор\w*|\b(?:этого|того же) автора\b|\bэтого (?:же )?писателя\b"
         )
@@ -497,8 +549,10 @@ _NAME_ENDS: dict[Language, str] = {
 _NO_NAMES: dict[Language, str] = {
     "en": "the (?:sea|beach|fire|pool|way)|a|an|my|his|her|their|its|our|women|men|woman|man|local|modern|"
     "contemporary|new|young|black|"
-    "female|male|someone|any|all|many|american|russian|british|english|french|german|japanese|chinese|vietnamese|african|indian|"
-    "latin|italian|spanish|far|himself|herself|themselves|myself|yourself|itself|next|tomorrow|now|then|day|night|car|plane|bus|chance|heart|theme|subject|year|age|topic|different|other|various|same|i",
+    "female|male|someone|any|all|many|american|russian|british|english|french|german|japanese|chinese|vietnamese"
+    "|african|indian|"
+    "latin|italian|spanish|far|himself|herself|themselves|myself|yourself|itself|next|tomorrow|now|then|day|night"
+    "|car|plane|bus|chance|heart|theme|subject|year|age|topic|different|other|various|same|i",
     "vi": "nguoi|toi|minh|ban|em|ai|mot|cac|nhung|thu vien|nuoc|viet nam|nga|phap|anh|my|cuoc|nhieu|no|toi",
     "ru": "женщин|какого|разных|этого|того|нашего|вашего|других|разные",
 }
@@ -511,8 +565,9 @@ _WRITTEN_BY: dict[Language, str] = {
     "ru": r"(?:автор[а-я]*|писател[а-я]*|за авторством|написал[а-я]*|пера|поэт[а-я]*) ",
 }
 _NOT_BY: dict[Language, str] = {
-    "en": r"(?:not|nothing|none|except|excluding|other than|no more|anything but|read (?:all|everything|every book|most)(?: of)?(?: the)?)(?: anything| books?"
-    r"| ones?)?(?: written)? (?:by |from |of )?(?<=by |of |om |he |ll |st |ng |ok )",
+    "en": r"(?:not|nothing|none|except|excluding|other than|no more|anything but)(?: anything| books?"
+    r"| ones?)?(?: written)? (?:by|from|of) "
+    r"|\bread (?:all|everything|every book|most)(?: of)?(?: the)?(?: books?)?(?: (?:by|from|of))? ",
     "vi": r"(?:khong phai|tru|khong phai la|ngoai tru|doc het)(?: sach| truyen)? (?:cua|do|tac gia) ",
     "ru": r"(?:не|кроме|без|исключая|(?:всего|всю|всех|все) (?:уже )?(?:прочита\w*|читал\w*)?) ?",
 }
@@ -527,9 +582,10 @@ def _name(language: Language) -> str:
 def _creators(reading: Reading, wish: Wish) -> Wish:
     """Who must have written it, and who must not."""
     name = _name(wish.language)
-    avoided = reading.find(rf"\b{_NOT_BY[wish.language]}{name}")
+    avoided = reading.find(rf"\b(?:{_NOT_BY[wish.language]}){name}")
     # In Russian nothing but its capital tells "не Акунина" from "без войны".
-    if avoided and (wish.language != "ru" or reading.raw(*avoided.span("name"))[0].raw[0].isupper()):
+    needs_capital = wish.language == "ru" or (avoided is not None and avoided[0].startswith("read "))
+    if avoided and (not needs_capital or reading.raw(*avoided.span("name"))[0].raw[0].isupper()):
         reading.negate(reading.take(re.escape(avoided[0])) or avoided)
         wish = replace(wish, avoid_author=avoided["name"])
     made = reading.find(rf"\b{_WRITTEN_BY[wish.language]}{name}")
@@ -615,19 +671,24 @@ def _form(reading: Reading, wish: Wish) -> Wish:
     if reading.take(r"\b(?:audio ?books?|audio book|sach noi|аудиокниг\w*)\b"):
         wish = replace(wish, format="MP3")
     if reading.take(
-        r"(?<!di )(?<!ra )\b(?:tieu thuyet|truyen|sach|tac gia|van hoc|cua)? ?nuoc ngoai\b|\bsach dich\b|\bтранслирован\w*\b|\bпереводн\w+\b|\bзарубежн\w+\b|\binostrann\w*\b"
+        r"(?<!di )(?<!ra )\b(?:tieu thuyet|truyen|sach|tac gia|van hoc|cua)? ?nuoc ngoai\b|\bsach dich\b"
+        r"|\bтранслирован\w*\b|\bпереводн\w+\b|\bзарубежн\w+\b|\binostrann\w*\b"
         r"|\bиностранн\w+ (?:литератур\w*|автор\w*)|\bin translation\b|\btranslated\b"
     ):
         wish = replace(wish, is_translated=True)
     if reading.take(
-        r"\b(?:by|written by|from) (?:\w+ )?(?:women|woman|female (?:authors?|writers?)|women (?:authors?|writers?))\b(?: (?:authors?|writers?"
-        r"|poets?|novelists?))?|\b(?:women|female|woman) (?:authors?|writers?|novelists?|poets?)\b|\b(?:authoress|poetess)\w*"
+        r"\b(?:by|written by|from) (?:\w+ )?(?:women|woman|female (?:authors?|writers?)|women (?:authors?"
+        r"|writers?))\b(?: (?:authors?|writers?"
+        r"|poets?|novelists?))?|\b(?:women|female|woman) (?:authors?|writers?|novelists?|poets?)\b|\b(?:authoress"
+        r"|poetess)\w*"
         r"|\b(?:nha van|tac gia|cay but|nha tho) nu\b|\bnu (?:tac gia|nha van|van si|nha tho|si)\b"
-        r"|\b(?:женщин\w* (?:автор|писател|поэт)\w*|(?:автор|писател|поэт)\w* женщин\w*|писательниц\w*|поэтесс\w*|женск\w+ (?:проз\w*|авторств\w*|поэзи\w*))\b"
+        r"|\b(?:женщин\w* (?:автор|писател|поэт)\w*|(?:автор|писател|поэт)\w* женщин\w*|писательниц\w*|поэтесс\w*"
+        r"|женск\w+ (?:проз\w*|авторств\w*|поэзи\w*))\b"
     ):
         wish = replace(wish, by_women=True)
     if reading.take(
-        r"\bnguoi viet(?: nam)?(?: minh)? viet\b|\b(?:tac gia|nha van|van hoc) (?:trong nuoc|viet nam|viet)\b|\btruyen viet(?: nam)?\b"
+        r"\bnguoi viet(?: nam)?(?: minh)? viet\b|\b(?:tac gia|nha van|van hoc) (?:trong nuoc|viet nam|viet)\b"
+        r"|\btruyen viet(?: nam)?\b"
         r"|\b(?:русск\w+|отечественн\w+|наш\w*) (?:автор\w*|писател\w*|проз\w+|литератур\w*)\b"
     ):
         wish = replace(wish, is_native=True)
@@ -768,7 +829,8 @@ def _time(reading: Reading, wish: Wish, today: date) -> Wish:
 
 _CHILD = (
     r"son|daughter|kid|kids|child|children|girl|boy|niece|nephew|grandson|granddaughter|grandchild|grandchildren"
-    r"|grandkids|toddler|baby|pupil|pupils|students?|(?:little|kid|younger|baby) (?:brother|sister)|little one|boys|girls|bairn"
+    r"|grandkids|toddler|baby|pupil|pupils|students?|(?:little|kid|younger|baby) (?:brother|sister)|little one|boys"
+    r"|girls|bairn"
     r"|youngster|youngest|eldest|godson|goddaughter|godchild"
 )
 _CHILD_RU = (
@@ -783,21 +845,28 @@ _TEEN = (
 
 # Grown-ups for whom somebody asks: they are what no book need be about.
 _FOR_KIN = (
-    r"(?<!about )(?<!lost )(?<!losing )(?<!like )\b(?:for |to )?(?:my|our|his|her) (?:\w+ )?(?:(?:mother|father|brother|sister) in law"
+    r"(?<!about )(?<!lost )(?<!losing )(?<!like )\b(?:for |to )?(?:my|our|his|her) (?:\w+ )?(?:(?:mother|father"
+    r"|brother|sister) in law"
     r"|in laws|mum|mom|mummy|mother|dad|daddy|father|parents|husband|wife|partner|boyfriend|girlfriend|fiancee?|grandma"
-    r"|granny|gran|nan|grandmother|grandpa|grandad|granddad|grandfather|grandparents|aunt|auntie|uncle|boss|friends?|colleagues?"
-    r"|coworkers?|neighbou?rs?|sister|brother|cousin|flatmate|roommate|teacher|doctor|therapist)\b(?! (?:and (?:daughter|son)|s death))"
+    r"|granny|gran|nan|grandmother|grandpa|grandad|granddad|grandfather|grandparents|aunt|auntie|uncle|boss|friends?"
+    r"|colleagues?"
+    r"|coworkers?|neighbou?rs?|sister|brother|cousin|flatmate|roommate|teacher|doctor"
+    r"|therapist)\b(?! (?:and (?:daughter|son)|s death))"
     r"|\b(?:cho|tang|bieu) (?:me|bo|ba|ma|vo|chong|ong|ba|anh|chi|ban gai|ban trai|ban than|sep|co giao|thay giao)\b"
-    r"(?: (?:toi|minh|em|to|con|noi|ngoai))*|\b(?:me|bo|ba|vo|chong|ong noi|ong ngoai|ba noi|ba ngoai) (?:toi|minh|em|to|con)\b"
+    r"(?: (?:toi|minh|em|to|con|noi|ngoai))*|\b(?:me|bo|ba|vo|chong|ong noi|ong ngoai|ba noi|ba ngoai) (?:toi|minh"
+    r"|em|to|con)\b"
     r"|\b(?:me|bo) (?=(?:muon|thich|can|tim|doc)\b)"
-    r"|\b(?:для|у|моя|мои|моеи|наша|наш|нашеи) (?:мам[аеыу]|пап[аеыу]|бабушк[аеиу]|дедушк[аеиу]|муж[ау]?|жен[аеыу]|подруг[аеиу]"
+    r"|\b(?:для|у|моя|мои|моеи|наша|наш|нашеи) (?:мам[аеыу]|пап[аеыу]|бабушк[аеиу]|дедушк[аеиу]|муж[ау]?|жен[аеыу]"
+    r"|подруг[аеиу]"
     r"|свекров[ьи]|тещ[аеи]|тет[еия]|коллег[аеи]|начальник[ау]?|друг[ау]?|брат[ау]?|сестр[аеы])\b"
     r"|\b(?:маме|папе|бабушке|дедушке|мужу|жене|подруге|другу|свекрови|теще|тете|брату|сестре|начальнику|коллеге)\b"
 )
 # How it goes with who asks, which is not how the book should feel.
 _STATE = (
-    r"\b(?:i m|i am|im|we re|i ve been|been|i feel|feeling|having|i was)(?: (?:so|really|a bit|very|all|feeling|just|pretty|too|totally"
-    r"|kind of|a))* (?:sad|down|low|blue|depressed|lonely|miserable|anxious|stressed(?: out)?|burnt out|heartbroken|unhappy"
+    r"\b(?:i m|i am|im|we re|i ve been|been|i feel|feeling|having|i was)(?: (?:so|really|a bit|very|all|feeling|just"
+    r"|pretty|too|totally"
+    r"|kind of|a))* (?:sad|down|low|blue|depressed|lonely|miserable|anxious|stressed(?: out)?|burnt out|heartbroken"
+    r"|unhappy"
     r"|(?:bad|rough|rotten|hard|awful|tough) (?:day|week|month|year|time))\b"
     r"|\b(?:toi|minh|em|to|dang|thay|dao nay|hom nay|long)(?: (?:dang|hoi|rat|thay|cam thay|cu|kha))*"
     r" (?:buon|chan|met moi|co don|stress|cang thang|tram)(?: (?:qua|lam|doi))*\b(?! (?:ve|cuoi|ba))"
@@ -888,7 +957,10 @@ _STAGES = (
     (r"\b(?:(?:primary|elementary) school\w*|cap (?:mot|1)|tieu hoc|начальн\w+ (?:школ\w*|класс\w*))\b", 8),
     (r"\b(?:tweens?|pre ?teens?|tweenager)\b", 11),
     (r"\b(?:middle schoole?r?s?|junior high|cap (?:hai|2)|trung hoc co so|средн\w+ класс\w*)\b", 13),
-    (r"\b(?:high schoole?r?s?|sixth form\w*|cap (?:ba|3)|trung hoc pho thong|старшеклассни\w*|старш\w+ класс\w*)\b", 16),
+    (
+        r"\b(?:high schoole?r?s?|sixth form\w*|cap (?:ba|3)|trung hoc pho thong|старшеклассни\w*|старш\w+ класс\w*)\b",
+        16,
+    ),
 )
 
 
@@ -903,8 +975,10 @@ def _school_years(reading: Reading) -> int | None:
     )
     if match:
         said = re.sub(r"(?:st|nd|rd|th| ?м| ?го| ?и)$", "", match["a"])
-        number = int(said) if said.isdigit() else _NUMBERS.get(said) or next(
-            (n for word, n in _ORDINALS.items() if said.startswith(word)), 0
+        number = (
+            int(said)
+            if said.isdigit()
+            else _NUMBERS.get(said) or next((n for word, n in _ORDINALS.items() if said.startswith(word)), 0)
         )
         if 1 <= number <= 12:
             is_earlier = reading.language == "vi" or match.groupdict().get("y")
@@ -921,13 +995,16 @@ def _number(said: str) -> int:
 
 _UNDER = (
     r"\b(?:nothing (?:over|above|more|longer)|no(?:t)? (?:over|more|longer|above|bigger|thicker)|under|below|less|fewer"
-    r"|max(?:imum)?|at most|up to|within|shorter|tops|or so|ish|about|around|не (?:больше|более|толще|длиннее)|до|меньше"
-    r"|менее|максимум|примерно|около|duoi|khong (?:qua|hon)|it hon|toi da|tro xuong|chua (?:toi|den)|tam|khoang|chung)\b"
+    r"|max(?:imum)?|at most|up to|within|shorter|tops|or so|ish|about|around|не (?:больше|более|толще|длиннее)|до"
+    r"|меньше"
+    r"|менее|максимум|примерно|около|duoi|khong (?:qua|hon)|it hon|toi da|tro xuong|chua (?:toi|den)|tam|khoang"
+    r"|chung)\b"
 )
 _AT_LEAST = r"\b(?:no(?:t)? (?:less|fewer|under)|не (?:меньше|менее)|khong (?:duoi|it hon))\b"
 _AT_MOST = r"\b(?:nothing|no|not|не|khong) (?:over|more|longer|above|больше|более|qua|hon)\b"
 _OVER = (
-    r"\b(?:over|more|at least|above|min(?:imum)?|plus|longer|or more|and up|от|не (?:меньше|менее)|no(?:t)? (?:less|fewer)|больше|более|свыше"
+    r"\b(?:over|more|at least|above|min(?:imum)?|plus|longer|or more|and up|от|не (?:меньше|менее)|no(?:t)? (?:less"
+    r"|fewer)|больше|более|свыше"
     r"|минимум|tren|hon|it nhat|toi thieu|tro len)\b"
 )
 _COUNTS = {
@@ -962,7 +1039,8 @@ def _sizes(reading: Reading, wish: Wish) -> Wish:
             wish = replace(wish, length="short", max_pages=number)
         elif is_over or number >= 0.8 * LONG:
             wish = replace(wish, length="long", min_pages=number)
-        reading.take(rf"(?:{_UNDER}|{_OVER})(?= \0)") or reading.take(r"(?<=\0) (?:tops|or less|or so|or under|max)\b")
+        for bound in (rf"(?:{_UNDER}|{_OVER})(?= \0)", r"(?<=\0) (?:tops|or less|or so|or under|max)\b"):
+            reading.take(bound)
     is_bare = reading.language == "vi" and not reading.has_accents
     for name, phrase in lexicon().lengths[wish.language]:
         pattern = phrase.bare if is_bare else phrase.pattern
@@ -972,7 +1050,8 @@ def _sizes(reading: Reading, wish: Wish) -> Wish:
         between = "(?:(?:quá|nhiều|có|hay) )*" if reading.has_accents else _BETWEEN
         found = (
             rf"(?P<no>\b(?:{no}) {between})?{_NO_GENRE if phrase.folded == 'ngan' else ''}(?:{pattern})"
-            r"(?! (?:stor|histor|introduc|while|time|ago|distance|run\b|term|idea|bang|city|fan|walk|lov|enough to know))"
+            r"(?! (?:stor|histor|introduc|while|time|ago|distance|run\b|term|idea|bang|city|fan|walk|lov"
+            r"|enough to know))"
         )
         while match := reading.take(found, with_accents=reading.has_accents):
             if wish.length is None:
@@ -995,7 +1074,8 @@ _NOT_WITH_ACCENTS = (
 # "Not too sad" leaves room for a little.
 _RATHER_LESS = r"\b(?:less|too|much|very|слишком|очень|менее|поменьше|quá|qua|bớt|bot|đỡ|nhiều|nhieu)\b"
 _BETWEEN = (
-    r"(?:(?:kind of|sort of|more|another|overly|be|get|going|all|kieu|loai|day|toan|phai|тех|таких|такие|всякие|всяких|too|much|any|a|an|the|so|very|about|with|of|has|have|is|are|and|really|set in|on|in|по|про|о|об|qua|nhieu"
+    r"(?:(?:kind of|sort of|more|another|overly|be|get|going|all|kieu|loai|day|toan|phai|тех|таких|такие|всякие"
+    r"|всяких|too|much|any|a|an|the|so|very|about|with|of|has|have|is|are|and|really|set in|on|in|по|про|о|об|qua|nhieu"
     r"|ve|co|nao|слишком|очень|много|hay|sad) )*"
 )
 
@@ -1004,7 +1084,7 @@ _BETWEEN = (
 _COMPLAINS = re.compile(r" (?:qua|for me|для меня)\b")
 
 
-def _concepts(reading: Reading, wish: Wish) -> Wish:
+def _concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
     """Subjects, themes and moods that the words name, and those to avoid. Longer phrases first."""
     found: list[tuple[int, Concept]] = []
     avoided: list[str] = []
@@ -1099,8 +1179,33 @@ def _avoided_words(reading: Reading) -> Iterator[str]:
 
 
 _CALENDAR = frozenset(
-    "january february march april may june july august september october november december monday tuesday wednesday"
-    " thursday friday saturday sunday christmas easter halloween i kindle god".split()
+    [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "christmas",
+        "easter",
+        "halloween",
+        "i",
+        "kindle",
+        "god",
+    ]
 )
 
 
@@ -1154,12 +1259,14 @@ _CONTINUES = (
 )
 # What points back at the question or the answer before.
 _POINTS_BACK = (
-    r"\b(?:ones?|them|those|these|it|that|this|same|any|another|other|else|instead|more|too|less|rather|different|already|"
+    r"\b(?:ones?|them|those|these|it|that|this|same|any|another|other|else|instead|more|too|less|rather|different"
+    r"|already|"
     r"nua|khac|hon|qua|cuon nay|may cuon|thi sao|cung the|vay|nhung|"
     r"них|эти|этого|такое|такого|еще|другое|другие|другую|тоже|уже|слишком|это|наших|только|тогда|из них)\b|\w+er\b"
 )
 _STANDS_ALONE = (
-    r"^(?:what about |how about |and |a |и |con |the con )?(?:a book|books|novels|history of|sach|truyen|книги|книга|роман)\b"
+    r"^(?:what about |how about |and |a |и |con |the con )?(?:a book|books|novels|history of|sach|truyen|книги|книга"
+    r"|роман)\b"
 )
 
 
@@ -1180,7 +1287,7 @@ def _follow(wish: Wish, before: Wish, reading: Reading) -> Wish:
         avoid_author=wish.avoid_author or before.avoid_author,
         format=wish.format or before.format,
     )
-    if wish.refers is not None:
+    if wish.refers is not None or wish.chooses:
         return kept  # like that one, within what was asked for
     is_named = bool(wish.titled or wish.named or wish.author or wish.like)
     begins = bool(re.match(_CONTINUES, reading.original))
@@ -1232,8 +1339,10 @@ def _joined(wish: Wish, before: Wish) -> Wish:
         min_pages=wish.min_pages if wish.length else before.min_pages,
         like=before.like,
     )
-    held = () if is_narrower else tuple(
-        name for name in (*joined.subjects, *joined.themes, *joined.words) if name not in own
+    held = (
+        ()
+        if is_narrower
+        else tuple(name for name in (*joined.subjects, *joined.themes, *joined.words) if name not in own)
     )
     return replace(joined, held=held)
 

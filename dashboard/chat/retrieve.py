@@ -336,6 +336,9 @@ def _look(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None)
     ask = _resolve(conn, wish, audiences)
     if ask is None:
         return []
+    if wish.is_sequel and (later := _sequels(conn, ask.like, audiences)):
+        # In the order in which they follow each other.
+        return [Candidate(record, 100.0 - place, True, 1.0, 1.0) for place, record in enumerate(later)]
     hits = _pool(conn, ask, audiences)
     records = statements.records(conn, list(hits), audiences=audiences)
     liked = {record.book_id for record in ask.like}
@@ -358,12 +361,44 @@ def _look(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None)
     return sorted(weighed, key=lambda c: (not c.answers, -c.evidence, c.record.book_id))
 
 
+def choose(
+    conn: psycopg.Connection, wish: Wish, book_ids: Sequence[int], audiences: Sequence[str] | None
+) -> list[Record]:
+    """Of these works the one that answers a wish best: the shortest, the funniest, the one for a child of nine."""
+    records = statements.records(conn, list(book_ids), audiences=audiences)
+    if not records:
+        return []
+    if wish.length:
+        return [min(records, key=lambda r: (r.pages or 10_000) if wish.length == "short" else -(r.pages or 0))]
+    ask = _resolve(conn, wish, audiences)
+    if ask is None:
+        return records[:1]
+    weighed = [_weigh(ask, _View.of(record), 0.0) for record in records]
+    return [max(weighed, key=lambda c: c.evidence).record]
+
+
+def _sequels(conn: psycopg.Connection, liked: Sequence[Record], audiences: Sequence[str] | None) -> list[Record]:
+    """What follows on a work in its series, in order; nothing where it is in none or the last."""
+    found: list[Record] = []
+    for record in liked:
+        if record.series_name:
+            ids = _browse(conn, Filters(series=record.series_name), audiences, _POOL)
+            later = [
+                r for r in statements.records(conn, ids, audiences=audiences)
+                if (r.series_index or 1) > (record.series_index or 1)
+            ]  # fmt: skip
+            found += sorted(later, key=lambda r: r.series_index or 1)
+    return found
+
+
 def _is_same_work(one: Record, other: Record) -> bool:
     """Whether two records seem to be one work, in two languages."""
     return one.year is not None and (one.year, one.authors_text) == (other.year, other.authors_text)
 
 
-def _resolve(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> _Ask | None:
+def _resolve(  # noqa: C901
+    conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None
+) -> _Ask | None:
     """None where what must be there is not in the catalogue: an author, a title, a book to be like."""
     authors: tuple[str, ...] = ()
     like = tuple(statements.records(conn, list(wish.like), audiences=audiences))
@@ -409,7 +444,8 @@ def _resolve(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | No
     lacks_name = not (likely or authors or series or named_title) and _lacks_name(conn, wish)
     return _Ask(
         wish, units, authors, likely, avoided_authors,
-        series, named_title, like, _meaning(wish), bool(unknown), lacks_name, nearest, heard, _toward(_meaning(wish)), rarity,
+        series, named_title, like, _meaning(wish), bool(unknown), lacks_name, nearest, heard,
+        _toward(_meaning(wish)), rarity,
     )  # fmt: skip
 
 
@@ -466,7 +502,7 @@ def _likely_authors(conn: psycopg.Connection, wish: Wish) -> frozenset[str]:
     # Who names one by the first name alone talks of somebody else.
     return frozenset(
         author for author in found
-        if len(names) > 1 and all(name in fold_words(author).split() for name in names)
+        if (len(names) > 1 and all(name in fold_words(author).split() for name in names))
         or any(_is_surname(name, author) for name in names)
     )  # fmt: skip
 
@@ -547,7 +583,7 @@ def _nearest(words: str) -> tuple[tuple[str, float], ...]:
 
 @cache
 def meanings() -> tuple[tuple[str, ...], np.ndarray]:
-    """Names of all subjects, themes and moods, and the embeddings of their glosses, a row each; none without an encoder."""
+    """Names of subjects, themes and moods, and the embeddings of their glosses, a row each; none without an encoder."""
     concepts = lexicon().concepts
     vectors = search.encoded_all([gloss(concept) for concept in concepts])
     return (tuple(c.name for c in concepts), vectors) if vectors is not None else ((), np.empty((0, 0)))
@@ -689,14 +725,18 @@ def _by_whom(wish: Wish, record: Record) -> bool:
     if record.language == "rus":
         is_native = bool(lexicon().russians.intersection(first))
     elif record.language == "vie":
-        is_native = fold(record.authors_text) != record.authors_text.casefold() and not _FOREIGN.search(record.authors_text)
+        is_native = fold(record.authors_text) != record.authors_text.casefold() and not _FOREIGN.search(
+            record.authors_text
+        )
     else:
         return not wish.is_translated
     return is_native if wish.is_native else not is_native
 
 
 # Letters and names of other Latin alphabets.
-_FOREIGN = re.compile(r"[éèêëíóúñüöäçßáà](?!\w*[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ])\w{3,}|[fjwz]|\w{8,}", re.IGNORECASE)
+_FOREIGN = re.compile(
+    r"[éèêëíóúñüöäçßáà](?!\w*[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ])\w{3,}|[fjwz]|\w{8,}", re.IGNORECASE
+)
 
 
 def _is_avoided(wish: Wish, view: _View, language: Language | None) -> bool:

@@ -311,7 +311,7 @@ _BY: tuple[LiteralString, ...] = (
 )
 
 
-def _look_statement(query: Look) -> LiteralString:
+def _look_statement(query: Look) -> LiteralString:  # noqa: C901
     """Each road to a work is short, in all languages and in the reader's own; the catalogue is gone through once."""
     roads: list[tuple[LiteralString, LiteralString]] = []
     if query.vector:
