@@ -35,6 +35,7 @@ RELEASED = {
     "0023_inside": "e6bfbdf3bce01d6b",
     "0024_changed_days": "c2481e13372c0287",
     "0025_appeal": "d842f2de170e6b82",
+    "0026_thinned_days": "0854d3bb58d1e646",
 }
 
 
