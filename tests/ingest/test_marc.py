@@ -67,8 +67,11 @@ def test_what_is_written_is_read_back(as_xml: bool, tmp_path: Path) -> None:
     assert read_back(written(DUNE, as_xml=as_xml), tmp_path / "f") == [DUNE]
 
 
+# Mended once is not always mended for good: what is left when a tag has gone may look wrongly decoded in its turn.
 words = (
-    st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn", "Co"]), min_size=1, max_size=40).map(line).filter(bool)
+    st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn", "Co"]), min_size=1, max_size=40)
+    .map(line)
+    .filter(lambda text: text and line(text) == text)
 )
 names = words.filter(lambda name: ", " not in name)
 codes = st.sampled_from(["eng", "vie", "rus", "deu", "fra", "zho", "ces"])

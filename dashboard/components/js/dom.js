@@ -72,8 +72,9 @@ const LOOK_MS = 40
 function comeAlong() {
   const pressed = document.activeElement
   const left = heading("h1")?.textContent
-  const until = performance.now() + DRAWN_MS
+  let until = performance.now() + DRAWN_MS
   const look = () => {
+    if (isBetweenPages()) until = performance.now() + DRAWN_MS // a busy server: the page is still the one that was left
     const now = document.activeElement
     if (now !== pressed && now !== document.body) return
     const title = heading("h1")
