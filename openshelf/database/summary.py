@@ -3,20 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import LiteralString
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-_COUNTS: dict[str, LiteralString] = {
-    "works": "select count(*) from library.works where active",
-    "acts": "select count(*) from stream.interactions",
-    "slates": "select count(*) from stream.slates",
-}
-# Beyond so many rows the planner's estimate stands for a count, which would take seconds.
+# Beyond so many rows the planner's estimate stands for a count, which would take seconds; also of each mart.
 EXACT_COUNT = 5_000_000
+EXACT_COUNT_OF_MART = 100_000
 # Slates that tell how the stream is now: so many of the newest, none older than a day.
 NEWEST_SLATES = 2_000
 
@@ -38,11 +33,13 @@ class Health:
 
 def counts(conn: psycopg.Connection) -> dict[str, int | str | None]:
     """Rows of each station of the road, and the champion's version."""
-    found: dict[str, int | str | None] = {}
-    for name, query in _COUNTS.items():
-        row = conn.execute(query).fetchone()
-        found[name] = row[0] if row else 0
-    found["mart_rows"] = mart_rows(conn)
+    row = conn.execute("select count(*) from library.works where active").fetchone()
+    found: dict[str, int | str | None] = {
+        "works": row[0] if row else 0,
+        "acts": count_acts(conn),
+        "slates": _count_rows(conn, "stream", "slates"),
+        "mart_rows": mart_rows(conn),
+    }
     champion = conn.execute(
         "select version from learning.models where kind = 'policy' and status = 'champion'"
     ).fetchone()
@@ -51,13 +48,21 @@ def counts(conn: psycopg.Connection) -> dict[str, int | str | None]:
 
 
 def mart_rows(conn: psycopg.Connection) -> int:
-    """Rows in all tables of schema `marts`."""
+    """Rows in all tables of schema `marts`, of large ones as Postgres last estimated them."""
     tables = conn.execute("select tablename from pg_tables where schemaname = 'marts'").fetchall()
-    total = 0
-    for (table,) in tables:
-        row = conn.execute(sql.SQL("select count(*) from marts.{}").format(sql.Identifier(table))).fetchone()
-        total += row[0] if row else 0
-    return total
+    return sum(_count_rows(conn, "marts", table, EXACT_COUNT_OF_MART) for (table,) in tables)
+
+
+def _count_rows(conn: psycopg.Connection, schema: str, table: str, exact: int = EXACT_COUNT) -> int:
+    row = conn.execute(
+        sql.SQL(
+            "select case when reltuples > %s then reltuples::bigint else (select count(*) from {table}) end "
+            "from pg_class where oid = {name}::regclass"
+        ).format(table=sql.Identifier(schema, table), name=sql.Literal(f"{schema}.{table}")),
+        [exact],
+    ).fetchone()
+    assert row
+    return row[0]
 
 
 def acts_in_marts(conn: psycopg.Connection, event_ids: Sequence[UUID]) -> int:
@@ -84,13 +89,7 @@ def act_to_slate_ms(conn: psycopg.Connection, slate_id: UUID) -> float | None:
 
 def count_acts(conn: psycopg.Connection) -> int:
     """Interactions stored; in a large library as Postgres last estimated them."""
-    row = conn.execute(
-        """select case when reltuples > %s then reltuples::bigint else (select count(*) from stream.interactions) end
-           from pg_class where oid = 'stream.interactions'::regclass""",
-        [EXACT_COUNT],
-    ).fetchone()
-    assert row
-    return row[0]
+    return _count_rows(conn, "stream", "interactions")
 
 
 def health(conn: psycopg.Connection) -> Health:
