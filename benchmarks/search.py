@@ -2,7 +2,8 @@
 
 python benchmarks/search.py [--quick] [--json] [--works N] [--passages N]
 
-The works of the demo over and over, their embeddings turned a little each time, and passages of words drawn as often as
+The works of the demo over and over, the embedding of each copy on the way to another work's (so that works lie between
+subjects, as they do in a library, and not in heaps of copies, which no index of nearness joins), and passages of words drawn as often as
 they stand in the demo's blurbs (Zipf holds for them: common words are common). A Postgres of its own, thrown away.
 
 - `p50_ms`, `p95_ms`, `p99_ms`: a whole hybrid search with two or three words, the encoder included, no query twice
@@ -46,7 +47,7 @@ PASSAGES_OF_A_BOOK = 500
 
 
 def multiply(conn: psycopg.Connection, count: int, rng: np.random.Generator) -> None:
-    """So many works: those that are there, again and again, each time with other vectors near their own."""
+    """So many works: those that are there, again and again, each copy's vector between its own and another's."""
     book_ids, vectors = learning.text_embeddings(conn)
     conn.execute(
         """insert into library.works (work_key, title, title_sort, authors_text, language, year, audience, summary,
@@ -62,8 +63,9 @@ def multiply(conn: psycopg.Connection, count: int, rng: np.random.Generator) -> 
     ).fetchall()
     with conn.cursor().copy("copy library.text_embeddings (book_id, model, text_hash, embedding) from stdin") as copy:
         for place, (book_id,) in enumerate(rows):
-            turned = vectors[place % len(vectors)] + rng.normal(0, 0.02, vectors.shape[1])
-            vector = HalfVector(turned / np.linalg.norm(turned))
+            own, other, share = vectors[place % len(vectors)], rng.choice(vectors), rng.uniform(0.3, 1)
+            between = share * own + (1 - share) * other + rng.normal(0, 0.02, vectors.shape[1])
+            vector = HalfVector(between / np.linalg.norm(between))
             copy.write_row((book_id, embedding.model_name(), "", vector.to_text()))
     conn.commit()
 
