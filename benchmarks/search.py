@@ -3,8 +3,9 @@
 python benchmarks/search.py [--quick] [--json] [--works N] [--passages N]
 
 The works of the demo over and over, the embedding of each copy on the way to another work's (so that works lie between
-subjects, as they do in a library, and not in heaps of copies, which no index of nearness joins), and passages of words drawn as often as
-they stand in the demo's blurbs (Zipf holds for them: common words are common). A Postgres of its own, thrown away.
+subjects, as they do in a library, and not in heaps of copies, which no index of nearness joins), and passages of words
+drawn as often as they stand in the demo's blurbs (Zipf holds for them: common words are common). A Postgres of its own,
+thrown away.
 
 - `p50_ms`, `p95_ms`, `p99_ms`: a whole hybrid search with two or three words, the encoder included, no query twice
 - `similar_p50_ms`, `similar_p99_ms`: the works like one; `index_s`: making the index of nearness that both use
