@@ -202,7 +202,8 @@ def _placed(wish: Wish, before: Answer | None) -> Wish:
 
 def _told_apart(wish: Wish, before: Answer) -> Wish:
     """A wish that calls a work of the answer before by its author's last name, with the place of that work."""
-    said = {word for word in wish.names if len(word) > 3}
+    asked = fold_words(wish.text).split()  # names of the question before are among the wish's, too
+    said = {word for word in wish.names if len(word) > 3 and word in asked}
     for place, book in enumerate(before.books):
         lasts = {fold_words(author).split()[-1] for author in book.authors_text.split(", ") if fold_words(author)}
         if said & lasts:
