@@ -88,7 +88,8 @@ class Settings(BaseSettings):
         description="Folder of a sentence-transformers model that texts are embedded with; unset: the bundled MiniLM.",
     )
     search_inside: bool = Field(
-        False, description="Let readers search inside EPUB and PDF files; `openshelf ingest texts` reads or removes them."
+        False,
+        description="Let readers search inside EPUB and PDF files; `openshelf ingest texts` reads or removes them.",
     )
     secret: SecretStr | None = Field(
         None,
