@@ -14,9 +14,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pypdf import PdfReader
+if TYPE_CHECKING:
+    from pypdf import PdfReader
 
 TIME_LIMIT_S = 300
 MEMORY_LIMIT_BYTES = 2 * 1024**3
@@ -63,6 +64,8 @@ def pages(path: Path) -> list[Page]:
 
 
 def _pages(path: Path) -> Iterator[Page]:
+    from pypdf import PdfReader  # only the process that reads needs it: the storefront imports this module, too
+
     reader = PdfReader(path)
     if reader.is_encrypted and not reader.decrypt(""):
         raise UnreadablePdfError("is protected: its text is encrypted")
@@ -81,7 +84,7 @@ def _pages(path: Path) -> Iterator[Page]:
             yield Page(number, title, text)
 
 
-def _titles(reader: PdfReader) -> dict[int, str]:
+def _titles(reader: "PdfReader") -> dict[int, str]:
     """The first title of each page that the contents name; contents that are damaged name none."""
     found: dict[int, str] = {}
 
