@@ -13,14 +13,9 @@ readers as (
 
 ),
 
--- Works that are part of another one today: what was done with them counts for that one.
 merged_works as (
 
-    select
-        book_id,
-        current_book_id
-    from {{ ref('dim_works') }}
-    where current_book_id != book_id
+    {{ merged_works() }}
 
 ),
 
