@@ -154,6 +154,6 @@ def page(one_browser: BrowserContext, storefront: Installation) -> Iterator[Page
 
 
 def _is_foreign(url: str, own: str) -> bool:
-    """Chromium's own viewer of PDFs is an extension."""
+    """Chromium's own viewer of PDFs is an extension made of parts of the browser itself."""
     own_host = own.split("//")[1]
-    return not re.match(rf"(https?|wss?)://{re.escape(own_host)}(/|$)|data:|blob:|chrome-extension:", url)
+    return not re.match(rf"(https?|wss?)://{re.escape(own_host)}(/|$)|data:|blob:|chrome(-extension)?:", url)
