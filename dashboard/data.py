@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from dashboard import resources, state
+from dashboard import language, resources, state
 from models import search
 from models.search import Hit, Mode
 from openshelf.contracts import Slate
@@ -98,6 +98,24 @@ def popular() -> list[WorkCard]:
 def _popular(version: Version, within: Within) -> list[WorkCard]:
     with resources.connection() as conn:
         return catalogue.popular(conn, 2 * ROW, audiences=within)
+
+
+def own_language() -> str | None:
+    """The language of the page, as the catalogue writes it, where most works are in another one and some in this."""
+    spoken = [count.name for count in facets().languages]
+    own = next((code for code in spoken if language.is_current(code)), None)
+    return own if own != spoken[0] else None
+
+
+def popular_in(code: str) -> list[WorkCard]:
+    """As `popular`, of the works in one language (ISO 639-3)."""
+    return _popular_in(code, shelves_version(), within())
+
+
+@st.cache_data(ttl=POPULAR_TTL_S, max_entries=30, show_spinner=False)
+def _popular_in(code: str, version: Version, within: Within) -> list[WorkCard]:
+    with resources.connection() as conn:
+        return catalogue.popular(conn, 2 * ROW, filters=Filters(language=code), audiences=within)
 
 
 def newest() -> list[WorkCard]:

@@ -110,6 +110,11 @@ def language_name(code: str | None) -> str:
     return Locale.parse(current()).languages.get(_two_letters(code), code)
 
 
+def is_current(code: str) -> bool:
+    """Whether this (ISO 639, as in 'vie') is the language of the page."""
+    return _two_letters(code) == current()
+
+
 @cache
 def _two_letters(code: str) -> str:
     from langcodes import standardize_tag

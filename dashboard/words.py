@@ -150,6 +150,11 @@ def cover_address(book_id: int, version: int | None) -> str | None:
     return None if version is None else f"/covers/{book_id}.jpg?v={version}"
 
 
+def own_language_name() -> str:
+    # Translators: name your own language here, not English.
+    return _("Books in English")
+
+
 def address(page: str, /, **query: object) -> str:
     """A link inside the storefront; empty values are left out."""
     kept = {name: value for name, value in query.items() if value not in (None, "")}

@@ -46,7 +46,7 @@ def details(record: Record) -> list[dict[str, str]]:
         _("First published"): year_name(work.year),
         _("Publisher"): ", ".join(publishers) or (work.publisher or ""),
         _("For"): for_whom(record),
-        _("Pages"): number(record.appeal.pages) if record.appeal.pages else "",
+        _("Length"): plural("{count} page", "{count} pages", record.appeal.pages) if record.appeal.pages else "",
         _("Themes"): ", ".join(_term(term) for term in record.appeal.themes),
         _("Mood"): ", ".join(_term(term) for term in record.appeal.moods),
         _("Formats"): ", ".join(formats),

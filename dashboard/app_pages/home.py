@@ -11,7 +11,7 @@ from dashboard.components.furniture import end_page, notice
 from dashboard.components.shelf import card, shelf
 from dashboard.language import _, number
 from dashboard.state import Marks
-from dashboard.words import address, moved_by, reason, subject_name
+from dashboard.words import address, moved_by, own_language_name, reason, subject_name
 from openshelf.contracts import Slate, Surface, utc_now
 from openshelf.database.catalogue import WorkCard
 
@@ -173,6 +173,13 @@ def chosen_by_staff() -> None:
         row(f"curated_{chosen.row_id}", chosen.heading, data.cards(tuple(chosen.book_ids)), Surface.CURATED)
 
 
+def in_own_language() -> None:
+    """Where most of the library is in another language: what is there in the one that the reader chose."""
+    if code := data.own_language():
+        everything = (_("All by popularity"), address("browse", language=code, sort="popular"))
+        row("own_language", own_language_name(), data.popular_in(code), Surface.POPULAR, everything)
+
+
 def by_subject() -> None:
     for subject in data.facets().subjects[:SUBJECT_ROWS]:
         everything = (
@@ -198,6 +205,7 @@ if state.shown_visitor().personal:
     next_in_series(own_marks)
     because_you_liked(own_marks)
 chosen_by_staff()
+in_own_language()
 row(
     "popular",
     _("Popular in the library"),

@@ -7,7 +7,7 @@ from dashboard.acts import Deed
 from dashboard.components.furniture import end_page, heading, notice, welcome
 from dashboard.components.shelf import CardData, card
 from dashboard.language import _
-from dashboard.words import subject_name
+from dashboard.words import own_language_name, subject_name
 from openshelf.contracts import Action, Surface
 from openshelf.database import catalogue
 from openshelf.database.catalogue import WorkCard
@@ -50,14 +50,16 @@ def cards(works: list[WorkCard]) -> list[CardData]:
 visitor = state.shown_visitor()
 if st.session_state.pop(_DONE, False) or visitor.audiences is not None or not visitor.personal:
     st.switch_page("app_pages/home.py")  # where no taste is kept there is nothing to choose for
-groups = offered(data.within(), data.shelves_version())
+groups = [(subject_name(name), works) for name, works in offered(data.within(), data.shelves_version())]
+if code := data.own_language():
+    groups.insert(1, (own_language_name(), data.popular_in(code)[:GROUP]))
 if not groups[0][1]:
     notice(_("The shelves are still empty"), _("As soon as books have been taken in, they stand here."))
     end_page()
 heading(_("Which of these do you like?"), _("Choose three, and your first shelf is about them."))
 welcome(
     KEY,
-    [(subject_name(name) or _("Popular in the library"), cards(works)) for name, works in groups if works],
+    [(name or _("Popular in the library"), cards(works)) for name, works in groups if works],
     LEAST,
     choose,
 )

@@ -11,7 +11,7 @@ from typing import Any, Literal, LiteralString
 import psycopg
 from psycopg.rows import class_row
 
-from openshelf.database.filters import RECOMMENDED, WITHIN, Filters, conditions, parameters
+from openshelf.database.filters import EVERYTHING, RECOMMENDED, WITHIN, Filters, conditions, parameters
 from openshelf.database.works import TODAY
 
 Sort = Literal["title", "new", "newest_first", "oldest_first", "rating", "popular", "series"]
@@ -186,16 +186,18 @@ def newest(conn: psycopg.Connection, limit: int, *, audiences: Audiences = None)
     return _unasked(conn, "new", limit, audiences)
 
 
-def popular(conn: psycopg.Connection, limit: int, *, audiences: Audiences = None) -> list[WorkCard]:
+def popular(
+    conn: psycopg.Connection, limit: int, *, filters: Filters = EVERYTHING, audiences: Audiences = None
+) -> list[WorkCard]:
     """What readers took to most warmly in the last 30 days; where they are too few, the best rated follow."""
     with conn.cursor(row_factory=class_row(WorkCard)) as cursor:
         warm = cursor.execute(
-            f"""{_CARD} {_FROM} {_RECENT} where works.active and {WITHIN} and {RECOMMENDED} and recent.warmth > 0
+            f"""{_CARD} {_FROM} {_RECENT} where {conditions(filters)} and {RECOMMENDED} and recent.warmth > 0
                 {_BY_WARMTH} limit %(limit)s""",
-            {"limit": limit, "audiences": _list(audiences)},
+            {**parameters(filters, audiences), "limit": limit},
         ).fetchall()
     # To sort the whole catalogue is dear, and only a young library needs it.
-    return warm if len(warm) == limit else _unasked(conn, "popular", limit, audiences)
+    return warm if len(warm) == limit else _unasked(conn, "popular", limit, audiences, filters)
 
 
 def by_subject(conn: psycopg.Connection, subject: str, limit: int, *, audiences: Audiences = None) -> list[WorkCard]:
@@ -218,10 +220,12 @@ def browse(
     )
 
 
-def _unasked(conn: psycopg.Connection, sort: Sort, limit: int, audiences: Audiences) -> list[WorkCard]:
-    """The first of the whole catalogue: of what may be recommended to who asked for nothing."""
-    given = {**parameters(Filters(), audiences), "limit": limit, "offset": 0}
-    return _sorted(conn, f"{conditions(Filters())} and {RECOMMENDED}", sort, given)
+def _unasked(
+    conn: psycopg.Connection, sort: Sort, limit: int, audiences: Audiences, filters: Filters = EVERYTHING
+) -> list[WorkCard]:
+    """The first of the catalogue, or a part of it: of what may be recommended to who asked for nothing."""
+    given = {**parameters(filters, audiences), "limit": limit, "offset": 0}
+    return _sorted(conn, f"{conditions(filters)} and {RECOMMENDED}", sort, given)
 
 
 def _sorted(conn: psycopg.Connection, where: LiteralString, sort: Sort, given: dict[str, object]) -> list[WorkCard]:

@@ -27,6 +27,8 @@ class Filters:
     aloud: bool = False
 
 
+EVERYTHING = Filters()
+
 _CONDITIONS: dict[str, LiteralString] = {
     "language": "works.language = %(language)s",
     "audience": "works.audience = %(audience)s",

@@ -67,6 +67,20 @@ def test_a_first_visit_sees_popular_and_new_books_and_is_recorded_once(
     assert [act["action"] for act in acts_of(conn)] == ["visit"]
 
 
+def test_who_reads_in_a_language_that_few_books_are_in_has_a_row_of_them(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection
+) -> None:
+    few = [shelves["Dune"], shelves["Charlotte's Web"]]
+    conn.execute("update library.works set language = case when book_id = any(%s) then 'vie' else 'eng' end", [few])
+    conn.commit()
+
+    assert sorted(shelf_titles(visit(lang="vi"))["Sách tiếng Việt"]) == ["Charlotte's Web", "Dune"]
+    assert "Books in English" not in shelf_titles(visit(lang="en"))
+    assert "Книги на русском" not in shelf_titles(visit(lang="ru"))
+    groups = drawn(visit("welcome", lang="vi"), "welcome")[0]["groups"]
+    assert groups[1]["name"] == "Sách tiếng Việt"
+
+
 def test_an_empty_catalogue_says_so(database: str, visit: Visit) -> None:
     page = visit()
 
