@@ -51,11 +51,11 @@ visitor = state.shown_visitor()
 if st.session_state.pop(_DONE, False) or visitor.audiences is not None or not visitor.personal:
     st.switch_page("app_pages/home.py")  # where no taste is kept there is nothing to choose for
 groups = [(subject_name(name), works) for name, works in offered(data.within(), data.shelves_version())]
-if code := data.own_language():
-    groups.insert(1, (own_language_name(), data.popular_in(code)[:GROUP]))
 if not groups[0][1]:
     notice(_("The shelves are still empty"), _("As soon as books have been taken in, they stand here."))
     end_page()
+if code := data.own_language():
+    groups.insert(0, (own_language_name(), data.popular_in(code)[:GROUP]))
 heading(_("Which of these do you like?"), _("Choose three, and your first shelf is about them."))
 welcome(
     KEY,
