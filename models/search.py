@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import log1p
 from typing import Literal
 
 import numpy as np
@@ -263,6 +264,22 @@ def authors_named(conn: psycopg.Connection, words: Sequence[str]) -> list[str]:
     return [people.names[place] for place in sorted(holders or ())]
 
 
+def authors_misspelt(conn: psycopg.Connection, words: Sequence[str]) -> list[str]:
+    """Authors whose last names are nearly one of these folded words, of those that stand in no work as they are."""
+    unknown = [word for word in words if len(word) > MIN_MENDED]
+    if not unknown:
+        return []
+    unknown = sorted({*unknown} - statements.known_words(conn, unknown))
+    people = _people(conn)
+    found: list[str] = []
+    for asked in map(_key, unknown):
+        # A slip is seldom made in the first letter, and a short word is soon near to another.
+        keys = [key for key in _near_keys(asked, people.keys) if key[0] == asked[0] and len(key) >= _MISSPELT]
+        names = [people.names[place] for key in keys for place in people.holders[key]]
+        found += [name for name in names if _key(fold_words(name).split()[-1]) in keys]
+    return list(dict.fromkeys(found))
+
+
 def authors_named_last(name: str, last: str) -> bool:
     """Whether a folded word is the last name of an author, in any form and script."""
     return _is_near(_key(name), _key(last))
@@ -307,6 +324,43 @@ def titles_within(conn: psycopg.Connection, folded: str) -> list[tuple[int, int,
                 break
         start += 1
     return found
+
+
+@dataclass(frozen=True)
+class HeardTitle:
+    """A title of which words were said: `share` of it, 0 to 1, the rarer a word among titles the more.
+
+    `said`: how much was said of it, 1 for each word that no other title holds; `alone`: whether one such word was.
+    """
+
+    book_id: int
+    share: float
+    said: float
+    alone: bool
+
+
+def titles_heard(conn: psycopg.Connection, words: Sequence[str], limit: int = 10) -> list[HeardTitle]:
+    """Titles of which these folded words say something, however they are spelt, what says most of one first."""
+    known = _titles(conn)
+    heard: dict[str, float] = {}
+    for word in dict.fromkeys(words):
+        key = _title_key(word)
+        if key in known.holders:
+            heard[key] = 1.0
+        elif len(key) > MIN_MENDED:
+            near = process.extract(key, known.keys, scorer=fuzz.ratio, score_cutoff=MIN_NAME_RATIO, limit=3)
+            for other, ratio, _place in near:
+                heard[other] = max(heard.get(other, 0.0), (ratio / 100) ** 2)
+    found: list[HeardTitle] = []
+    telling = [key for key in heard if known.weights[key] >= _TELLING]
+    for place in {place for key in telling for place in known.holders[key]}:
+        best = (0.0, 0.0)
+        for part in known.parts[place]:
+            said = sum(known.weights[key] * heard.get(key, 0.0) for key in part)
+            best = max(best, (said / sum(known.weights[key] for key in part), said))
+        alone = any(key in heard and len(known.holders[key]) == 1 for key in known.parts[place][0])
+        found.append(HeardTitle(known.works[place][0], *best, alone))
+    return sorted(found, key=lambda each: (-each.share * (1 - 0.5**each.said), each.book_id))[:limit]
 
 
 def similar(
@@ -559,8 +613,14 @@ class _Titles:
     folded: list[str]
     mains: list[str]  # what stands before a colon
     by_beginning: dict[tuple[str, ...], tuple[int, bool]]  # keys of words -> the one work, and whether that is all
+    parts: list[tuple[frozenset[str], ...]]  # keys of the words of each title, and of what stands before a colon
+    holders: dict[str, list[int]]  # of each key: the places of the titles that hold it
+    keys: tuple[str, ...]
+    weights: dict[str, float]  # of each key: near 1 for what one title holds, near 0 for what many hold
 
 
+_MISSPELT = 6  # letters at least of a last name that may be spelt otherwise
+_TELLING = 0.2  # a word of less weight leads to no title
 _LONGEST_TITLE = 10  # words that are looked at
 _ARTICLES = frozenset(["the", "a", "an"])
 
@@ -604,12 +664,22 @@ def _titles(conn: psycopg.Connection) -> _Titles:
     version = (conn.info.dsn, statements.catalogue_version(conn))
     if version not in _known_titles:
         works = statements.titles(conn)
+        folded = [fold_words(title) for _book_id, title in works]
+        mains = [fold_words(title.split(":")[0]) for _book_id, title in works]
+        parts = [
+            tuple(frozenset(map(_title_key, text.split())) for text in dict.fromkeys(both) if text)
+            for both in zip(folded, mains, strict=True)
+        ]
+        holders: dict[str, list[int]] = {}
+        for place, own in enumerate(parts):
+            for key in frozenset().union(*own):
+                holders.setdefault(key, []).append(place)
         _known_titles.clear()
+        rarest = log1p(len(works))
+        # Squared: what many titles hold, such as an article, says next to nothing.
+        weights = {key: (log1p(len(works) / len(own)) / rarest) ** 2 for key, own in holders.items()}
         _known_titles[version] = _Titles(
-            works,
-            [fold_words(title) for _book_id, title in works],
-            [fold_words(title.split(":")[0]) for _book_id, title in works],
-            _by_beginning(works),
+            works, folded, mains, _by_beginning(works), parts, holders, tuple(sorted(holders)), weights
         )
     return _known_titles[version]
 

@@ -140,9 +140,11 @@ def stem(word: str) -> str:
 
 
 def form_pattern(word: str) -> str:
-    """A regular expression of the forms of one folded word; a star at its end leaves the ending open."""
+    """A regular expression of the forms of one folded word; a star at its end leaves the ending open, "=" none."""
     if word.endswith("*"):
-        return re.escape(word[:-1]) + r"\w*"
+        return re.escape(word[:-1].removeprefix("=")) + r"\w*"
+    if word.startswith("="):
+        return re.escape(word[1:])
     root = stem(word)
     if is_cyrillic(word):
         return re.escape(root) + (r"\w{0,4}" if len(root) >= 5 else f"(?:{'|'.join(_RUSSIAN_ENDINGS)})?")
@@ -216,6 +218,7 @@ class Lexicon:
     speech: frozenset[str]  # folded: what says nothing that could be false
     speech_vietnamese: frozenset[str]  # the same with accents
     women: frozenset[str]  # folded first names
+    vietnamese_women: frozenset[str]  # with accents: names, and what stands before them
     russians: frozenset[str]
     greetings: frozenset[str]
     thanks: frozenset[str]
@@ -263,6 +266,7 @@ def lexicon() -> Lexicon:
             for word in words.replace(",", " ").split()
         ),
         women=frozenset(map(fold, raw["names"]["women"].split())),
+        vietnamese_women=frozenset(map(accented, raw["names"]["vietnamese_women"].split())),
         russians=frozenset(map(fold, raw["names"]["russian"].split())),
         greetings=frozenset(spaced(each) for each in _list(raw["small_talk"]["greeting"])),
         thanks=frozenset(spaced(each) for each in _list(raw["small_talk"]["thanks"])),
@@ -375,12 +379,14 @@ def _phrase(text: str, language: Language) -> Phrase:
         pattern = rf"\b{re.escape(' '.join(words))}\b"
         folded = " ".join(map(fold, words))
         return Phrase(pattern, bare, len(text), folded if bare else "", folded, written=" ".join(words))
+    # A sign of equality before a word keeps it from its forms: "=дели" is no "деле".
     words = [fold(word) for word in text.replace("'", " ").replace("-", " ").split()]
     pattern = r"\b" + " ".join(form_pattern(word) for word in words) + r"\b"
-    index_words = " ".join(stem(word.rstrip("*")) for word in words)
-    return Phrase(
-        pattern, pattern, len(text), index_words, " ".join(words).replace("*", ""), "*" in text, text.replace("*", "")
-    )
+    index_words = " ".join(word[1:] if word.startswith("=") else stem(word.rstrip("*")) for word in words)
+    index_words = index_words.rstrip("*")
+    written = text.replace("*", "").replace("=", "")
+    folded = " ".join(words).replace("*", "").replace("=", "")
+    return Phrase(pattern, pattern, len(text), index_words, folded, "*" in text, written)
 
 
 def _language_of_letters(text: str) -> Language:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from itertools import takewhile
 from typing import Literal
 
 import msgspec
@@ -79,6 +80,8 @@ class Wish:
     is_native: bool = False  # by authors of the language it is in
     by_women: bool = False
     is_story: bool = False
+    is_true: bool = False  # no story
+    in_order: bool = False  # a series, from its beginning
     written_in: str | None = None
     year_from: int | None = None
     year_to: int | None = None
@@ -170,6 +173,7 @@ class Reading:
     """The words of a question. What one rule has read, the next does not see."""
 
     def __init__(self, text: str, language: Language) -> None:
+        self.text = text
         self.language: Language = language
         self.has_accents = language == "vi" and bool(_VIETNAMESE.search(text))
         self.words: list[Word] = []
@@ -342,6 +346,11 @@ _INSULTS = (
 def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish:
     """All the rules, those that read whole phrases first."""
     reading.is_answer = is_follow_up
+    # "Haven't cried in ages" asks for it.
+    reading.take(
+        r"\b(?:haven t|have not|hasn t)(?= .{0,30}\b(?:in (?:ages|years|a long time|a while)|for (?:ages|years))\b)"
+        r"|\b(?:lau|da lau|lau lam)(?: roi)? (?:khong|chua)\b|\bдавно(?: уже)? не\b"
+    )
     reading.take(r"\b(?:(?:that|this|some|any|what|same|right|which|of|a|the) )+kinds? of(?: thing| stuff| book)?\b")
     reading.take(r"\b(?:i|we) (?:really |just )?(?:love|like|enjoy)(?= \w+ing\b)")
     if is_follow_up:
@@ -349,6 +358,8 @@ def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish
     wish = _likeness(reading, wish)
     wish = _creators(reading, wish)
     wish = _quoted(reading, wish)
+    if wish.named and reading.take(_SEQUEL):
+        wish = replace(wish, titled=wish.named, named="", is_titled_as_name=True, is_sequel=True)
     wish = _form(reading, wish)
     wish = _dates(reading, wish, today)
     wish = _readers(reading, wish)
@@ -359,7 +370,9 @@ def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish
         _words(reading, wish),
         spoken=reading.spoken(topic),
         wanted=reading.wanted(),
-        is_story=bool(re.search(_STORY, reading.original)),
+        is_story=bool(re.search(_STORY, re.sub(_TRUE, "", reading.original))),
+        is_true=bool(re.search(_TRUE, reading.original)),
+        in_order=bool(re.search(_IN_ORDER, reading.original)),
     )
 
 
@@ -373,7 +386,7 @@ def _likened(reading: Reading, wish: Wish, mentions: Sequence[Mention]) -> Wish:
         text = text[:start] + "\0" * (end - start) + text[end:]
     bare = [phrase.pattern if phrase.bare is None else phrase.bare for phrase in lexicon().likeness[wish.language]]
     accents = Reading(wish.text, wish.language)._text[True] if reading.has_accents else ""
-    if not any(
+    if not re.search(_SEQUEL, text) and not any(
         compiled(phrase.pattern).search(accents) if accents else compiled(said).search(text)
         for phrase, said in zip(lexicon().likeness[wish.language], bare, strict=True)
     ):
@@ -389,7 +402,25 @@ def _likened(reading: Reading, wish: Wish, mentions: Sequence[Mention]) -> Wish:
 
 
 _STORY = (
-    r"\b(?:novels?|novella|story|stories|fiction|truyen|tieu thuyet|роман\w*|повест\w*|рассказ\w*)\b(?! (?:of my|tale))"
+    r"\b(?:novels?|novella|story|stories|fiction|truyen|tieu thuyet|роман\w*|повест\w*|рассказ\w*|художественн\w+)\b"
+    r"(?! (?:of my|tale))"
+)
+_TRUE = (
+    r"\bnon ?fiction\b|\btrue (?:stuff|stor(?:y|ies)|crime|accounts?)\b|\breal (?:life|events|people|stor(?:y|ies))\b"
+    r"|\b(?:not|no|isn t|aren t|than) (?:a |any )?(?:novels?|fiction|stor(?:y|ies)|made up)\b"
+    r"|\b(?:khong phai|khong doc|dung) (?:la )?(?:tieu thuyet|truyen|hu cau)\b|\bphi hu cau\b|\b(?:chuyen|nguoi"
+    r"|viec) that\b"
+    r"|\bнон ?фикш\w*|\bнехудожественн\w*|\bне (?:роман|художественн|выдум|сказк)\w*|\bдокументальн\w*"
+    r"|\bреальн\w+ (?:истори|событи|люд)\w*|\bневыдуманн\w*"
+)
+_IN_ORDER = (
+    r"\b(?:what|which|in(?: the)?(?: right)?|reading|correct) order\b|\bwhere (?:do|does|should|to"
+    r"|would) (?:\w+ ){0,4}(?:start|begin)\b"
+    r"|\b(?:start|begin) with\b|\b(?:which|what)(?: one| book)? (?:is|comes|do i read) first\b|\bfrom the (?:start"
+    r"|beginning)\b"
+    r"|\bпо порядку\b|\b(?:каком|какои|в) порядк\w*|\bс как(?:ои|ого) (?:\w+ )?(?:начин|нача)\w*|\bчто сначала\b"
+    r"|\b(?:doc|xem) (?:tu dau|theo thu tu)\b|\bthu tu\b|\bcuon nao truoc\b|\btap (?:mot|1|dau(?: tien)?)\b"
+    r"|\btu dau\b(?! (?:ma|den|co|toi))"
 )
 
 
@@ -416,8 +447,16 @@ _WHY = (
 )
 
 
+# Asked of a work by its place.
+_ABOUT_WHAT = (
+    r"\bwhat(?: is| s| was)?(?! about) .{0,40}\babout\b|\bwho (?:wrote|is it by|is the author)\b|\b(?:о|об"
+    r"|про) (?:чем|ком|что)\b"
+    r"|\b(?:ve|ke|noi) (?:ve )?(?:cai |chuyen |dieu )?(?:gi|ai)\b|\bnoi dung\b|\bкто (?:автор|написал)\b|\bai viet\b"
+)
 _SEQUEL = (
-    r"\bsequels?\b|\b(?:next|second|following) (?:part|volume|book|one|instal?lment)s? (?:in|of) (?:the|that"
+    r"\bwhat (?:is|s) (?:the )?next\b(?: one| book| part| volume)?|\bnext one (?:called|in)\b"
+    r"|\bкак(?:ая|ую|ои) (?:идет )?следующ\w+|\bследующ\w+ (?:про|в сери\w+)\b|\bsequels?\b|\b(?:next|second"
+    r"|following) (?:part|volume|book|one|instal?lment)s? (?:in|of) (?:the|that"
     r"|this) (?:series|saga|story)\b"
     r"|\bnext in (?:the|that|this) series\b|\b(?:what|which(?: one| book)?) (?:comes|goes|is) (?:next|after)\b"
     r"|\bpart two\b|\bvolume two\b"
@@ -451,6 +490,7 @@ def _references(reading: Reading, wish: Wish) -> Wish:
         ):
             refers = place
             break
+    is_why = is_why or (refers is not None and bool(re.search(_ABOUT_WHAT, reading.original)))
     if not is_why and reading.find(_SEQUEL):
         reading.take(_SEQUEL)
         return replace(wish, refers=refers or 0, is_sequel=True)
@@ -588,14 +628,16 @@ def _creators(reading: Reading, wish: Wish) -> Wish:
     if avoided and (not needs_capital or reading.raw(*avoided.span("name"))[0].raw[0].isupper()):
         reading.negate(reading.take(re.escape(avoided[0])) or avoided)
         wish = replace(wish, avoid_author=avoided["name"])
-    made = reading.find(rf"\b{_WRITTEN_BY[wish.language]}{name}")
-    if not made:
-        return wish
-    said = reading.raw(*made.span("name"))
-    # "by train", "cua toi": a name is written as one, or the marker says that it is one.
-    if any(word.raw[0].isupper() for word in said) or re.match(_SURE_MARKS, made[0]):
-        reading.take(re.escape(made[0]) + r"(?!\w)")
-        return replace(wish, author=made["name"])
+    for made in compiled(rf"\b{_WRITTEN_BY[wish.language]}{name}").finditer(reading.folded):
+        said = reading.raw(*made.span("name"))
+        # "by train", "cua toi": a name is written as one, or the marker says that it is one; "by" somebody is no name.
+        is_written = any(word.raw[0].isupper() for word in said)
+        if not is_written and wish.language != "vi":
+            said = list(takewhile(lambda word: not reading.is_silent(word), said))
+        if said and (is_written or re.match(_SURE_MARKS, made[0])):
+            author = " ".join(word.folded for word in said)
+            reading.take(re.escape(made[0][: made.start("name") - made.start()] + author) + r"(?!\w)")
+            return replace(wish, author=author)
     return wish
 
 
@@ -645,6 +687,11 @@ def _quoted(reading: Reading, wish: Wish) -> Wish:
     return wish
 
 
+# Of authors that were just spoken of.
+_WOMEN_ALONE = (
+    r"^(?:(?:and|but|only|just|by|ok|а|и|только|лучше|con|the|nhung) )*(?:women|female|женщин\w*|phu nu|nu)\b"
+    r"(?= \||$| (?:if|please|пожалуиста|если|thoi|nhe|duoc))"
+)
 _NATIONS = frozenset(
     [
         "russian",
@@ -681,13 +728,16 @@ def _form(reading: Reading, wish: Wish) -> Wish:
         r"|writers?))\b(?: (?:authors?|writers?"
         r"|poets?|novelists?))?|\b(?:women|female|woman) (?:authors?|writers?|novelists?|poets?)\b|\b(?:authoress"
         r"|poetess)\w*"
-        r"|\b(?:nha van|tac gia|cay but|nha tho) nu\b|\bnu (?:tac gia|nha van|van si|nha tho|si)\b"
+        r"|\b(?:do |boi )?phu nu (?:viet|ke|sang tac)\b|\bdo phu nu\b|\b(?:nha van|tac gia|cay but|nha tho) nu\b"
+        r"|\bnu (?:tac gia|nha van|van si|nha tho|si)\b"
         r"|\b(?:женщин\w* (?:автор|писател|поэт)\w*|(?:автор|писател|поэт)\w* женщин\w*|писательниц\w*|поэтесс\w*"
         r"|женск\w+ (?:проз\w*|авторств\w*|поэзи\w*))\b"
-    ):
+    ) or (reading.is_answer and reading.take(_WOMEN_ALONE)):
         wish = replace(wish, by_women=True)
     if reading.take(
-        r"\bnguoi viet(?: nam)?(?: minh)? viet\b|\b(?:tac gia|nha van|van hoc) (?:trong nuoc|viet nam|viet)\b"
+        r"\bnguoi viet(?: nam)?(?: minh)? viet\b|\b(?:truyen|tieu thuyet|van hoc|tho|sach) (?:nuoc )?(?:minh"
+        r"|ta)\b(?! (?:muon"
+        r"|can|tim|thich|doc|hay|dang))|\b(?:tac gia|nha van|van hoc) (?:trong nuoc|viet nam|viet)\b"
         r"|\btruyen viet(?: nam)?\b"
         r"|\b(?:русск\w+|отечественн\w+|наш\w*) (?:автор\w*|писател\w*|проз\w+|литератур\w*)\b"
     ):
@@ -704,16 +754,52 @@ def _form(reading: Reading, wish: Wish) -> Wish:
 _NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
     "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17,
-    "eighteen": 18, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100,
-    "mot": 1, "hai": 2, "ba": 3, "bon": 4, "nam": 5, "sau": 6, "bay": 7, "tam": 8, "chin": 9, "muoi": 10,
-    "muoi mot": 11, "muoi hai": 12, "muoi ba": 13, "muoi bon": 14, "muoi lam": 15,
+    "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70,
+    "eighty": 80, "ninety": 90, "hundred": 100, "thousand": 1000,
+    "mot": 1, "hai": 2, "ba": 3, "bon": 4, "nam": 5, "lam": 5, "sau": 6, "bay": 7, "tam": 8, "chin": 9, "muoi": 10,
+    "tram": 100, "nghin": 1000, "ngan": 1000,
     "два": 2, "две": 2, "три": 3, "четыре": 4, "пять": 5, "шесть": 6, "семь": 7, "восемь": 8, "девять": 9, "десять": 10,
-    "одиннадцать": 11, "двенадцать": 12, "тринадцать": 13, "четырнадцать": 14, "пятнадцать": 15, "двадцать": 20,
+    "одиннадцать": 11, "двенадцать": 12, "тринадцать": 13, "четырнадцать": 14, "пятнадцать": 15, "шестнадцать": 16,
+    "семнадцать": 17, "восемнадцать": 18, "девятнадцать": 19, "двадцать": 20, "тридцать": 30, "сорок": 40,
+    "пятьдесят": 50, "шестьдесят": 60, "семьдесят": 70, "восемьдесят": 80, "девяносто": 90, "сто": 100, "сотня": 100,
+    "сотню": 100, "полтораста": 150, "двести": 200, "триста": 300, "четыреста": 400, "пятьсот": 500, "шестьсот": 600,
+    "семьсот": 700, "восемьсот": 800, "девятьсот": 900, "тысяча": 1000, "тысячу": 1000, "тысячи": 1000, "тысяч": 1000,
     "двух": 2, "трех": 3, "четырех": 4, "пяти": 5, "шести": 6, "семи": 7, "восьми": 8, "девяти": 9, "десяти": 10,
-    "двух летн": 2, "одиннадцати": 11, "двенадцати": 12, "тринадцати": 13, "четырнадцати": 14, "пятнадцати": 15,
-    "шестнадцати": 16,
+    "одиннадцати": 11, "двенадцати": 12, "тринадцати": 13, "четырнадцати": 14, "пятнадцати": 15, "шестнадцати": 16,
+    "семнадцати": 17, "восемнадцати": 18, "двадцати": 20, "тридцати": 30, "сорока": 40, "пятидесяти": 50,
+    "шестидесяти": 60, "семидесяти": 70, "восьмидесяти": 80, "девяноста": 90, "ста": 100, "двухсот": 200,
+    "трехсот": 300, "четырехсот": 400, "пятисот": 500, "шестисот": 600, "семисот": 700, "восьмисот": 800,
 }  # fmt: skip
-_N = r"(?P<n>\d{1,2}|" + "|".join(sorted((w for w in _NUMBERS), key=lambda w: -len(w))) + ")"
+_HALF = "ruoi"  # "hai trăm rưỡi": 250
+_NUMBER_WORD = "|".join(sorted((*_NUMBERS, _HALF), key=lambda word: -len(word)))
+_NUMBER = rf"(?:\d{{1,4}}|(?:{_NUMBER_WORD})(?: (?:and )?(?:{_NUMBER_WORD}))*)"
+_N = rf"(?P<n>{_NUMBER})"
+
+
+def _numbers(said: str) -> list[int]:
+    """The numbers that digits or words say, in order: "two hundred and fifty" is one, "hai ba" are two."""
+    found: list[int] = []
+    last, scale = 0, 1  # of the word before: what it counts, and whether smaller ones may follow it
+    for word in said.split():
+        value = int(word) if word.isdigit() else scale // 2 if word == _HALF else _NUMBERS.get(word, 0)
+        if not value:
+            continue
+        if word in _TIMES and 0 < last < value:
+            found[-1] += last * (value - 1)
+            last, scale = last * value, value
+            continue
+        if value < scale:
+            found[-1] += value
+        else:
+            found.append(value)
+        last = value
+        scale = 1 if word.isdigit() else next((n for n in (1000, 100) if value >= n), 10 if value % 10 == 0 else 1)
+    return found
+
+
+_TIMES = frozenset(["hundred", "thousand", "muoi", "tram", "nghin", "ngan", "тысяча", "тысячи", "тысяч"])
+
+
 _DECADES = {
     "twenties": 20, "thirties": 30, "forties": 40, "fifties": 50, "sixties": 60, "seventies": 70, "eighties": 80,
     "nineties": 90, "двадцатые": 20, "двадцатых": 20, "тридцатые": 30, "тридцатых": 30, "сороковые": 40,
@@ -822,7 +908,11 @@ def _time(reading: Reading, wish: Wish, today: date) -> Wish:
         return replace(wish, year_from=1980)
     if is_comparing and reading.take(r"\b(?:older|earlier|постарше|cu hon|xua hon)\b"):
         return replace(wish, year_to=1960)
-    if reading.take(r"\b(?:old fashioned|старинн\w*)\b"):
+    if reading.take(
+        r"\b(?:before the war|pre ?war|interwar|довоенн\w*|до войны|truoc chien tranh|(?:thoi |hoi )?tien chien)\b"
+    ):
+        return replace(wish, year_to=1940)
+    if reading.take(r"\b(?:old fashioned|старинн\w*|(?:but|and|is|s|be|really|very|properly) old\b(?= \||$))\b"):
         return replace(wish, year_to=1960)
     return wish
 
@@ -846,14 +936,15 @@ _TEEN = (
 # Grown-ups for whom somebody asks: they are what no book need be about.
 _FOR_KIN = (
     r"(?<!about )(?<!lost )(?<!losing )(?<!like )\b(?:for |to )?(?:my|our|his|her) (?:\w+ )?(?:(?:mother|father"
-    r"|brother|sister) in law"
+    r"|brother|sister|daughter|son) in law"
     r"|in laws|mum|mom|mummy|mother|dad|daddy|father|parents|husband|wife|partner|boyfriend|girlfriend|fiancee?|grandma"
     r"|granny|gran|nan|grandmother|grandpa|grandad|granddad|grandfather|grandparents|aunt|auntie|uncle|boss|friends?"
     r"|colleagues?"
     r"|coworkers?|neighbou?rs?|sister|brother|cousin|flatmate|roommate|teacher|doctor"
     r"|therapist)\b(?! (?:and (?:daughter|son)|s death))"
     r"|\b(?:cho|tang|bieu) (?:me|bo|ba|ma|vo|chong|ong|ba|anh|chi|ban gai|ban trai|ban than|sep|co giao|thay giao)\b"
-    r"(?: (?:toi|minh|em|to|con|noi|ngoai))*|\b(?:me|bo|ba|vo|chong|ong noi|ong ngoai|ba noi|ba ngoai) (?:toi|minh"
+    r"(?: (?:toi|minh|em|to|con|noi|ngoai))*|\b(?:(?:me|bo|ba)(?: (?:chong|vo|ruot))?|vo|chong|ong noi|ong ngoai"
+    r"|ba noi|ba ngoai) (?:toi|minh"
     r"|em|to|con)\b"
     r"|\b(?:me|bo) (?=(?:muon|thich|can|tim|doc)\b)"
     r"|\b(?:для|у|моя|мои|моеи|наша|наш|нашеи) (?:мам[аеыу]|пап[аеыу]|бабушк[аеиу]|дедушк[аеиу]|муж[ау]?|жен[аеыу]"
@@ -869,7 +960,7 @@ _STATE = (
     r"|unhappy"
     r"|(?:bad|rough|rotten|hard|awful|tough) (?:day|week|month|year|time))\b"
     r"|\b(?:toi|minh|em|to|dang|thay|dao nay|hom nay|long)(?: (?:dang|hoi|rat|thay|cam thay|cu|kha))*"
-    r" (?:buon|chan|met moi|co don|stress|cang thang|tram)(?: (?:qua|lam|doi))*\b(?! (?:ve|cuoi|ba))"
+    r" (?:buon|chan|met moi|co don|stress|cang thang)(?: (?:qua|lam|doi))*\b(?! (?:ve|cuoi|ba))"
     r"|\b(?:мне|я|на душе|настроение|сегодня)(?: (?:очень|как то|сегодня|так|совсем|что то|немного|на душе))*"
     r" (?:грустно|плохо|плохое|тоскливо|одиноко|паршиво|паршивое|тяжело|устал[аи]?|грущу|на нуле)\b"
     r"|\bустал[аи]?(?: страшно| ужасно| очень| как собака)?\b"
@@ -926,13 +1017,14 @@ def _age(reading: Reading) -> int | None:
         )
         or reading.take(rf"\b(?:he|she|who) (?:s|is|turns|just turned) {_N}\b")
         or reading.take(rf"\b(?:от |с )?{_N} ?(?:лет|года?|годик\w*|летн\w+)\b")
-        or reading.take(
-            r"\b(?P<n>двух|трех|четырех|пяти|шести|семи|восьми|девяти|десяти|одиннадцати|двенадцати|тринадцати"
-            r"|четырнадцати|пятнадцати|шестнадцати)летн\w+\b"
-        )
+        or reading.take(rf"\b(?P<n>{_NUMBER_WORD})лет(?:н\w+|к\w+)\b")
         or reading.take(rf"\b{_N}(?: (?P<m>\d{{1,2}}))? tuoi\b(?! tho)")
         or reading.take(rf"\b(?:{_CHILD_RU}|ему|еи)(?: уже| скоро| исполнилось| исполняется| почти)? {_N}\b(?! книг)")
         or reading.take(rf"\b(?:be|con|chau|no) (?:len|duoc|sap|moi|gan) {_N}\b")
+        or reading.take(
+            rf"\b(?:be|con|chau|em)(?: (?:trai|gai))?(?: (?:minh|toi|em|nha \w+))? {_N}(?= \||$)(?! (?:cuon|quyen))"
+        )
+        or (reading.find(r"\b(?:he|she|him|her|his)\b") and reading.take(rf"^{_N}(?= \|)"))
     )
     if not match and (years := _school_years(reading)) is not None:
         return years
@@ -941,8 +1033,8 @@ def _age(reading: Reading) -> int | None:
         return 2 if small else None
     groups = match.groupdict()
     first, second = groups.get("n"), groups.get("m")
-    years = [_number(each) for each in (first, second) if each]
-    return min(sum(years) // len(years), 99)
+    years = [year for each in (first, second) if each for year in _numbers(each)]
+    return min(sum(years) // len(years), 99) if years else None
 
 
 _ORDINALS = {
@@ -967,19 +1059,15 @@ _STAGES = (
 def _school_years(reading: Reading) -> int | None:
     """The age of a reader of whom a question says how far it has come at school."""
     match = (
-        reading.take(rf"\bgrade (?P<a>{_N[len('(?P<n>') : -1]})\b")
+        reading.take(rf"\bgrade (?P<a>{_NUMBER})\b")
         or reading.take(rf"\b(?P<a>{_ORDINAL}|\d{{1,2}}(?:st|nd|rd|th)) grade(?:r|rs)?\b")
         or reading.take(r"\blop (?P<a>\d{1,2}|mot|hai|ba|bon|nam|sau|bay|tam|chin|muoi)\b")
-        or reading.take(rf"\b(?P<a>(?:{_ORDINAL})\w{{0,4}}|\d{{1,2}}(?: ?м| ?го| ?и)?) ?класс\w*\b")
+        or reading.take(rf"\b(?P<a>(?:{_ORDINAL})\w{{0,4}}|\d{{1,2}}(?: ?м| ?го| ?и)?) ?кла(?:сс|шк)\w*\b")
         or reading.take(r"\b(?P<y>year) (?P<a>\d{1,2}|one|two|three|four|five|six|seven|eight|nine)\b(?! (?:old|ago))")
     )
     if match:
         said = re.sub(r"(?:st|nd|rd|th| ?м| ?го| ?и)$", "", match["a"])
-        number = (
-            int(said)
-            if said.isdigit()
-            else _NUMBERS.get(said) or next((n for word, n in _ORDINALS.items() if said.startswith(word)), 0)
-        )
+        number = _number(said) or next((n for word, n in _ORDINALS.items() if said.startswith(word)), 0)
         if 1 <= number <= 12:
             is_earlier = reading.language == "vi" or match.groupdict().get("y")
             return number + (5 if is_earlier else 6)
@@ -990,46 +1078,49 @@ def _school_years(reading: Reading) -> int | None:
 
 
 def _number(said: str) -> int:
-    return int(said) if said.isdigit() else _NUMBERS[said]
+    return next(iter(_numbers(said)[-1:]), 0)
 
 
 _UNDER = (
     r"\b(?:nothing (?:over|above|more|longer)|no(?:t)? (?:over|more|longer|above|bigger|thicker)|under|below|less|fewer"
     r"|max(?:imum)?|at most|up to|within|shorter|tops|or so|ish|about|around|не (?:больше|более|толще|длиннее)|до"
     r"|меньше"
-    r"|менее|максимум|примерно|около|duoi|khong (?:qua|hon)|it hon|toi da|tro xuong|chua (?:toi|den)|tam|khoang"
+    r"|менее|максимум|примерно|около|больше не|duoi|khong (?:qua|hon)|it hon|toi da|tro xuong|do lai|tro lai"
+    r"|chua (?:toi|den)|tam|khoang"
     r"|chung)\b"
 )
 _AT_LEAST = r"\b(?:no(?:t)? (?:less|fewer|under)|не (?:меньше|менее)|khong (?:duoi|it hon))\b"
-_AT_MOST = r"\b(?:nothing|no|not|не|khong) (?:over|more|longer|above|больше|более|qua|hon)\b"
+_AT_MOST = r"\b(?:nothing|no|not|не|khong) (?:over|more|longer|above|больше|более|qua|hon)\b|\b(?:больше|более) не\b"
 _OVER = (
     r"\b(?:over|more|at least|above|min(?:imum)?|plus|longer|or more|and up|от|не (?:меньше|менее)|no(?:t)? (?:less"
-    r"|fewer)|больше|более|свыше"
+    r"|fewer)|больше|более|выше|свыше"
     r"|минимум|tren|hon|it nhat|toi thieu|tro len)\b"
 )
-_COUNTS = {
-    "a hundred": 100, "hundred": 100, "one hundred": 100, "two hundred": 200, "three hundred": 300, "five hundred": 500,
-    "a thousand": 1000, "thousand": 1000, "сто": 100, "ста": 100, "сотня": 100, "сотню": 100, "полтораста": 150,
-    "двести": 200, "двухсот": 200, "триста": 300, "трехсот": 300, "четыреста": 400, "пятьсот": 500, "пятисот": 500,
-    "тысяча": 1000, "тысячу": 1000, "тысячи": 1000, "mot tram": 100, "tram": 100, "hai tram": 200, "ba tram": 300,
-    "nam tram": 500, "nghin": 1000, "mot nghin": 1000, "ngan": 1000, "mot ngan": 1000,
-}  # fmt: skip
-_COUNT = r"(?:\d{2,4}|" + "|".join(sorted(_COUNTS, key=lambda said: -len(said))) + ")"
 _PAGES = (
-    rf"\b(?P<n>{_COUNT}) ?(?:ish )?(?:pages?|pp|pg|trang|стр\w*)\b"
-    rf"|\b(?:pages?|trang|стр\w*) (?:number |so |на |в |до |от |под |эдак |этак )?(?P<m>{_COUNT})\b"
+    rf"\b(?P<n>{_NUMBER}) ?(?:ish )?(?:pages?|pp|pg|trang|стр\w*)\b"
+    rf"|\b(?:pages?|trang|стр\w*) (?:number |so |на |в |до |от |под |эдак |этак )?(?P<m>{_NUMBER})\b"
 )
+_FEWEST_PAGES = 20  # "page 1" is no length
 
 
+# "A long, funny novel" and "nothing too long", but not "long journeys": it is about a book, or stands last.
+_OF_LENGTH = (
+    r"(?= \||$|(?: \| | )\0| (?:and|or|but|enough|please|too|for|to|that|which|i|if|with|on|about|in|this|is|it|one"
+    r"|ones|as)\b"
+    r"|(?: \w+){0,3} (?:books?|novels?|reads?|reading|ones?|thing|something|stor(?:y|ies)|sagas?|epics?|classics?"
+    r"|memoirs?|novellas?|"
+    r"biograph(?:y|ies)|histor(?:y|ies)|myster(?:y|ies)|thrillers?|fantas(?:y|ies)|sci|science fiction|fiction"
+    r"|poems?|poetry|plays?"
+    r"|essays?|collections?|volumes?|tomes?|crime|romances?|pages?|chapters)\b)"
+)
 _NO_GENRE = "(?<!truyen )(?<!truyện )"  # "truyện ngắn" are short stories
 
 
 def _sizes(reading: Reading, wish: Wish) -> Wish:
     """How long it may be: by pages, or by what is said of it; "not a brick" is short."""
     pages = reading.find(_PAGES)
-    if pages:
-        said = pages["n"] or pages["m"]
-        number = int(said) if said.isdigit() else _COUNTS[said]
+    number = _number(pages["n"] or pages["m"]) if pages else 0
+    if pages and number >= _FEWEST_PAGES:
         before, after = pages.string[: pages.start()][-30:], pages.string[pages.end() :][:20]
         reading.take(re.escape(pages[0]))
         around = [part for part in (before, after) if re.search(rf"{_UNDER}|{_OVER}", part)][:1]
@@ -1041,6 +1132,10 @@ def _sizes(reading: Reading, wish: Wish) -> Wish:
             wish = replace(wish, length="long", min_pages=number)
         for bound in (rf"(?:{_UNDER}|{_OVER})(?= \0)", r"(?<=\0) (?:tops|or less|or so|or under|max)\b"):
             reading.take(bound)
+    return _said_of_size(reading, wish)
+
+
+def _said_of_size(reading: Reading, wish: Wish) -> Wish:
     is_bare = reading.language == "vi" and not reading.has_accents
     for name, phrase in lexicon().lengths[wish.language]:
         pattern = phrase.bare if is_bare else phrase.pattern
@@ -1051,12 +1146,15 @@ def _sizes(reading: Reading, wish: Wish) -> Wish:
         found = (
             rf"(?P<no>\b(?:{no}) {between})?{_NO_GENRE if phrase.folded == 'ngan' else ''}(?:{pattern})"
             r"(?! (?:stor|histor|introduc|while|time|ago|distance|run\b|term|idea|bang|city|fan|walk|lov"
-            r"|enough to know))"
+            rf"|enough to know)){_OF_LENGTH if wish.language == 'en' and ' ' not in phrase.folded else ''}"
         )
         while match := reading.take(found, with_accents=reading.has_accents):
+            meant = name if not match["no"] else "long" if name == "short" else "short"
             if wish.length is None:
-                other = "long" if name == "short" else "short"
-                wish = replace(wish, length=other if match["no"] else name)  # pyright: ignore[reportArgumentType]
+                wish = replace(wish, length=meant)  # pyright: ignore[reportArgumentType]
+            elif wish.min_pages and meant == "short":
+                # "Thin, above 250 pages I give up": the word is surer than what stands about the number.
+                wish = replace(wish, length="short", max_pages=wish.min_pages, min_pages=None)
     if wish.length is None and is_bare and reading.take(r"\b(?:mong|(?<!truyen )ngan)\b"):
         wish = replace(wish, length="short")
     return wish
@@ -1064,12 +1162,16 @@ def _sizes(reading: Reading, wish: Wish) -> Wish:
 
 _NOT: dict[Language, str] = {
     "en": r"no|not|less|without|nothing|too|except|avoid|avoiding|minus|free of|hates?|dislikes?|never|neither|nor"
-    r"|anything but|don t (?:want|like|need)|doesn t (?:want|like)|rather than|instead of|not into",
-    "vi": r"khong|tru|dung|chang|ghet|tranh|khong phai|ngoai tru|khong thich|khong muon|khong co|bot|do",
-    "ru": r"без|кроме|не|ни|никак\w+|исключая|только не|не люблю|не хочу|ненавижу|но не",
+    r"|anything but|don t (?:want|like|need)|doesn t (?:want|like)|rather than|instead of|not into|nobody|no one"
+    r"|(?:tired|sick|bored|enough) of|fed up with|bored with",
+    "vi": r"khong|tru|dung|chang|ghet|tranh|khong phai|ngoai tru|khong thich|khong muon|khong co|bot|do"
+    r"|chan|ngan|ngay",
+    "ru": r"без|кроме|не|ни|никак\w+|исключая|только не|не люблю|не хочу|ненавижу|но не|никто|надоел\w*|хватит"
+    r"|устал\w* от|а то (?:все|одни|одна|везде|кругом|сплошн\w+)",
 }
 _NOT_WITH_ACCENTS = (
-    "không|trừ|đừng|chẳng|ghét|tránh|không phải|ngoại trừ|không thích|không muốn|không có|đỡ|bớt|không quá"
+    "không|trừ|đừng|chẳng|ghét|tránh|không phải|ngoại trừ|không thích|không muốn|không có|đỡ|bớt|không quá|chán|ngán"
+    "|ngấy"
 )
 # "Not too sad" leaves room for a little.
 _RATHER_LESS = r"\b(?:less|too|much|very|слишком|очень|менее|поменьше|quá|qua|bớt|bot|đỡ|nhiều|nhieu)\b"
@@ -1102,7 +1204,7 @@ def _concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
             reading.negate(match, with_accents=not bare and reading.language == "vi")
             (less if re.search(_RATHER_LESS, match["no"]) else avoided).append(concept.name)
             while more := reading.take(
-                rf"(?<=\0)(?: \|)? (?:or|nor|and|или|и|ни|hay|hoac|va) (?:{_alternatives(reading)})"
+                rf"(?<=\0)(?: \|)? (?:or|nor|and|или|и|ни|да|hay|hoac|va) (?:{_alternatives(reading)})"
             ):
                 reading.negate(more)
                 avoided += [c.name for c in lexicon().concepts if c.any_phrase(reading.language).search(more[0])][:1]
@@ -1119,6 +1221,8 @@ def _concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
     found += [(len(reading.folded), known.of(opposite)) for name in less if (opposite := known.of(name).opposite)]
     if wish.is_low and not any(concept.kind == "mood" or concept.name == "humour" for _place, concept in found):
         found += [(len(reading.folded), known.of(name)) for name in ("warm", "hopeful")]
+    # "About art, but not by an art historian": what is asked for is not avoided.
+    avoided = [name for name in avoided if all(concept.name != name for _place, concept in found)]
     names: dict[str, list[str]] = {"subject": [], "theme": [], "mood": []}
     for _place, concept in found:
         if concept.name not in names[concept.kind] and concept.name not in avoided:
@@ -1137,8 +1241,10 @@ def _take_phrase(reading: Reading, phrase: str, bare: bool) -> re.Match[str] | N
         no += "|a bit|bit|rather"  # "bit heavy": said of what was just named
     if not bare and reading.language == "vi":
         no, between = _NOT_WITH_ACCENTS, "(?:(?:quá|nhiều|về|có|nào|hay|kiểu|loại|dạy|toàn|phải|mấy|là) )*"
+    # "Без пошлости и чернухи": what is joined to something that is not wanted.
+    joined = r"(?:без|without|no) [^\W\d_]{4,} (?:и|или|ни|and|or|nor) "
     return reading.take(
-        rf"(?P<no>\b(?:{no}) {between})?(?:{phrase})", with_accents=not bare and reading.language == "vi"
+        rf"(?P<no>\b(?:(?:{no}) {between}|{joined}))?(?:{phrase})", with_accents=not bare and reading.language == "vi"
     )
 
 
@@ -1264,6 +1370,16 @@ _POINTS_BACK = (
     r"nua|khac|hon|qua|cuon nay|may cuon|thi sao|cung the|vay|nhung|"
     r"них|эти|этого|такое|такого|еще|другое|другие|другую|тоже|уже|слишком|это|наших|только|тогда|из них)\b|\w+er\b"
 )
+_LONG_FOLLOW_UP = 14  # words: who says more says it all
+# Asks for a book, and so for another one than before.
+_REQUESTS = (
+    r"\b(?:(?:do|have|got) (?:you|any) .{0,20}books?|(?:recommend|suggest|looking for|find|want|need"
+    r"|like) (?:me )?(?:a |some |any )?"
+    r"(?:books?|novels?)|books? (?:on|about|for|by)|novels? (?:about|by)"
+    r"|(?:tim|kiem|can|muon doc|goi y|gioi thieu|co) (?:\w+ ){0,4}(?:sach|truyen|tieu thuyet|tho) (?:ve|cho)"
+    r"|(?:есть|хочу|ищу|посовету\w*|порекоменд\w*|подскаж\w*|дайте|нужна) (?:\w+ ){0,4}(?:книг\w*|роман\w*"
+    r"|что нибудь) (?:о|об|про|для))\b"
+)
 _STANDS_ALONE = (
     r"^(?:what about |how about |and |a |и |con |the con )?(?:a book|books|novels|history of|sach|truyen|книги|книга"
     r"|роман)\b"
@@ -1299,9 +1415,18 @@ def _follow(wish: Wish, before: Wish, reading: Reading) -> Wish:
         if not (points_back or wish.is_more or wish.narrows) and len(reading.words) <= 1:
             return wish  # nothing was said
         return _joined(kept if wish.narrows else replace(kept, is_more=True), before)
-    if is_named or not points_back:
-        return wish if is_named or not begins else kept
-    if re.match(r"^(?:and|what about|how about|а|и|con|the con|va)\b", reading.original) and not wish.is_more:
+    if is_named:
+        return wish if not begins else kept
+    if not points_back and (len(reading.words) > _LONG_FOLLOW_UP or re.search(_REQUESTS, reading.original)):
+        return wish  # a request of its own
+    is_same = bool(
+        re.search(
+            r"\b(?:same|то же|тоже|так(?:ое|ую|ои) же|cung (?:the|loai|kieu)|nhu (?:the|vay))\b", reading.original
+        )
+    )
+    if re.match(r"^(?:and|what about|how about|а|и|con|the con|va)\b", reading.original) and not (
+        wish.is_more or is_same
+    ):
         return kept  # "and about dinosaurs?": for the same child
     if re.match(_STANDS_ALONE, reading.original):
         return wish

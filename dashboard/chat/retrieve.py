@@ -22,6 +22,7 @@ from dashboard.chat.lexicon import (
     Concept,
     Language,
     Spaced,
+    accented,
     compiled,
     concepts_of_term,
     form_pattern,
@@ -64,7 +65,8 @@ _IN_NAMES, _IN_BLURB = 1.0, 0.7
 # Who asks in a language reads it; what there is in it comes before what fits a little better in another.
 _OWN_LANGUAGE = 2.0
 _FOR_CHILDREN = 0.9
-_LATER = 0.4
+_TITLE_ENOUGH = 0.38  # and from here on it answers
+_HEARD_TITLE = 0.35  # from here on a title is worth a look
 # Moods that say what a work is good for.
 _USES = frozenset(("practical", "easy", "difficult"))
 # Subjects that say for whom a work is, or of what renown, but not what it is.
@@ -218,8 +220,32 @@ def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | Non
             is_name = len(said[-1].folded) > 3 and any(len(word.folded) > 4 for word in telling) and not is_concept
         if is_name:
             found.append(Mention(folded, book_id))
+    if not found:
+        found = _mentions_by_name(conn, reading)
     allowed = {r.book_id for r in statements.records(conn, [each.book_id for each in found], audiences=audiences)}
     return [each for each in found if each.book_id in allowed]
+
+
+_FEW = 3
+
+
+def _mentions_by_name(conn: psycopg.Connection, reading: Reading) -> list[Mention]:
+    """Works of which a question names a word that no other title holds, or a series: "Mauses", "every Narnia"."""
+    found: list[Mention] = []
+    quoted = fold_words(" ".join(re.findall(r"[\"“«„]([^\"“”«»„]{2,120})[\"”»“]", reading.text))).split()
+    for word in reading.words:
+        is_name = word.raw[0].isupper() and not word.begins and not reading.is_title_case() and len(word.folded) > 3
+        if not (is_name or word.folded in quoted) or reading.is_silent(word):
+            continue
+        series = search.series_named(conn, [word.folded])[:1]
+        ids = [book_id for name in series for book_id in _browse(conn, Filters(series=name), None, _FEW)]
+        if not ids:
+            heard = [each.book_id for each in search.titles_heard(conn, [word.folded])]
+            records = statements.records(conn, heard[: _FEW + 1])
+            is_one = len(records) == 1 or len({record.series_name or record.book_id for record in records}) == 1
+            ids = heard if is_one else []
+        found += [Mention(word.folded, book_id) for book_id in ids]
+    return found
 
 
 def resemble(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> tuple[int, ...]:
@@ -295,6 +321,7 @@ class _Ask:
     heard: dict[str, float]  # each word that says something: how rare it is, 0 to 1
     toward: dict[str, float] | None  # how near in meaning the question is to each subject, theme and mood
     rarity: dict[str, float]  # how rare each subject, theme and mood is, where likeness is asked for
+    titles: dict[int, float]  # how surely each work's title was said, 0 to 1, see `search.titles_heard`
 
 
 @dataclass(frozen=True)
@@ -336,9 +363,12 @@ def _look(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None)
     ask = _resolve(conn, wish, audiences)
     if ask is None:
         return []
-    if wish.is_sequel and (later := _sequels(conn, ask.like, audiences)):
+    in_turn = _sequels(conn, ask.like, audiences) if wish.is_sequel else []
+    if wish.in_order and ask.series:
+        in_turn = _of_series(conn, sorted(ask.series)[0], wish, audiences)
+    if in_turn:
         # In the order in which they follow each other.
-        return [Candidate(record, 100.0 - place, True, 1.0, 1.0) for place, record in enumerate(later)]
+        return [Candidate(record, 100.0 - place, True, 1.0, 1.0) for place, record in enumerate(in_turn)]
     hits = _pool(conn, ask, audiences)
     records = statements.records(conn, list(hits), audiences=audiences)
     liked = {record.book_id for record in ask.like}
@@ -379,16 +409,20 @@ def choose(
 
 def _sequels(conn: psycopg.Connection, liked: Sequence[Record], audiences: Sequence[str] | None) -> list[Record]:
     """What follows on a work in its series, in order; nothing where it is in none or the last."""
-    found: list[Record] = []
-    for record in liked:
-        if record.series_name:
-            ids = _browse(conn, Filters(series=record.series_name), audiences, _POOL)
-            later = [
-                r for r in statements.records(conn, ids, audiences=audiences)
-                if (r.series_index or 1) > (record.series_index or 1)
-            ]  # fmt: skip
-            found += sorted(later, key=lambda r: r.series_index or 1)
-    return found
+    return [
+        each
+        for record in liked
+        if record.series_name
+        for each in _of_series(conn, record.series_name, None, audiences)
+        if (each.series_index or 1) > (record.series_index or 1)
+    ]
+
+
+def _of_series(conn: psycopg.Connection, name: str, wish: Wish | None, audiences: Sequence[str] | None) -> list[Record]:
+    """The works of a series from its beginning, in the language that is asked for."""
+    filters = Filters(series=name, language=wish.written_in if wish else None)
+    found = statements.records(conn, _browse(conn, filters, audiences, _POOL), audiences=audiences)
+    return sorted(found, key=lambda record: record.series_index or 1)
 
 
 def _is_same_work(one: Record, other: Record) -> bool:
@@ -414,6 +448,7 @@ def _resolve(  # noqa: C901
         if not authors:
             return None
     named_title, series = None, frozenset[str]()
+    heard_titles = search.titles_heard(conn, fold_words(wish.wanted).split())
     if wish.named:
         named_title = _titled(conn, wish.named, audiences)
         series = frozenset(search.series_named(conn, wish.named.split()))
@@ -433,6 +468,8 @@ def _resolve(  # noqa: C901
             authors = ()  # who wrote the book that others should be like
     avoided_authors = frozenset(_authors(conn, wish.avoid_author) if wish.avoid_author else ())
     series = series or frozenset(search.series_named(conn, said) if said and len(said) <= 4 else ())
+    if wish.in_order and not series:
+        series = _series_heard(conn, heard_titles, said, audiences)
     counts = statements.counts_beginning(conn, [_prefix(word) for word in (*said, *spoken)]) if spoken or said else {}
     total = max(catalogue.count_works(conn, ANY_WORK), 1)
     units = _units(wish, counts, total)
@@ -446,7 +483,19 @@ def _resolve(  # noqa: C901
         wish, units, authors, likely, avoided_authors,
         series, named_title, like, _meaning(wish), bool(unknown), lacks_name, nearest, heard,
         _toward(_meaning(wish)), rarity,
+        {each.book_id: each.share * (1 - 0.5**each.said) for each in heard_titles},
     )  # fmt: skip
+
+
+def _series_heard(
+    conn: psycopg.Connection, titles: Sequence[search.HeardTitle], said: Sequence[str], audiences: Sequence[str] | None
+) -> frozenset[str]:
+    """The series that is asked for by words of its name, or of the titles in it."""
+    for word in said:
+        if len(word) > 3 and (named := search.series_named(conn, [word])):
+            return frozenset(named)
+    records = statements.records(conn, [each.book_id for each in titles if each.alone], audiences=audiences)
+    return frozenset([record.series_name for record in records if record.series_name][:1])
 
 
 def _lacks_name(conn: psycopg.Connection, wish: Wish) -> bool:
@@ -488,13 +537,18 @@ def _name_words(name: str) -> list[str]:
 def _likely_authors(conn: psycopg.Connection, wish: Wish) -> frozenset[str]:
     """Authors whose names the question holds without a "by"."""
     names = [word for word in wish.names if len(word) > 1]
-    if not names:
-        return frozenset()
+    said = [word for run in wish.words for word in fold_words(run).split()]
     if wish.language == "vi":
         for run in wish.words:
             words = fold_words(run).split()
             if len(words) > 1 and (found := search.authors_named(conn, words)):
                 return frozenset(found)
+        return frozenset()
+    if 0 < len(said) <= _NAME_ALONE and len(fold_words(wish.text).split()) <= _NAME_ALONE:
+        names = names or said  # "octavia butler", and nothing else
+    if misspelt := search.authors_misspelt(conn, said):
+        return frozenset(misspelt)
+    if not names:
         return frozenset()
     found = search.authors_named(conn, names)
     if not found and len(names) > 1:
@@ -505,6 +559,9 @@ def _likely_authors(conn: psycopg.Connection, wish: Wish) -> frozenset[str]:
         if (len(names) > 1 and all(name in fold_words(author).split() for name in names))
         or any(_is_surname(name, author) for name in names)
     )  # fmt: skip
+
+
+_NAME_ALONE = 3  # words
 
 
 def _is_surname(name: str, author: str) -> bool:
@@ -626,6 +683,7 @@ def _pool(conn: psycopg.Connection, ask: _Ask, audiences: Sequence[str] | None) 
         found |= dict.fromkeys(_browse(conn, replace(base, author=author), audiences, _POOL), 0.0)
     for name in ask.series:
         found |= dict.fromkeys(_browse(conn, replace(base, series=name), audiences, _POOL), 0.0)
+    found |= {book_id: 0.0 for book_id, share in ask.titles.items() if share >= _HEARD_TITLE}
     if ask.titled is not None:
         found[ask.titled] = 1.0
     look = statements.Look(
@@ -718,8 +776,11 @@ def _fulfils(ask: _Ask, view: _View) -> bool:
 def _by_whom(wish: Wish, record: Record) -> bool:
     """Whether its authors are who the wish asks for, as far as names tell."""
     first = [fold_words(author).split(" ")[0] for author in record.authors_text.split(", ") if author]
-    if wish.by_women and not lexicon().women.intersection(first):
-        return False
+    if wish.by_women:
+        # A Vietnamese name ends with what a person is called by.
+        last = accented(record.authors_text).replace(",", " ").split() if record.language == "vie" else []
+        if not (lexicon().women.intersection(first) or lexicon().vietnamese_women.intersection(last)):
+            return False
     if not (wish.is_translated or wish.is_native):
         return True
     if record.language == "rus":
@@ -898,7 +959,7 @@ def length_of(record: Record) -> str | None:
 # comparing works that answer with works that do not (benchmarks/chat_weights.py).
 WEIGHTS: dict[str, float] = {
     "nearness": 1.4, "gist": 1.1, "coverage": 2.0, "heard": 0.8, "alike": 1.65, "by likely author": 1.5,
-    "in series": 1.2, "titled": 3.0, "title said": 0.25, "principal subject": 0.4, "rating": 0.1, "own language": 2.0,
+    "in series": 1.2, "titled": 3.0, "title said": 2.5, "principal subject": 0.4, "rating": 0.1, "own language": 2.0,
     "length": 1.25, "thickness": 0.6, "age": 2.0, "later in its series": -0.1, "for children": -0.3, "no story": -0.55,
     "too much of": -0.3,
 }  # fmt: skip
@@ -936,7 +997,7 @@ def _weigh(ask: _Ask, view: _View, cosine: float) -> Candidate:
         "by likely author": by_likely,
         "in series": in_series,
         "titled": is_titled,
-        "title said": _title_share(view, wish),
+        "title said": ask.titles.get(record.book_id, 0.0),
         "principal subject": principal in wish.subjects,
         "rating": ((record.rating or 4.0) - 4.0),
         "own language": not wish.written_in and record.language == CODES[wish.language],
@@ -944,10 +1005,12 @@ def _weigh(ask: _Ask, view: _View, cosine: float) -> Candidate:
         "thickness": _thickness(wish, record),
         "age": _of_age(wish, record),
         # A series is begun at its beginning.
-        "later in its series": bool(is_later and not asks_for_it),
+        "later in its series": ((record.series_index or 1) - 1 if in_series else not asks_for_it) if is_later else 0,
         # Who asks for no child, asks for a grown-up.
         "for children": for_grown and record.audience == "children",
-        "no story": wish.is_story and principal in _NO_STORIES and principal not in wish.subjects,
+        "no story": (wish.is_story or wish.is_true)
+        and (principal in _NO_STORIES) == wish.is_story
+        and principal not in wish.subjects,
         "too much of": sum(
             name in view.subjects or name in view.terms or lexicon().of(name).stands_in(view.blurb, language or "en")
             for name in wish.less
@@ -957,7 +1020,9 @@ def _weigh(ask: _Ask, view: _View, cosine: float) -> Candidate:
         is_titled
         or by_likely
         or in_series
-        or (bool(ask.authors) and (not ask.units or held > 0))
+        or ask.titles.get(record.book_id, 0.0) >= _TITLE_ENOUGH
+        # What is said about an author may be talk; a subject is not.
+        or (bool(ask.authors) and (held > 0 or not any(unit.concept for unit in ask.units)))
         or (bool(ask.like) and alike >= 0.3)
         or (not ask.units and not ask.like and not wish.named and _says_so(wish, record))
         or (bool(ask.units) and _is_enough(ask, coverage, cosine))
@@ -1077,13 +1142,6 @@ def _share_of_run(run: str, view: _View) -> float:
         for pair in pairs
     ]
     return sum(found) / len(found)
-
-
-def _title_share(view: _View, wish: Wish) -> float:
-    """Share of the title's words that were said: who says "Dune" means Dune before its sequels."""
-    said = {fold_words(word) for word in wish.spoken}
-    title = fold_words(view.record.title).split()
-    return sum(word in said for word in title) / len(title) if title else 0.0
 
 
 def _heard(ask: _Ask, view: _View) -> float:
