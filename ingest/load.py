@@ -18,6 +18,7 @@ from ingest import calibre, calibre_search
 from ingest.arrange import Placed, place
 from ingest.calibre import EVERYTHING, Choice, Column
 from ingest.clean import Edition, Rejected, clean, find_files, instant
+from openshelf import garbage
 from openshelf.contracts import utc_now
 from openshelf.database import appeal, ingest_runs, ingestion, quarantine
 from openshelf.database.ingestion import EditionRow, StoredEdition
@@ -121,14 +122,13 @@ def run(
     """
     run_id = ingest_runs.start_run(conn, path)
     conn.commit()
-    collects = gc.isenabled()
-    gc.disable()  # records by the hundred thousand, none of them garbage: to look through them is a sixth of it all
     try:
-        ingestion.lock(conn)
-        library_id, plan = planner(conn)
-        report = apply(conn, library_id, plan)
-        if then:
-            then(conn, library_id, report)
+        with garbage.left_alone():  # records by the hundred thousand: to look through them is a sixth of it all
+            ingestion.lock(conn)
+            library_id, plan = planner(conn)
+            report = apply(conn, library_id, plan)
+            if then:
+                then(conn, library_id, report)
         ingestion.note_ingested(conn, library_id)
         ingest_runs.finish_run(conn, run_id, library_id=library_id, counts=report.__dict__ | {"recipe": recipe})
         conn.commit()
@@ -139,9 +139,6 @@ def run(
         ingest_runs.finish_run(conn, run_id, library_id=None, counts={}, failure=message)
         conn.commit()
         raise
-    finally:
-        if collects:
-            gc.enable()
     quarantine.release(conn, utc_now())
     return report
 

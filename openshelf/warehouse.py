@@ -1,22 +1,20 @@
-"""Build the warehouse: dbt as a child process against the database of the settings."""
+"""Build the warehouse: dbt, in this process, against the database of the settings."""
 
-import json
+import itertools
 import os
-import re
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from psycopg.conninfo import conninfo_to_dict
 
-from openshelf.children import end_with_parent
+from openshelf import garbage
 from openshelf.cli import command_app, report
 from openshelf.contracts import utc_now
 from openshelf.database import analytics, migrate, pool
@@ -24,15 +22,15 @@ from openshelf.errors import OpenshelfError
 from openshelf.progress import progress
 from openshelf.settings import Settings, get_settings
 
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+
 PROJECT = Path(__file__).resolve().parent.parent / "dbt"
 
 app = command_app("The warehouse: what readers were shown and what they answered.", group=True)
 
 # A build reads whole tables: it sorts and hashes in memory, and is never worth compiling (four statements at once).
 _SESSION = {"work_mem": "64MB", "maintenance_work_mem": "256MB", "jit": "off"}
-
-# "12 of 98 PASS not_null_dim_works_book_id ...", once when a node starts and once when it ends.
-_NODE_ENDED = re.compile(r"\b(\d+) of (\d+) (?!START)[A-Z]")
 
 
 class WarehouseError(OpenshelfError):
@@ -74,7 +72,7 @@ def build(
             arguments += ["--select", select] if select else []
             arguments += [] if unit_tests else ["--exclude-resource-type", "unit_test"]
             results, failed, said = _results(settings, project, arguments, on_progress)
-            kinds = [str(result["unique_id"]).split(".")[0] for result in results]
+            kinds = [result.node.unique_id.split(".")[0] for result in results]
             analytics.note_build(
                 conn,
                 began,
@@ -82,7 +80,7 @@ def build(
                 count_models=sum(kind in {"model", "seed"} for kind in kinds),
                 count_tests=sum(kind in {"test", "unit_test"} for kind in kinds),
                 failures=failed or ([said] if said else []),
-                warnings=[_named(result) for result in results if result["status"] == "warn"],
+                warnings=[_named(result) for result in results if result.status == "warn"],
             )
         if failed:
             raise WarehouseError(
@@ -98,7 +96,7 @@ def build(
     return BuildReport(
         models=sum(kind in {"model", "seed"} for kind in kinds),
         tests=sum(kind in {"test", "unit_test"} for kind in kinds),
-        warnings=[_named(result) for result in results if result["status"] == "warn"],
+        warnings=[_named(result) for result in results if result.status == "warn"],
         mart_rows=rows,
         seconds=round(time.monotonic() - started, 1),
     )
@@ -106,15 +104,12 @@ def build(
 
 def _results(
     settings: Settings, project: Path, arguments: list[str], on_progress: Callable[[int, int], None] | None
-) -> tuple[list[dict[str, Any]], list[str], str]:
+) -> tuple[list[Any], list[str], str]:
     """The results of every node of one dbt run, what failed of them, and what dbt said if it ended before any."""
-    path = settings.home / "dbt" / "target" / "run_results.json"
-    path.unlink(missing_ok=True)
-    code, output = _run_dbt(settings, project, arguments, on_progress)
-    results = json.loads(path.read_text("utf-8"))["results"] if path.exists() else []
-    failed = [_named(result) for result in results if result["status"] in {"error", "fail", "runtime error"}]
-    said = f"dbt ended with {code}: {_last_words(output)}" if code != 0 and not failed else ""
-    return results, failed, said
+    done = _run_dbt(settings, project, arguments, on_progress)
+    results: list[Any] = list(done.result or [])  # pyright: ignore[reportArgumentType] - of a build it is results
+    failed = [_named(result) for result in results if str(result.status) in {"error", "fail", "runtime error"}]
+    return results, failed, "" if done.success or failed else _last_words(done)
 
 
 def _keep_manifest(settings: Settings) -> None:
@@ -125,46 +120,48 @@ def _keep_manifest(settings: Settings) -> None:
     new.replace(path)
 
 
-def _named(result: dict[str, Any]) -> str:
+def _named(result: Any) -> str:
     """A node with what it said, on one line."""
-    name = ".".join(str(result["unique_id"]).split(".")[2:3])
-    return f"{name} ({' '.join(str(result.get('message') or result['status']).split())[:200]})"
+    name = ".".join(result.node.unique_id.split(".")[2:3])
+    return f"{name} ({' '.join(str(result.message or result.status).split())[:200]})"
 
 
-def _last_words(output: list[str]) -> str:
-    return " ".join(" ".join(output[-8:]).split())[-400:] or "it said nothing"
+def _last_words(done: "dbtRunnerResult") -> str:
+    return f"dbt failed: {' '.join(str(done.exception or 'it said nothing').split())[:400]}"
 
 
 def _run_dbt(
     settings: Settings, project: Path, arguments: list[str], on_progress: Callable[[int, int], None] | None = None
-) -> tuple[int, list[str]]:
-    """Exit code and output lines of dbt. The child never outlives this call."""
-    dbt = Path(sys.executable).parent / "dbt"
+) -> "dbtRunnerResult":
+    """What became of one dbt command; the log is in the home folder."""
     if not (project / "dbt_project.yml").exists():
         raise WarehouseError(f"there is no dbt project at {project}: run from a source checkout (pip install -e .)")
-    if not dbt.exists():
-        raise WarehouseError(f"dbt is not installed beside {sys.executable}: run `make install`")
-    output: list[str] = []
-    command = [str(dbt), "--no-use-colors", *arguments, "--project-dir", str(project), "--profiles-dir", str(project)]
-    with subprocess.Popen(
-        command,
-        env=_environment(settings),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        preexec_fn=end_with_parent,  # noqa: PLW1509 - a build has one thread
-    ) as child:
-        assert child.stdout
-        try:
-            for line in child.stdout:
-                output.append(line.rstrip())
-                ended = _NODE_ENDED.search(line)
-                if ended and on_progress:
-                    on_progress(int(ended[1]), int(ended[2]))
-        finally:
-            if child.poll() is None:
-                child.terminate()
-        return child.wait(), output
+    # One of the developers' tools brings grammars of web addresses. jsonschema would compile them for dbt, which asks
+    # for none, and that is half of its start.
+    sys.modules.setdefault("rfc3987_syntax", None)  # pyright: ignore[reportArgumentType] - None: there is no such module
+    with garbage.left_alone():
+        from dbt.cli.main import dbtRunner  # some seconds: not for who reads figures
+
+    count, total = itertools.count(1), 0
+
+    def follow(event: Any) -> None:
+        nonlocal total
+        if event.info.name == "ConcurrencyLine":
+            total = event.data.node_count
+        elif event.info.name == "LogStartLine":  # it counts unit tests too
+            total = event.data.total
+        elif on_progress and event.info.name == "NodeFinished" and event.data.node_info.materialized != "ephemeral":
+            on_progress(next(count), total)
+
+    home = settings.home / "dbt"
+    quiet = ["--log-level", "none", "--no-send-anonymous-usage-stats"]
+    places = ["--project-dir", project, "--profiles-dir", project]
+    places += ["--target-path", home / "target", "--log-path", home / "logs"]
+    with _connection_environment(settings), garbage.left_alone():  # a fifth of dbt's time; its garbage is 100 MB
+        done = dbtRunner(callbacks=[follow]).invoke([*quiet, *arguments, "--partial-parse", *map(str, places)])
+    if done.exception and not isinstance(done.exception, Exception):
+        raise done.exception  # the one who waits has pressed Ctrl-C
+    return done
 
 
 def manifest_path(settings: Settings) -> Path:
@@ -187,16 +184,20 @@ def connection_variables(settings: Settings) -> dict[str, str]:
     return {name: str(value) for name, value in wanted.items()}
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    """What dbt and its profile read."""
-    home = settings.home / "dbt"
-    wanted = {
-        "DBT_TARGET_PATH": home / "target",
-        "DBT_LOG_PATH": home / "logs",
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "DBT_PARTIAL_PARSE": "true",
-    }
-    return os.environ | connection_variables(settings) | {name: str(value) for name, value in wanted.items()}
+@contextmanager
+def _connection_environment(settings: Settings) -> Iterator[None]:
+    """dbt's profile and libpq read the environment."""
+    wanted = connection_variables(settings)
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @app.command("build")
@@ -217,7 +218,7 @@ def build_command(
 def docs_command() -> None:
     """Write the documentation of the warehouse as one HTML file."""
     settings = get_settings()
-    code, output = _run_dbt(settings, PROJECT, ["docs", "generate", "--static"])
-    if code != 0:
-        raise WarehouseError(f"dbt ended with {code}: {_last_words(output)}")
+    done = _run_dbt(settings, PROJECT, ["docs", "generate", "--static"])
+    if not done.success:
+        raise WarehouseError(_last_words(done))
     typer.echo(settings.home / "dbt" / "target" / "static_index.html")

@@ -6,6 +6,7 @@ that what a module builds once is built once.
 
 import atexit
 import functools
+import gc
 import itertools
 import json
 import os
@@ -22,10 +23,11 @@ import psutil
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from pydantic import SecretStr
 from xdist.scheduler import LoadScopeScheduling
 
 from openshelf.database import embedded, migrate, pool
-from openshelf.settings import get_settings
+from openshelf.settings import Settings, get_settings
 
 ROOT = Path(__file__).parent
 # Dealt out first, in this order, so that none is waited for at the end: what takes longest. The first half of the
@@ -56,6 +58,11 @@ for name in [name for name in os.environ if name.startswith("OPENSHELF_") and na
 # One of the developers' tools brings grammars of web addresses. jsonschema compiles them wherever it is imported, which
 # is nearly half of what a process of dbt or Airflow takes to start. Ours do without, as where there is no such tool.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "lean"), os.environ.get("PYTHONPATH")]))
+
+
+# Three processes on two cores: threads that share out the sums of one only wait for each other, at full speed.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
 
 class ByModule(LoadScopeScheduling):
@@ -118,6 +125,18 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["TESTS_SHARE"] = tempfile.mkdtemp(prefix=f"openshelf-tests-{os.getpid()}-", dir=where_to_share())
         # Registered before a server is held, and so done after it was let go.
         atexit.register(shutil.rmtree, os.environ["TESTS_SHARE"], ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """All that is imported now stays to the end: not looked through for garbage then, nor later."""
+    gc.disable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -199,6 +218,18 @@ def make_database(server_url: str) -> Callable[..., str]:
         return f"{head}/{name}?{tail}"
 
     return make
+
+
+@pytest.fixture(scope="session")
+def for_warehouse(
+    make_database: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Settings]:
+    """A copy of a template to build a warehouse in, in the place of the copy before; its settings.
+
+    One name and one home for all: dbt parses the project anew for another.
+    """
+    home = tmp_path_factory.mktemp("warehouse")
+    return lambda template: Settings(database_url=SecretStr(make_database(template, name="warehouse")), home=home)
 
 
 @pytest.fixture(scope="session")

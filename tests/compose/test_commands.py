@@ -38,7 +38,7 @@ class Installation:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ports = {"8501": free_port(), "8080": free_port()}
+        self.ports = {"8501": free_port(), "8080": free_port(), "8974": free_port()}
         # Short for the socket's path, and open to the server's own user.
         self.server = Path(tempfile.mkdtemp(prefix="openshelf-compose-"))
         self.socket = urlsplit(embedded.start(self.server)).query.partition("host=")[2]
@@ -86,8 +86,11 @@ class Installation:
             "STREAMLIT_SERVER_PORT": str(self.ports["8501"]),
             "AIRFLOW_HOME": str(self.folder / "airflow"),
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            # Else what was due last begins at once. DAGs run in tests/dags.
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self.ports['8080']}/execution/",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.folder / "passwords.json"),
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(self.ports["8974"]),
             "CREDENTIALS_DIRECTORY": str(mounted),
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "PYTHONPATH": os.environ["PYTHONPATH"],
@@ -96,6 +99,7 @@ class Installation:
 
     def words(self, words: list[str]) -> list[str]:
         text = [word.replace("${DATAFLOW_WORKERS:-1}", "1") for word in words]
+        text = [word.replace("//airflow-api-server:", "//127.0.0.1:") for word in text]
         for inside, here in self.ports.items():
             text = [here_or.replace(f":{inside}/", f":{here}/") for here_or in text]
             text = [str(here) if word == inside else word for word in text]
@@ -139,7 +143,7 @@ class Installation:
                 return
             log = (self.folder / f"{name}.log").read_text()[-3000:]
             assert time.monotonic() < deadline, f"{name}: {done.stdout}{done.stderr}\n{log}"
-            time.sleep(3)  # Airflow's checks are Airflow, whole: they would keep its services from starting
+            time.sleep(1)
 
     def connect(self) -> psycopg.Connection:
         return psycopg.connect((self.secrets / "openshelf_database_url").read_text(), autocommit=True)

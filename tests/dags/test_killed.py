@@ -25,7 +25,7 @@ from _defaults import DAG_ARGS, TASK_ARGS
 from airflow.sdk import dag, task
 
 
-@dag(schedule=None, default_args=TASK_ARGS | {{"retry_delay": timedelta(seconds=1)}}, **DAG_ARGS)
+@dag(schedule="@once", default_args=TASK_ARGS | {{"retry_delay": timedelta(seconds=1)}}, **DAG_ARGS)
 def slow() -> None:
     @task.bash
     def work() -> str:
@@ -134,7 +134,6 @@ def test_a_run_finishes_although_its_task_and_then_the_scheduler_are_killed(airf
         # A task that begins before it answers has failed.
         wait_for(airflow.answers, "the API server does not answer")
         with airflow.running("scheduler") as scheduler:
-            airflow.run("dags", "trigger", "slow")
             wait_for(lambda: len(airflow.tries()) == 1, "the task did not begin")
             command = psutil.Process(airflow.tries()[0])
             runner = next(each for each in command.parents() if "bash" not in each.name())

@@ -4,6 +4,7 @@ It is built once; each process of the run opens a copy of its own.
 """
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -117,24 +118,48 @@ def storefront(built: Installation) -> Iterator[Installation]:
     assert process.wait(30) == 0
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+# Open from one module of these to the next, until other tests come: Playwright's loop would be in their way.
+_until_others_come = contextlib.ExitStack()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or nextitem.path.parent != Path(__file__).parent:
+            _until_others_come.close()
+
+
+@functools.cache
+def _opened() -> Browser:
+    _until_others_come.callback(_opened.cache_clear)
+    playwright = _until_others_come.enter_context(sync_playwright())
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+    _until_others_come.callback(browser.close)
+    return browser
+
+
+@functools.cache
+def _been_here(url: str) -> BrowserContext:
+    context = _opened().new_context(base_url=url, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
+    _until_others_come.callback(_been_here.cache_clear)
+    return context
+
+
+@pytest.fixture
+def browser() -> Browser:
     if CHROMIUM is None:
         assert "CI" not in os.environ, "CI must have chromium: see the Makefile's target `browser`"
         pytest.skip("no chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
+    return _opened()
 
 
-@pytest.fixture(scope="module")
-def one_browser(browser: Browser, storefront: Installation) -> Iterator[BrowserContext]:
+@pytest.fixture
+def one_browser(browser: Browser, storefront: Installation) -> BrowserContext:
     """A browser that has been here before: what pages are made of it need not fetch and compile for each test."""
-    context = browser.new_context(base_url=storefront.url, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(PATIENCE_MS)
-    yield context
-    context.close()
+    return _been_here(storefront.url)
 
 
 @pytest.fixture

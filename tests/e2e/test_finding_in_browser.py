@@ -96,16 +96,6 @@ def test_what_the_library_lacks_is_asked_for(page: Page) -> None:
     expect(page.get_by_text("Thank you, it is on the list")).to_be_visible()
 
 
-@pytest.mark.parametrize("address", ["/browse", "/find?q=war", "/directory", "/book?id=39", "/shelf?subject=classics"])
-def test_nothing_is_lost_at_320_pixels(page: Page, address: str) -> None:
-    page.set_viewport_size({"width": 320, "height": 700})
-    page.goto(address)
-    expect(page.locator(".os-footer")).to_be_visible()
-
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 320
-
-
 def test_what_a_page_had_still_to_report_does_not_clear_the_next_one(page: Page) -> None:
     """On a slow line what the page that is left had seen comes to the server with the wish for the next page."""
     held: list[str | bytes] = []

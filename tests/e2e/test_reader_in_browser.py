@@ -114,17 +114,3 @@ def test_a_reader_is_not_let_onto_the_staff_page(page: Page) -> None:
 
     expect(page.locator("[data-testid=stVegaLiteChart]")).to_have_count(0)
     expect(page.get_by_role("heading", name="Is it good?")).to_have_count(0)
-
-
-@pytest.mark.parametrize("path", ["/", "/browse?subject=poetry", "/book?id=1", "/find?q=truyen%20kieu", "/librarian"])
-def test_no_page_scrolls_sideways_or_shows_an_error(page: Page, path: str) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(path)
-    page.locator("h1, h2").first.wait_for()
-
-    for width in (390, 1280):
-        page.set_viewport_size({"width": width, "height": 844})
-        page.wait_for_timeout(700)
-        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert overflow <= 0, f"at {width} pixels"
-    expect(page.locator("[data-testid=stException]")).to_have_count(0)

@@ -4,6 +4,7 @@ import json
 import time
 
 import psutil
+import psycopg
 import pytest
 
 from openshelf.database import embedded
@@ -67,9 +68,14 @@ def test_a_killed_postgres_comes_back_with_every_row(storefront) -> None:
     while (again := embedded.postmaster(storefront.home)) is None or again.pid == server.pid:
         assert time.monotonic() < deadline, "the supervisor did not start Postgres again"
         time.sleep(0.2)
-    summary = storefront.run("demo", "--check", "--json")
+    act = storefront.run("act", "visit", "--json")
+    assert act.returncode == 0, act.stderr
+    answered = "select from stream.slates where event_id = %s"
+    with psycopg.connect(embedded.start(storefront.home), autocommit=True) as conn:
+        while not conn.execute(answered, [json.loads(act.stdout)["event_id"]]).rowcount:
+            assert time.monotonic() < deadline, "the dataflow does not answer"
+            time.sleep(0.2)
 
-    assert summary.returncode == 0, summary.stderr
     assert acts_stored(storefront) > before
     assert storefront.is_open()
 

@@ -8,7 +8,6 @@ import psycopg
 import pytest
 import staff_history
 import streamlit as st
-from pydantic import SecretStr
 from staff_drawn import put_account
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
@@ -24,14 +23,15 @@ PAGES = Path(dashboard.__file__).parent / "app_pages" / "staff"
 
 @pytest.fixture(scope="session")
 def built_template(
-    make_database: Callable[..., str], migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+    make_database: Callable[..., str], migrated_template: str, for_warehouse: Callable[[str], Settings]
 ) -> str:
     """Name of a database with the history and its marts, to copy."""
-    url = make_database(migrated_template)
-    with psycopg.connect(url) as conn:
+    settings = for_warehouse(migrated_template)
+    with psycopg.connect(pool.database_url(settings)) as conn:
         staff_history.make_history(conn)
-    warehouse.build(Settings(database_url=SecretStr(url), home=tmp_path_factory.mktemp("warehouse")))
-    with psycopg.connect(url) as conn:
+        name = conn.info.dbname
+    warehouse.build(settings)
+    with psycopg.connect(make_database(name)) as conn:
         return conn.info.dbname
 
 

@@ -1,5 +1,6 @@
 """What is shown and hidden, staff's hand and the month's report: every figure equals the one computed by hand."""
 
+from collections.abc import Callable
 from math import log2
 
 import psycopg
@@ -8,9 +9,9 @@ from psycopg.rows import dict_row
 from staff_history import first_day, monday
 
 from openshelf import warehouse
-from openshelf.database import analytics, exposure
+from openshelf.database import analytics, exposure, pool
 from openshelf.database.accounts import Account
-from openshelf.settings import get_settings
+from openshelf.settings import Settings
 
 
 def rows_of(url: str, query: str) -> list[dict]:
@@ -51,7 +52,11 @@ def test_slates_are_as_varied_and_repeated_as_computed_by_hand(library: str) -> 
 
 
 @pytest.mark.timeout(600)  # it builds the warehouse anew
-def test_a_week_that_was_measured_stays_when_its_acts_have_gone(library: str) -> None:
+def test_a_week_that_was_measured_stays_when_its_acts_have_gone(
+    built_template: str, for_warehouse: Callable[[str], Settings]
+) -> None:
+    settings = for_warehouse(built_template)
+    library = pool.database_url(settings)
     query = "select count_pairs, diversity, repetition_rate from marts.mart_exposure_slates_weekly order by 1"
     spread = "select coverage, gini, count_shown, count_readers, novelty from marts.mart_exposure_weekly order by 1"
     before = rows_of(library, query), rows_of(library, spread)
@@ -63,7 +68,7 @@ def test_a_week_that_was_measured_stays_when_its_acts_have_gone(library: str) ->
         conn.execute("delete from stream.interactions where reader_key in ('r_a', 'r_b')")
         conn.execute("delete from stream.slates where reader_key in ('r_a', 'r_b')")
 
-    warehouse.build(get_settings())
+    warehouse.build(settings)
 
     assert (rows_of(library, query), rows_of(library, spread)) == before
     assert rows_of(library, report) == reported

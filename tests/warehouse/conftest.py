@@ -11,10 +11,8 @@ from pydantic import SecretStr
 from small_history import Warehouse
 
 from openshelf import warehouse
+from openshelf.database import pool
 from openshelf.settings import Settings
-
-# All builds are of one database's name: dbt parses the project anew for another.
-BUILT_IN = "warehouse"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,29 +24,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def built(
-    make_database: Callable[..., str], migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+    make_database: Callable[..., str], migrated_template: str, for_warehouse: Callable[[str], Settings]
 ) -> Warehouse:
     """A warehouse built of nothing first, then of the history. Read it; copy it (`copied`) to change it."""
-    url = make_database(migrated_template, name=BUILT_IN)
-    settings = _settings(url, tmp_path_factory.mktemp("warehouse"))
+    settings = for_warehouse(migrated_template)
+    url = pool.database_url(settings)
     empty_report = warehouse.build(settings)
     with psycopg.connect(url) as conn:
         small_history.make_history(conn)
+        name = conn.info.dbname
     report = warehouse.build(settings, unit_tests=True)
-    kept = make_database(_name(url))
-    return Warehouse(_settings(kept, settings.home), kept, report, empty_report)
+    kept = make_database(name)
+    return Warehouse(settings.model_copy(update={"database_url": SecretStr(kept)}), kept, report, empty_report)
+
+
+@pytest.fixture(scope="session")
+def copy_built(built: Warehouse, for_warehouse: Callable[[str], Settings]) -> Callable[[], Warehouse]:
+    """A warehouse of the same history to change; the one before is gone."""
+
+    def made() -> Warehouse:
+        settings = for_warehouse(str(conninfo_to_dict(built.url)["dbname"]))
+        return Warehouse(settings, pool.database_url(settings), built.report, built.empty_report)
+
+    return made
 
 
 @pytest.fixture
-def copied(built: Warehouse, make_database: Callable[..., str]) -> Warehouse:
+def copied(copy_built: Callable[[], Warehouse]) -> Warehouse:
     """A warehouse of the same history that a test may change."""
-    url = make_database(_name(built.url), name=BUILT_IN)
-    return Warehouse(_settings(url, built.settings.home), url, built.report, built.empty_report)
-
-
-def _name(url: str) -> str:
-    return str(conninfo_to_dict(url)["dbname"])
-
-
-def _settings(url: str, home: Path) -> Settings:
-    return Settings(database_url=SecretStr(url), home=home)
+    return copy_built()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from math import log, sqrt
 
@@ -37,12 +38,10 @@ def test_marts_that_nobody_builds_are_stale(built: Warehouse) -> None:
 
 
 @pytest.fixture(scope="module")
-def faulty(built: Warehouse, make_database: Callable[..., str]) -> Warehouse:
+def faulty(copy_built: Callable[[], Warehouse]) -> Warehouse:
     """A month of acts, the last day with half of them missing; an experiment dealt 53 to 47, and one dealt well."""
-    with psycopg.connect(built.url) as conn:
-        name = conn.info.dbname
-    url = make_database(name)
-    with psycopg.connect(url) as conn:
+    copied = copy_built()
+    with psycopg.connect(copied.url) as conn:
         conn.execute(
             """insert into stream.interactions (event_id, version, occurred_at, reader_key, session_id, action, surface,
                    reward, rewards_version, received_at)
@@ -55,8 +54,7 @@ def faulty(built: Warehouse, make_database: Callable[..., str]) -> Warehouse:
         )
         _deal(conn, 1, "lopsided", DEALT, {"champion": 1, "new": 3})
         _deal(conn, 2, "even", {"champion": 1000, "new": 1000}, {"champion": 1, "new": 3})
-    settings = built.settings.model_copy(update={"database_url": type(built.settings.database_url)(url)})
-    return Warehouse(settings, url, warehouse.build(settings), built.empty_report)
+    return replace(copied, report=warehouse.build(copied.settings))
 
 
 def _deal(

@@ -324,9 +324,19 @@ def test_a_project_that_is_not_there_is_said_in_one_line(copied: Warehouse, tmp_
         warehouse.build(copied.settings, project=tmp_path)
 
 
-def test_the_command_reports_in_json_and_fails_with_one_line(copied: Warehouse, tmp_path: Path) -> None:
+def test_progress_is_told_from_node_to_node(copied: Warehouse) -> None:
+    told: list[tuple[int, int]] = []
+
+    warehouse.build(copied.settings, select="1+mart_training_runs+1", on_progress=lambda *both: told.append(both))
+
+    assert len(told) > 12
+    assert told == [(done, len(told)) for done in range(1, len(told) + 1)]
+
+
+def test_the_command_reports_in_json_and_fails_with_one_line(copied: Warehouse) -> None:
     command = [Path(sys.executable).parent / "openshelf", "warehouse", "build", "--json", "--select", "dim_actions"]
-    environment = {"PATH": "/usr/bin:/bin", "OPENSHELF_HOME": str(tmp_path), "OPENSHELF_DATABASE_URL": copied.url}
+    home = str(copied.settings.home)  # where dbt has parsed the project for this database
+    environment = {"PATH": "/usr/bin:/bin", "OPENSHELF_HOME": home, "OPENSHELF_DATABASE_URL": copied.url}
 
     good = subprocess.run(command, env=environment, capture_output=True, text=True)
     with psycopg.connect(copied.url) as conn:
