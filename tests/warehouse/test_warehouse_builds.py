@@ -319,6 +319,21 @@ def test_a_model_that_breaks_its_contract_keeps_its_old_rows(copied: Warehouse, 
         assert conn.execute("select sum(count_places) from marts.mart_actions_daily").fetchone() == (13,)
 
 
+def test_a_project_that_cannot_be_read_is_said_in_one_line_and_noted(copied: Warehouse, tmp_path: Path) -> None:
+    project = tmp_path / "dbt"
+    shutil.copytree(warehouse.PROJECT, project)
+    (project / "models" / "marts" / "mart_of_nothing.sql").write_text("select * from {{ ref('nothing') }}")
+
+    with pytest.raises(warehouse.WarehouseError, match=r"^dbt failed: .*depends on a node named 'nothing'") as failed:
+        warehouse.build(copied.settings, project=project)
+
+    assert "\n" not in str(failed.value)
+    with psycopg.connect(copied.url) as conn:
+        trust = analytics.trust(Marts(conn), utc_now())
+    assert trust
+    assert trust.failures == [str(failed.value)]
+
+
 def test_a_project_that_is_not_there_is_said_in_one_line(copied: Warehouse, tmp_path: Path) -> None:
     with pytest.raises(warehouse.WarehouseError, match="there is no dbt project at"):
         warehouse.build(copied.settings, project=tmp_path)
