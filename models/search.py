@@ -407,8 +407,12 @@ def tidy(text: str) -> str:
 def mend(conn: psycopg.Connection, asked: str) -> str | None:
     """Replace words that stand nowhere in the catalogue by near ones, those of the work that then fits best."""
     words = fold_words(asked).split()
-    unknown = set(words) - statements.known_words(conn, words)
     names = _names_of_works(conn)
+    # What is too short is not mended, and what stands in a name is known: the index is not asked for either.
+    doubtful = [word for word in words if len(word) >= MIN_MENDED and word not in names.holders]
+    if not doubtful:
+        return None
+    unknown = set(doubtful) - statements.known_words(conn, doubtful)
     near = {word: found for word in unknown if (found := near_words(word, names.vocabulary))}
     if not near:
         return None

@@ -17,7 +17,7 @@ from ingest import embed
 from ingest.embed import check_vectors, embed_changed
 from ingest.load import ingest_calibre
 from models import embedding, registry, search
-from models.embedding import load_encoder
+from models.embedding import TextEncoder, load_encoder
 from openshelf.database import embeddings, learning
 from openshelf.errors import IngestError, ModelError
 from openshelf.settings import get_settings
@@ -96,11 +96,34 @@ def test_many_texts_get_the_vectors_that_the_plain_model_gives() -> None:
 
     fast = encoder.encode_documents(texts, done.append)
 
-    plain = np.stack([encoder.encode_query(text) for text in texts])
+    plain = encoder._model.encode(texts, normalize_embeddings=True)
     assert (fast * plain).sum(axis=1).min() > 1 - 1e-3
     assert np.linalg.norm(fast, axis=1) == pytest.approx(1, abs=1e-5)
     assert done == sorted(done)
     assert done[-1] == len(texts)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_a_query_gets_the_vector_that_the_plain_model_gives(other_model: Path, pooling: str) -> None:
+    """The short way is gone only with a model that it fits."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Pooling, Transformer
+
+    transformer = Transformer(str(other_model.parent / "bare"))
+    other = SentenceTransformer(modules=[transformer, Pooling(32, pooling_mode=pooling)], device="cpu")
+
+    for encoder in (load_encoder(), TextEncoder(other, "other")):
+        for text in ("", "a", "Số 1: во льдах", "the sea and its ships " * 400):
+            plain = encoder._model.encode(text, normalize_embeddings=True)
+            assert encoder.encode_query(text) == pytest.approx(plain, abs=1e-5)
+
+
+def test_a_query_leaves_torch_its_threads() -> None:
+    torch.set_num_threads(2)
+
+    load_encoder().encode_query("sea")
+
+    assert torch.get_num_threads() == 2
 
 
 def forget() -> None:
@@ -241,7 +264,7 @@ def test_a_folder_that_is_no_model_is_said_to_be_none(
 _SLOW = """
 import sys, time
 from ingest import embed
-from models.embedding import load_encoder
+from models.embedding import TextEncoder, load_encoder
 from openshelf.database import pool
 
 embed.BATCH = 4
