@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -102,13 +102,13 @@ def _straight_way(model: "SentenceTransformer") -> Callable[[str], np.ndarray] |
     bert = next((part for part in model.modules() if isinstance(part, BertModel)), None)
     if bert is None:
         return None
-    heads = bert.config.num_attention_heads
+    heads, layers = bert.config.num_attention_heads, cast("list[Any]", bert.encoder.layer)
 
     @torch.inference_mode()
     def encode(text: str) -> np.ndarray:
         pieces = model.tokenizer(text, truncation=True, max_length=model.max_seq_length)["input_ids"]
         hidden = bert.embeddings(input_ids=torch.tensor([pieces]))
-        for layer in bert.encoder.layer:
+        for layer in layers:
             of = layer.attention.self
             query, key, value = (
                 part(hidden).unflatten(-1, (heads, -1)).transpose(1, 2) for part in (of.query, of.key, of.value)

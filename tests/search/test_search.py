@@ -108,6 +108,20 @@ def test_without_the_encoder_words_still_find(
     assert titles(keys, search(conn, "sandworms", "meaning")) == ["Dune"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ("dune mess", {"Dune Messiah"}),  # an unfinished word
+        ("dune the", {"Dune", "Dune Messiah"}),  # one that is finished, and stands in both blurbs
+        ('"left hand" dune', set()),  # no word of a query with a phrase in it may be missing
+    ],
+)
+def test_only_a_last_word_that_may_go_on_finds_what_begins_so(
+    conn: psycopg.Connection, keys: dict[str, int], asked: str, wanted: set[str]
+) -> None:
+    assert {hit.book_id for hit in search(conn, asked) if hit.matched != "meaning"} == {keys[title] for title in wanted}
+
+
 def test_withdrawn_works_are_never_found(conn: psycopg.Connection, keys: dict[str, int]) -> None:
     hidden = keys["Withdrawn Secrets of Dune"]
 
