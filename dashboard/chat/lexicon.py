@@ -1,17 +1,20 @@
 """What words mean to the librarian: forms of a word, and the subjects, themes and moods that words name. Pure.
 
-The words are data: `words.toml`, and for questions alone `asked.toml`. All matching is on text in one form, see
-`spaced`.
+The words are data: `words.toml`, for questions alone `asked.toml`, and for what is no question about books
+`asides.toml`. All matching is on text in one form, see `spaced`.
 """
 
 import re
 import tomllib
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Literal
+
+import langcodes
+from babel import Locale
 
 from openshelf.folding import fold
 
@@ -24,7 +27,7 @@ _GLOSSED = 8  # words
 _WORD = re.compile(r"(?:\w[\u0300-\u036f]*)+")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 # Endings of Russian nouns, adjectives and verbs, folded (й is и); the longest are tried first.
-_RUSSIAN_ENDINGS = tuple(
+RUSSIAN_ENDINGS = tuple(
     sorted(
         [
             "иями",
@@ -129,7 +132,7 @@ def gap(between: str) -> str:
 def stem(word: str) -> str:
     """A folded word without its ending; at least three letters of it."""
     if is_cyrillic(word):
-        for ending in _RUSSIAN_ENDINGS:
+        for ending in RUSSIAN_ENDINGS:
             if word.endswith(ending) and len(word) - len(ending) >= 3:
                 return word[: -len(ending)]
         return word
@@ -147,7 +150,7 @@ def form_pattern(word: str) -> str:
         return re.escape(word[1:])
     root = stem(word)
     if is_cyrillic(word):
-        return re.escape(root) + (r"\w{0,4}" if len(root) >= 5 else f"(?:{'|'.join(_RUSSIAN_ENDINGS)})?")
+        return re.escape(root) + (r"\w{0,4}" if len(root) >= 5 else f"(?:{'|'.join(RUSSIAN_ENDINGS)})?")
     if word.endswith("y") and len(word) > 3:
         return f"{re.escape(word[:-1])}(?:y|ies)"
     if len(root) >= 6:
@@ -271,7 +274,7 @@ def lexicon() -> Lexicon:
         greetings=frozenset(spaced(each) for each in _list(raw["small_talk"]["greeting"])),
         thanks=frozenset(spaced(each) for each in _list(raw["small_talk"]["thanks"])),
         written_in={
-            code: tuple(_phrase(each, _language_of_letters(each)) for each in _list(phrases))
+            code: tuple(_exact(_phrase(each, _language_of_letters(each))) for each in _list(phrases))
             for code, phrases in raw["written_in"].items()
         },
         lengths={
@@ -293,6 +296,45 @@ def lexicon() -> Lexicon:
         },
         concepts=concepts,
     )
+
+
+@cache
+def aside(section: str, language: Language, *, bare: bool = False) -> re.Pattern[str]:
+    """What finds the phrases of a section of `asides.toml` in a question; `bare`: Vietnamese without its accents."""
+    phrases = [_phrase(each, language) for each in _list(_asides()[section][language])]
+    patterns = [phrase.bare if bare else phrase.pattern for phrase in phrases]
+    return re.compile("|".join(pattern for pattern in patterns if pattern))
+
+
+@cache
+def other_languages(language: Language, *, bare: bool = False) -> tuple[str, dict[str, str]]:
+    """A pattern for books in a language that `words.toml` knows nothing of, and its names there -> ISO 639-3 code.
+
+    Names are those of the Unicode CLDR, of languages that have a code of two letters. Who asks for books in Welsh is
+    not served by others: to know the languages that we lack is to know when to say so.
+    """
+    form = accented if language == "vi" and not bare else fold
+    names: dict[str, str] = {}
+    for code, name in Locale(language).languages.items():
+        if len(code) > 2 or not (said := re.fullmatch(_LANGUAGE_NAMED[language], name)):
+            continue
+        if (three := langcodes.Language.get(code).to_alpha3()) not in lexicon().written_in:
+            names[form(said[1])] = three
+    return _IN_LANGUAGE[language].format(names="|".join(sorted(names, key=lambda name: -len(name)))), names
+
+
+# Of a name in CLDR: what stands for it in a pattern. Of the Russian ones adjectives alone: "на Фиджи" is a journey.
+_LANGUAGE_NAMED: dict[Language, str] = {"en": r"([A-Za-z]+)", "vi": r"Tiếng ([^()]+)", "ru": r"(\w+ск)ий"}
+_IN_LANGUAGE: dict[Language, str] = {
+    "en": r"\bin (?P<name>{names})(?= \||$| (?:please|language|if|for|or|and|by|about|at|not)\b)",
+    "vi": r"\bti[eế]ng (?P<name>{names})\b",
+    "ru": r"\b(?:на|по) (?P<name>{names})(?:ом|и)\b(?: язык\w*)?",
+}
+
+
+@cache
+def _asides() -> dict[str, dict[str, str]]:
+    return tomllib.loads((resources.files("dashboard.chat") / "asides.toml").read_text("utf-8"))
 
 
 @lru_cache(maxsize=20_000)
@@ -387,6 +429,14 @@ def _phrase(text: str, language: Language) -> Phrase:
     written = text.replace("*", "").replace("=", "")
     folded = " ".join(words).replace("*", "").replace("=", "")
     return Phrase(pattern, pattern, len(text), index_words, folded, "*" in text, written)
+
+
+def _exact(phrase: Phrase) -> Phrase:
+    """An English phrase in this form alone: who asks for a story set in Germany asks for none in German."""
+    if is_cyrillic(phrase.folded) or phrase.is_open or not phrase.folded.isascii() or phrase.written != phrase.folded:
+        return phrase
+    pattern = rf"\b{phrase.folded}\b"
+    return replace(phrase, pattern=pattern, bare=pattern)
 
 
 def _language_of_letters(text: str) -> Language:

@@ -20,10 +20,12 @@ from dashboard.chat.lexicon import (
     Concept,
     Language,
     accented,
+    aside,
     compiled,
     gap,
     is_cyrillic,
     lexicon,
+    other_languages,
     spaced,
     stem,
 )
@@ -82,6 +84,7 @@ class Wish:
     is_story: bool = False
     is_true: bool = False  # no story
     in_order: bool = False  # a series, from its beginning
+    teaches: bool = False  # it asks for a manual, or how something is done
     written_in: str | None = None
     year_from: int | None = None
     year_to: int | None = None
@@ -257,50 +260,16 @@ class Reading:
         return [n for n, span in enumerate(self._spans[with_accents]) if span[0] < end and start < span[1]]
 
 
-# What a librarian does not answer by naming books. Of a folded question.
-_ORDERS = (
-    r"\b(?:ignore|disregard|forget|override|bypass)\b.{0,60}\b(?:instruction|rule|prompt|guideline|previous|above)"
-    r"|\bsystem prompt\b|\b(?:hidden|secret|initial|your) (?:instructions|prompt)\b|\byou are now\b|\bjailbreak"
-    r"|\b(?:act|behave) as (?:a|an|if|my)\b|\bpretend (?:to be|you)\b|\bdeveloper mode\b|\bdo anything now\b"
-    r"|\b(?:other|another|which) (?:readers?|users?|patrons?)\b.{0,40}\b(?:read|borrow|like|search|data|name|password)"
-    r"|\b(?:read|borrow|reading)\w*\b.{0,30}\bother (?:readers|users|patrons)\b|\bpasswords?\b"
-    r"|\b(?:drop|delete|truncate) (?:table|from|database)\b|\bselect\b.{0,40}\bfrom\b.{0,30}\bwhere\b|\bunion select\b"
-    r"|(?:проигнорируи|игнорируи|забудь|отмени)\w*.{0,50}(?:инструкц|правил|указан|промпт|предыдущ)"
-    r"|системн\w+ (?:промпт|инструкц)|\bты теперь\b|\bпритворись\b"
-    r"|друг\w+ (?:пользовател|читател)\w*|(?:читают|читал\w*|брал\w*).{0,30}(?:пользовател|читател)"
-    r"|\bbo qua\b.{0,40}\b(?:huong dan|chi dan|quy tac|lenh|quy dinh)\b|\bloi nhac he thong\b|\bban bay gio la\b"
-    r"|\bquen (?:het |moi )?(?:huong dan|quy tac|chi dan)\b|\bmat khau\b|\bnguoi (?:dung|doc) khac\b"
+# Code, marks of a prompt and sums, in a question as it was written.
+_CODE = re.compile(
+    r"<\s*/?\s*(?:script|img|iframe|svg|body|catalogue|\?php)|\[/?inst\]|javascript:|\bon(?:error|load)\s*="
+    r"|;\s*--|'\s*or\s+'?1|\bselect\b.{1,40}\bfrom\b.{1,30}\bwhere\b|\{\{.*\}\}|\$\(|\.\./|/etc/|\brm -r|\bcurl http",
+    re.IGNORECASE,
 )
-_NOT_BOOKS = (
-    r"\b(?:return|renew|extend) (?:a|my|the|this) (?:book|loan)|\b(?:overdue|library card|late fees?"
-    r"|fines?) ?\b(?! art)|\bsing (?:me|us)\b|\b(?:what|how|will|is)\b.{0,30}\bweather\b|\b(?:what"
-    r"|which) time\b(?! travel)"
-    r"|\bopening (?:hours|times)\b|\b(?:do|are"
-    r"|when) you (?:open|close)"
-    r"|\bhow much (?:is|does|do|are)\b|\bexchange rate\b|\bwho (?:won|is winning|is the (?:president|prime minister"
-    r"|king|queen))\b"
-    r"|\bwhat is the (?:capital|population|time|date|weather|score)\b|\btell me a joke\b|\bhow (?:are you"
-    r"|old are you)\b"
-    r"|\b(?:write|compose|draft|code) (?:me |us )?(?:a |an |some |my )?(?:poem|essay|letter|e ?mail|email|code"
-    r"|program|script|song|story|function|cv)\b"
-    r"|^(?:please )?(?:translate|calculate|compute|solve|summari[sz]e this)\b|\bwhat is \d+\b|^\d+ ?[+*/x-]"
-    r"|\bare you (?:a |an )?(?:human|robot|real|ai|bot)\b"
-    r"|\bwho (?:are|made|built) you\b|\bwifi\b|\btoilets?\b|\bparking\b|\bbook (?:me )?a (?:table|flight|room|hotel"
-    r"|taxi)\b|\bprinter\b"
-    r"|\border (?:me )?(?:a )?pizza\b|\bplay (?:me )?(?:some )?music\b|\b(?:stock|share) price\b"
-    r"|\bmatch last night\b|\bopen on (?:sunday|saturday|monday)"
-    r"|(?:какая|какои) (?:сегодня |завтра )?(?:погода|курс)|\bпогод[ау] (?:на|в|сегодня|завтра)|\bкоторыи час\b"
-    r"|\bсколько (?:времени|стоит|будет)\b"
-    r"|\bво сколько (?:вы )?(?:закры|откры)|\bчасы работы\b|\bкурс (?:доллара|евро|валют)|\bкто (?:президент|выиграл"
-    r"|победил)\b|\bанекдот\b"
-    r"|\b(?:напиши|сочини|переведи|реши|посчитаи)(?:те)?\b|\bты (?:робот|человек|бот)\b|\bкто ты\b|\bтуалет\b"
-    r"|\bстолица\b"
-    r"|\bthoi tiet\b|\btroi (?:co )?(?:mua|nang)|\bmay gio\b|\bgio (?:mo|dong) cua\b|\bgia (?:vang|do la|dollar"
-    r"|bao nhieu)\b|\bty gia\b"
-    r"|\bai (?:la|thang)\b.{0,20}\b(?:tong thong|thu tuong|vo dich)\b|\bket qua (?:bong da|tran)"
-    r"|\bke (?:cho toi )?(?:mot )?chuyen cuoi\b|\bviet (?:cho toi |giup )?(?:mot )?(?:bai tho|doan code|email"
-    r"|bai van|doan van)\b"
-    r"|^dich (?:giup|sang|cau)\b|\bban la (?:ai|nguoi|robot)\b|\bwifi\b|\bnha ve sinh\b|\bthu do (?:cua|nuoc)\b"
+_SUM = re.compile(
+    r"\d\s*[+*×÷−^]\s*\d|=\s*-?\d|^(?:what(?: i|')?s )?\d+ ?[+*/x-] ?\d+\W*$"
+    r"|\d (?:times|plus|minus|divided by|nhân|cộng|trừ|chia|умножить на|плюс|минус) \d",
+    re.IGNORECASE,
 )
 
 
@@ -318,29 +287,28 @@ def _asks(reading: Reading, text: str) -> Asks:
             break
     if not rest:
         return "greeting"
-    if re.search(_ORDERS, folded) or re.search(
-        r"<\s*/?\s*(?:script|img|iframe|catalogue)|\[/?inst\]", text, re.IGNORECASE
-    ):
+    if _CODE.search(text) or _says(reading, "orders") or _says(reading, "insults"):
         return "orders"
-    if re.search(_INSULTS, folded):
+    is_of_books = _says(reading, "books")
+    if not is_of_books and _says(reading, "harm") and _says(reading, "how"):
         return "orders"
     # Who tells much and speaks of books means books, whatever else was said.
-    if len(reading.words) > _TELLS_MUCH and re.search(_OF_BOOKS, folded):
+    if is_of_books and len(reading.words) > _TELLS_MUCH:
         return "books"
-    return "not-books" if re.search(_NOT_BOOKS, folded) else "books"
+    if _SUM.search(text) or _says(reading, "chores") or (not is_of_books and _says(reading, "troubles")):
+        return "not-books"
+    return "books"
 
 
 _TELLS_MUCH = 9  # words
-_OF_BOOKS = (
-    r"\b(?:books?|novels?|stor(?:y|ies)|reads?|reading|recommend\w*|something|anything|sach|truyen|doc|cuon|quyen"
-    r"|tieu thuyet"
-    r"|книг\w*|книж\w*|роман\w*|почита\w*|прочита\w*|прочесть|чита\w+|что нибудь|посовету\w*)\b"
-)
-_INSULTS = (
-    r"\b(?:stupid|idiot|moron|shut up|fuck\w*|dumb|bitch|hate you|useless)\b|^do (?:ngu|ngoc)\b|\bcam mieng\b"
-    r"|\bngu the\b"
-    r"|\b(?:дур[ао]к?\w*|тупо[ийе]|тупая|заткнись|(?:ты|вы) идиот\w*)\b"
-)
+
+
+def _says(reading: Reading, section: str) -> bool:
+    """Whether a question holds a phrase of a section of `asides.toml`."""
+    is_bare = reading.language == "vi" and not reading.has_accents
+    said = aside(section, reading.language, bare=is_bare).search(reading._text[reading.has_accents])
+    # A few words without accents may be of either language.
+    return bool(said or (is_bare and aside(section, "en").search(reading.folded)))
 
 
 def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish:
@@ -365,6 +333,7 @@ def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish
     wish = _readers(reading, wish)
     wish = _sizes(reading, wish)
     topic = reading.rest()
+    teaches = _says(reading, "manuals")
     wish = _concepts(reading, wish)
     return replace(
         _words(reading, wish),
@@ -373,6 +342,7 @@ def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish
         is_story=bool(re.search(_STORY, re.sub(_TRUE, "", reading.original))),
         is_true=bool(re.search(_TRUE, reading.original)),
         in_order=bool(re.search(_IN_ORDER, reading.original)),
+        teaches=teaches or "practical" in wish.moods or "learning" in wish.themes,
     )
 
 
@@ -742,13 +712,20 @@ def _form(reading: Reading, wish: Wish) -> Wish:
         r"|\b(?:русск\w+|отечественн\w+|наш\w*) (?:автор\w*|писател\w*|проз\w+|литератур\w*)\b"
     ):
         wish = replace(wish, is_native=True)
+    return replace(wish, written_in=_language_asked(reading))
+
+
+def _language_asked(reading: Reading) -> str | None:
+    """The language that books should be in."""
     for code, phrases in lexicon().written_in.items():
         for phrase in phrases:
             pattern = phrase.pattern if not (phrase.bare and not reading.has_accents) else phrase.bare
             uses_accents = bool(phrase.bare) and reading.has_accents
             if reading.take(pattern + r"(?: (?:instead|language|please|thi sao|языке))?", with_accents=uses_accents):
-                return replace(wish, written_in=code)
-    return wish
+                return code
+    pattern, codes = other_languages(reading.language, bare=reading.language == "vi" and not reading.has_accents)
+    match = reading.take(pattern, with_accents=reading.has_accents)
+    return codes[match["name"]] if match else None
 
 
 _NUMBERS = {
@@ -1327,6 +1304,8 @@ def _words(reading: Reading, wish: Wish) -> Wish:
     rest = reading.rest()
     runs: list[list[Word]] = [[]]  # of words that follow each other
     names: list[str] = []
+    # Without accents a few syllables may be a name, though each of them could be an idle word.
+    says_all = reading.language == "vi" and not reading.has_accents and len(rest) == len(reading.words) <= 3
     for n, word in enumerate(rest):
         is_first = word is reading.words[0] or word.begins
         next_is_name = n + 1 < len(rest) and rest[n + 1].raw[0].isupper()
@@ -1343,10 +1322,15 @@ def _words(reading: Reading, wish: Wish) -> Wish:
                 or (reading.language == "vi" and next_is_name)
             )
         )
-        if (reading.is_silent(word) and not is_name) or (len(word.folded) < 2 and not is_name):
+        if (reading.is_silent(word) and not is_name and not says_all) or (len(word.folded) < 2 and not is_name):
             runs.append([])
             continue
-        follows = runs[-1] and reading.words.index(runs[-1][-1]) + 1 == reading.words.index(word)
+        # A name ends where its capitals end: "phố cổ Hội An".
+        follows = (
+            runs[-1]
+            and reading.words.index(runs[-1][-1]) + 1 == reading.words.index(word)
+            and is_name == (runs[-1][-1].folded in names)
+        )
         runs[-1 if follows else len(runs) :] = [[*runs[-1], word]] if follows else [[word]]
         if is_name:
             names.append(word.folded)
@@ -1456,6 +1440,7 @@ def _joined(wish: Wish, before: Wish) -> Wish:
         named=before.named,
         author=before.author,
         is_story=wish.is_story or before.is_story,
+        teaches=wish.teaches or before.teaches,
         is_translated=wish.is_translated or before.is_translated,
         year_from=wish.year_from if has_years else before.year_from,
         year_to=wish.year_to if has_years else before.year_to,

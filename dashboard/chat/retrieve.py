@@ -19,6 +19,7 @@ import psycopg
 
 from dashboard.chat.lexicon import (
     CODES,
+    RUSSIAN_ENDINGS,
     Concept,
     Language,
     Spaced,
@@ -27,8 +28,10 @@ from dashboard.chat.lexicon import (
     concepts_of_term,
     form_pattern,
     gloss,
+    is_cyrillic,
     lexicon,
     spaced,
+    stem,
 )
 from dashboard.chat.parse import LONG, MAX_QUESTION, SHORT, Mention, Reading, Wish, language_of
 from models import embedding, search
@@ -44,12 +47,6 @@ from openshelf.folding import fold, fold_words
 MAX_CANDIDATES = 50
 _POOL = 60
 _MAX_PHRASES = 100
-# Share of what is asked for that a record must hold. Tuned on the questions marked "dev".
-COVERAGE_FLOOR = 0.5
-# MiniLM reads English only; above this nearness a record may answer though it holds none of the words.
-COSINE_FLOOR = 0.42
-_LOOSE_FLOOR = 0.35
-_CONCEPTS_FLOOR, _CONCEPTS_NEARNESS = 0.45, 0.31
 # Words that no rule knows are read as what they are nearest to, from this nearness on, and as so many things.
 NEAR_FLOOR = 0.46
 _NEAREST = 2
@@ -57,6 +54,7 @@ _SUBJECT_WEIGHT, _THEME_WEIGHT, _MOOD_WEIGHT = 1.6, 1.6, 0.8
 _BESIDE = 0.7
 _TALK, _TALK_ALONE = 0.5, 0.75
 _TERSE = 6  # words of a question that says no more than it must
+_SHORT_ROOT = 5  # letters
 _HELD = 0.5  # what only the question before asked for
 _NEAR_MOOD = 0.5
 _BESIDE_BEST = 0.7
@@ -315,9 +313,8 @@ class _Ask:
     titled: int | None  # the very work that was asked for
     like: tuple[Record, ...]
     meaning: str  # English, for nearness; empty where there is none
-    has_unknown_name: bool
-    lacks_name: bool  # a name of several words stands together nowhere in the catalogue
     nearest: dict[str, float]  # what its words that we have no name for are near to, and how near
+    terse: float  # 1 where the question says no more than it must, less the more it says
     heard: dict[str, float]  # each word that says something: how rare it is, 0 to 1
     toward: dict[str, float] | None  # how near in meaning the question is to each subject, theme and mood
     rarity: dict[str, float]  # how rare each subject, theme and mood is, where likeness is asked for
@@ -333,6 +330,8 @@ class _Unit:
     concept: Concept | None = None
     word: str = ""
     language: Language = "en"
+    rarity: float = 0.0  # of the word, 0 to 1
+    is_name: bool = False
 
 
 @dataclass(frozen=True)
@@ -446,7 +445,11 @@ def _resolve(  # noqa: C901
     if wish.author:
         authors = _authors(conn, wish.author)
         if not authors:
-            return None
+            if wish.language != "en" or _is_written_as_name(wish.author, wish.text):
+                return None
+            # "Told by somebody who was there": no author.
+            more = [word for word in wish.author.split() if word not in lexicon().silent["en"]]
+            wish = replace(wish, author="", words=(*wish.words, *more))
     named_title, series = None, frozenset[str]()
     heard_titles = search.titles_heard(conn, fold_words(wish.wanted).split())
     if wish.named:
@@ -456,7 +459,8 @@ def _resolve(  # noqa: C901
             authors = authors or _authors(conn, wish.named)
         if not (named_title or series or authors):
             # A hero or a place: its name must stand in the record.
-            wish = replace(wish, words=(*wish.words, *wish.named.split()), names=(*wish.names, *wish.named.split()))
+            said = [_as_written(wish)] if wish.language == "vi" else wish.named.split()
+            wish = replace(wish, words=(*wish.words, *said), names=(*wish.names, *wish.named.split()))
     said = tuple(dict.fromkeys(word for part in wish.words for word in fold_words(part).split()))
     spoken = tuple(dict.fromkeys(fold_words(word) for word in wish.spoken[:30]))
     if not (wish.author or named_title or like):
@@ -470,18 +474,19 @@ def _resolve(  # noqa: C901
     series = series or frozenset(search.series_named(conn, said) if said and len(said) <= 4 else ())
     if wish.in_order and not series:
         series = _series_heard(conn, heard_titles, said, audiences)
-    counts = statements.counts_beginning(conn, [_prefix(word) for word in (*said, *spoken)]) if spoken or said else {}
     total = max(catalogue.count_works(conn, ANY_WORK), 1)
-    units = _units(wish, counts, total)
-    heard = {word: _rarity(counts.get(_prefix(fold_words(word)), 0), total) for word in wish.spoken[:30]}
+    runs = _runs(wish)
+    pieces = [piece for run in runs for piece in _pieces(run, wish.language)]
+    rarities = _rarities_of(conn, [*spoken, *pieces], wish.language, total)
+    units = _units(wish, runs, rarities)
+    heard = {word: rarities[fold_words(word)] for word in wish.spoken[:30]}
     rarity = _rarities(conn, total) if like else {}
+    terse = min(1.0, _TERSE / max(len(fold_words(wish.text).split()), 1))
     plain = " ".join(word for word in wish.words if word not in wish.names)
     nearest = dict(_nearest(plain)) if plain and wish.language == "en" else {}
-    unknown = [w for w in said if w in wish.names and not counts.get(_prefix(w))]
-    lacks_name = not (likely or authors or series or named_title) and _lacks_name(conn, wish)
     return _Ask(
         wish, units, authors, likely, avoided_authors,
-        series, named_title, like, _meaning(wish), bool(unknown), lacks_name, nearest, heard,
+        series, named_title, like, _meaning(wish), nearest, terse, heard,
         _toward(_meaning(wish)), rarity,
         {each.book_id: each.share * (1 - 0.5**each.said) for each in heard_titles},
     )  # fmt: skip
@@ -498,16 +503,20 @@ def _series_heard(
     return frozenset([record.series_name for record in records if record.series_name][:1])
 
 
-def _lacks_name(conn: psycopg.Connection, wish: Wish) -> bool:
-    """Whether words that were written together as a name stand together in no record, whatever each may do alone."""
-    runs: list[list[str]] = [[]]
-    for word in fold_words(wish.text).split():
-        if word in wish.names:
-            runs[-1].append(word)
-        elif runs[-1]:
-            runs.append([])
-    asked = [search.any_word([" ".join(_prefix(word) for word in run)]) for run in runs if len(run) > 1]
-    return any(not statements.count_holding(conn, each) for each in asked if each)
+def _is_written_as_name(name: str, text: str) -> bool:
+    """Whether one of the folded words of a name begins with a capital in the text."""
+    words = set(name.split())
+    return any(raw[0].isupper() and fold(raw) in words for raw in re.findall(r"\w+", text))
+
+
+def _as_written(wish: Wish) -> str:
+    """What a Vietnamese question names, with its accents."""
+    raw = re.findall(r"\w+", wish.text)
+    folded, named = [fold(word) for word in raw], wish.named.split()
+    for start in range(len(raw) - len(named) + 1):
+        if folded[start : start + len(named)] == named:
+            return " ".join(accented(word) for word in raw[start : start + len(named)])
+    return wish.named
 
 
 def _whole_title(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> int | None:
@@ -551,7 +560,7 @@ def _likely_authors(conn: psycopg.Connection, wish: Wish) -> frozenset[str]:
     if not names:
         return frozenset()
     found = search.authors_named(conn, names)
-    if not found and len(names) > 1:
+    if not found and len(names) > 1 and wish.names:
         found = [author for name in names if len(name) > 3 for author in search.authors_named(conn, [name])]
     # Who names one by the first name alone talks of somebody else.
     return frozenset(
@@ -576,38 +585,76 @@ def _prefix(word: str) -> str:
     return literal[1] if literal else word
 
 
-def _units(wish: Wish, counts: dict[str, int], total: int) -> tuple[_Unit, ...]:
+def _runs(wish: Wish) -> list[str]:
+    """What must stand together: in Vietnamese what does so in the question, else the words of one name."""
+    if wish.like:
+        return []  # what is said around the name of a book is talk
+    if wish.language == "vi":
+        return [run for run in wish.words if fold_words(run)]
+    runs: list[str] = []
+    text = f" {fold_words(wish.text)} "
+    for word in wish.words:
+        follows = runs and word in wish.names and runs[-1].split()[-1] in wish.names
+        if follows and f" {runs[-1]} {word} " in text:
+            runs[-1] += f" {word}"
+        else:
+            runs.append(word)
+    return runs
+
+
+def _pieces(run: str, language: Language) -> list[str]:
+    """What of a run is counted, folded: of Vietnamese, whose syllables say little alone, the pairs; else the whole."""
+    words = fold_words(run).split()
+    pairs = [" ".join(pair) for pair in pairwise(words)] if language == "vi" else []
+    return pairs or [" ".join(words)]
+
+
+def _rarities_of(conn: psycopg.Connection, pieces: Collection[str], language: Language, total: int) -> dict[str, float]:
+    """How rare each of these words, or words that follow each other, is in the catalogue, in all forms, 0 to 1."""
+    asked = list(dict.fromkeys(pieces))
+    queries = [" <-> ".join(_forms(word, language) for word in piece.split()) for piece in asked]
+    counts = statements.counts_holding(conn, queries) if asked else []
+    return {piece: _rarity(count, total) for piece, count in zip(asked, counts, strict=True)}
+
+
+def _forms(word: str, language: Language) -> str:
+    """A tsquery for a folded word in its forms; a Vietnamese syllable has one."""
+    if language == "vi":
+        return f"'{word}'"
+    root = stem(word)
+    if is_cyrillic(word) and len(root) < _SHORT_ROOT:
+        # Too short to be searched by its beginning: "кот" is no "который".
+        return "(" + " | ".join(f"'{root}{ending}'" for ending in ("", *RUSSIAN_ENDINGS)) + ")"
+    return f"'{_prefix(word)}':*"
+
+
+def _units(wish: Wish, runs: Sequence[str], rarities: Mapping[str, float]) -> tuple[_Unit, ...]:
     known = lexicon()
     kinds = ((wish.subjects, _SUBJECT_WEIGHT), (wish.themes, _THEME_WEIGHT), (wish.moods, _MOOD_WEIGHT))
     units = [_Unit(name, _held(wish, name) * weight, known.of(name)) for names, weight in kinds for name in names]
     is_told = bool(units or wish.length or wish.age is not None or wish.audience or wish.like)
     words: list[_Unit] = []
-    for run in wish.words:
+    for run in runs:
         folded = fold_words(run)
-        parts = folded.split()
-        if not parts:
-            continue
-        rarest = min(counts.get(_prefix(part), 0) for part in parts)
-        if rarest == 0 and folded.isdigit():
+        is_name = any(part in wish.names for part in folded.split())
+        rare = [rarities[piece] for piece in _pieces(run, wish.language)]
+        rarity = max(rare) if is_name else sum(rare) / len(rare)
+        if rarity == 1.0 and folded.isdigit():
             continue  # "100 years": a number that stands nowhere
-        is_name = any(part in wish.names for part in parts)
-        if wish.like:
-            continue  # what is said around the name of a book is talk
-        weight = (0.5 + 1.8 * _rarity(rarest, total)) * _held(wish, run)
+        weight = (0.5 + 1.8 * rarity) * _held(wish, run)
         if is_name:
             weight *= 1.5
         elif units:
             weight *= _BESIDE  # it tells the topic more nearly, or nothing: what it is about has been named
-        elif wish.language == "vi" and len(parts) == 1:
+        elif wish.language == "vi" and " " not in folded:
             weight *= 0.5  # one syllable is seldom a word of its own
-        words.append(_Unit(run, weight, None, run, wish.language))
+        words.append(_Unit(run, weight, None, run, wish.language, rarity, is_name))
     # Who says much tells a story: of its words few are what the book is to be about, so that each next one says less.
     words.sort(key=lambda unit: -unit.weight)
     fewer = _TALK if is_told else _TALK_ALONE
     part = min(1.0, _TERSE / max(len(fold_words(wish.text).split()), 1)) if is_told else 1.0
     units += [
-        replace(unit, weight=unit.weight * fewer**n * (1.0 if unit.word in wish.names else part))
-        for n, unit in enumerate(words)
+        replace(unit, weight=unit.weight * fewer**n * (1.0 if unit.is_name else part)) for n, unit in enumerate(words)
     ]
     return tuple(units)
 
@@ -1025,7 +1072,7 @@ def _weigh(ask: _Ask, view: _View, cosine: float) -> Candidate:
         or (bool(ask.authors) and (held > 0 or not any(unit.concept for unit in ask.units)))
         or (bool(ask.like) and alike >= 0.3)
         or (not ask.units and not ask.like and not wish.named and _says_so(wish, record))
-        or (bool(ask.units) and _is_enough(ask, coverage, cosine))
+        or (bool(ask.units) and _is_enough(_signs(ask, view, shares, cosine)))
     )
     if ask.titled is not None and not is_titled and not in_series and wish.named:
         answers = False  # "do you have Emma?" is not answered by books like it
@@ -1060,25 +1107,56 @@ def _has_series(liked: Sequence[Record], record: Record) -> bool:
     return any(each.series_name == record.series_name for each in liked)
 
 
-def _is_enough(ask: _Ask, coverage: float, cosine: float) -> bool:
+def _is_enough(signs: Mapping[str, float]) -> bool:
     """Whether a record holds, or is near to, enough of what was asked."""
-    if ask.lacks_name:
-        return False
-    if ask.has_unknown_name:
-        return coverage >= COVERAGE_FLOOR
+    return sum(ENOUGH[name] * value for name, value in signs.items()) > 0
+
+
+# What speaks for answering with a record, and what against it. Fitted to the questions that the librarian may be tuned
+# on: whether any record answers, by logistic regression on the best record of each (benchmarks/chat_floor.py).
+ENOUGH: dict[str, float] = {
+    "one": 2.65, "topics": 1.4, "missing topics": -1.4, "moods": 1.4, "words": 0.8, "missing words": -1.95,
+    "names": 1.2, "missing names": -2.4, "unknown name": -2.05, "nearness": 1.45, "known": 1.15,
+    "teaches": -1.85, "terse": -2.05, "in Russian": 1.15,
+}  # fmt: skip
+
+
+def _signs(ask: _Ask, view: _View, shares: Mapping[str, float], cosine: float) -> dict[str, float]:
+    """What a record holds and lacks of the units of a wish: the evidence for answering with it at all."""
     wish = ask.wish
-    if {*wish.moods} - _USES or wish.is_more or wish.held or _known_share(wish) >= 1:
-        # What fits a mood, an age, a length or the talk before is on any shelf: less of the rest need be found.
-        return coverage >= _LOOSE_FLOOR or cosine >= COSINE_FLOOR
-    if not any(unit.word for unit in ask.units):  # only what we have names for: that is on our shelves
-        # Of many things that were said no work need have half.
-        floor = _CONCEPTS_FLOOR - 0.05 * max(0, min(len(ask.units), 5) - 2)
-        return coverage >= floor or cosine >= _CONCEPTS_NEARNESS
-    return (
-        coverage >= COVERAGE_FLOOR
-        or coverage + max(0.0, cosine - 0.2) >= COVERAGE_FLOOR + 0.05
-        or (cosine >= COSINE_FLOOR and coverage >= 0.2)
-    )
+    language = _LANGUAGE_OF.get(view.record.language or "")
+    concepts = [(unit, shares[unit.name]) for unit in ask.units if unit.concept]
+    topics = [share for unit, share in concepts if unit.concept.kind != "mood" and unit.name != "learning"]
+    moods = [share for unit, share in concepts if unit.concept.kind == "mood" and unit.name not in _USES]
+    said = [unit for unit in ask.units if unit.word]
+    # What a word is nearest to is no proof that a record holds it.
+    literal = {u.name: _share(u, view, language, {}) if ask.nearest else shares[u.name] for u in said}
+    names = [(unit.rarity, literal[unit.name]) for unit in said if unit.is_name]
+    words = [(unit.rarity, literal[unit.name]) for unit in said if not unit.is_name]
+    return {
+        "one": 1.0,
+        "topics": min(3.0, sum(topics)),
+        "missing topics": min(2.0, sum(1 - share for share in topics)),
+        "moods": min(1.0, sum(moods)),
+        "words": _fading([rarity * share for rarity, share in words]),
+        "missing words": ask.terse * _fading([rarity * (1 - share) for rarity, share in words]),
+        "names": min(1.0, sum(share for _rarity, share in names)),
+        "missing names": min(1.5, sum(rarity * (1 - share) for rarity, share in names)),
+        "unknown name": float(any(rarity == 1.0 for rarity, _share in names)),
+        # To a question in another language nearness is that of our own words for its topics.
+        "nearness": max(0.0, cosine - 0.2) if wish.language == "en" else 0.0,
+        "known": min(1.5, _known_share(wish)),
+        "teaches": float(wish.teaches),
+        # Who says little means each word of it.
+        "terse": ask.terse,
+        # Of Vietnamese words that stand together one piece is made; of Russian ones each may be missing.
+        "in Russian": float(wish.language == "ru"),
+    }
+
+
+def _fading(values: Sequence[float]) -> float:
+    """The sum of values of which each next smaller one counts less."""
+    return sum(value * 0.6**n for n, value in enumerate(sorted(values, reverse=True)))
 
 
 def _share(unit: _Unit, view: _View, language: Language | None, nearest: Mapping[str, float]) -> float:
@@ -1088,11 +1166,14 @@ def _share(unit: _Unit, view: _View, language: Language | None, nearest: Mapping
     if unit.language == "vi":
         own = _share_of_run(unit.word, view)
     else:
-        pattern = compiled(rf"\b{form_pattern(fold_words(unit.word))}\b")
+        forms = " ".join(form_pattern(word) for word in fold_words(unit.word).split())
+        pattern = compiled(rf"\b{forms}\b")
         is_named = pattern.search(view.names.folded) or any(
             pattern.search(name) for name in (*view.subjects, *view.terms)
         )
         own = _IN_NAMES if is_named else _IN_BLURB if pattern.search(view.blurb.folded) else 0.0
+    if unit.is_name:
+        return own
     return max(
         own,
         max(
@@ -1136,12 +1217,14 @@ def _share_of_run(run: str, view: _View) -> float:
     is_accented = run != fold_words(run)
     syllables = run.split()
     pairs = [" ".join(pair) for pair in pairwise(syllables)] or syllables
+    # One syllable stands in many words, without its accent in most of them.
+    sure = 1.0 if len(syllables) > 1 else 0.6 if is_accented else 0.3
     names, blurb = (text.accented if is_accented else text.folded for text in (view.names, view.blurb))
     found = [
         _IN_NAMES if f" {pair} " in f" {names} " else _IN_BLURB if f" {pair} " in f" {blurb} " else 0.0
         for pair in pairs
     ]
-    return sum(found) / len(found)
+    return sure * sum(found) / len(found)
 
 
 def _heard(ask: _Ask, view: _View) -> float:

@@ -140,32 +140,19 @@ def known_words(conn: psycopg.Connection, words: list[str]) -> set[str]:
     return {word for (word,) in rows.fetchall()}
 
 
-def counts_beginning(conn: psycopg.Connection, beginnings: Sequence[str]) -> dict[str, int]:
-    """How many active works hold a word that begins so, of each of these folded beginnings; at most `MAX_RANKED`."""
+def counts_holding(conn: psycopg.Connection, asked: Sequence[str]) -> list[int]:
+    """How many active works each of these tsqueries finds; at most `MAX_RANKED`."""
     rows = conn.execute(
-        f"""select beginning, (
+        f"""select (
                select count(*) from (
                    select 1 from library.works
-                   where works.active and {SERVED}
-                       and works.search @@ to_tsquery('simple', quote_literal(beginning) || ':*')
+                   where works.active and {SERVED} and works.search @@ to_tsquery('simple', query)
                    limit %(most)s
                ) as held
-           ) from unnest(%(beginnings)s::text[]) as asked (beginning)""",
-        {"beginnings": list(dict.fromkeys(beginnings)), "most": MAX_RANKED},
+           ) from unnest(%(asked)s::text[]) with ordinality as asked (query, place) order by place""",
+        {"asked": list(asked), "most": MAX_RANKED},
     )
-    return dict(rows.fetchall())
-
-
-def count_holding(conn: psycopg.Connection, asked: str) -> int:
-    """How many active works a tsquery finds; at most 10."""
-    row = conn.execute(
-        f"""select count(*) from (
-               select 1 from library.works
-               where works.active and {SERVED} and works.search @@ to_tsquery('simple', %s) limit 10
-           ) as held""",
-        [asked],
-    ).fetchone()
-    return row[0] if row else 0
+    return [count for (count,) in rows.fetchall()]
 
 
 def titles(conn: psycopg.Connection) -> list[tuple[int, str]]:
