@@ -57,7 +57,7 @@ _TERSE = 6  # words of a question that says no more than it must
 _SHORT_ROOT = 5  # letters
 _HELD = 0.5  # what only the question before asked for
 _NEAR_MOOD = 0.5
-_BESIDE_BEST = 0.7
+_BESIDE_BEST = 0.25
 # Where a unit stands: in title, author, series or subjects; in the blurb.
 _IN_NAMES, _IN_BLURB = 1.0, 0.7
 # Who asks in a language reads it; what there is in it comes before what fits a little better in another.
@@ -128,7 +128,8 @@ class Candidate:
     """One work that was looked at: how strongly the evidence speaks for it, and whether it answers at all.
 
     `holds`: names of the subjects, themes, moods and words of the wish that its record holds; `lacks`: the others;
-    `pieces`: the evidence piece by piece, without the weights.
+    `pieces`: the evidence piece by piece, without the weights; `is_meant`: it answers by its name, or its author's, or
+    as the like of a book that was named.
     """
 
     record: Record
@@ -139,6 +140,7 @@ class Candidate:
     holds: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     pieces: Mapping[str, float] = field(default_factory=dict)
+    is_meant: bool = False
 
 
 @dataclass(frozen=True)
@@ -383,10 +385,15 @@ def _look(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None)
         and (view := _View.of(record))
         and _fulfils(ask, view)
     ]
-    best = max((c.coverage for c in weighed if c.answers), default=0.0)
-    if best and ask.units and not (ask.authors or ask.like or wish.named or ask.titled):
-        # What comes near the best answer is worth a look beside it.
-        weighed = [replace(c, answers=c.answers or c.coverage >= _BESIDE_BEST * best) for c in weighed]
+    best = max((c for c in weighed if c.answers), key=lambda c: c.coverage, default=None)
+    if best and best.coverage and ask.units and not (ask.authors or ask.like or wish.named or ask.titled):
+        # Whether anything answers is one question, which of the works another. What holds some of what the best one
+        # does may be the better book; what lacks a name that the best one has is none.
+        named = {unit.name for unit in ask.units if unit.is_name and unit.name in best.holds}
+        weighed = [
+            replace(c, answers=c.is_meant or (c.coverage >= _BESIDE_BEST * best.coverage and named.issubset(c.holds)))
+            for c in weighed
+        ]
     return sorted(weighed, key=lambda c: (not c.answers, -c.evidence, c.record.book_id))
 
 
@@ -1063,7 +1070,7 @@ def _weigh(ask: _Ask, view: _View, cosine: float) -> Candidate:
             for name in wish.less
         ),
     }
-    answers = (
+    is_meant = (
         is_titled
         or by_likely
         or in_series
@@ -1071,6 +1078,9 @@ def _weigh(ask: _Ask, view: _View, cosine: float) -> Candidate:
         # What is said about an author may be talk; a subject is not.
         or (bool(ask.authors) and (held > 0 or not any(unit.concept for unit in ask.units)))
         or (bool(ask.like) and alike >= 0.3)
+    )
+    answers = (
+        is_meant
         or (not ask.units and not ask.like and not wish.named and _says_so(wish, record))
         or (bool(ask.units) and _is_enough(_signs(ask, view, shares, cosine)))
     )
@@ -1080,7 +1090,7 @@ def _weigh(ask: _Ask, view: _View, cosine: float) -> Candidate:
         record, round(sum(WEIGHTS[name] * float(value) for name, value in evidence.items()), 4), answers,
         round(coverage, 3), round(cosine, 3),
         tuple(name for name, share in shares.items() if share), tuple(n for n, share in shares.items() if not share),
-        {name: round(float(value), 4) for name, value in evidence.items() if value},
+        {name: round(float(value), 4) for name, value in evidence.items() if value}, is_meant,
     )  # fmt: skip
 
 

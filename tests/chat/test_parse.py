@@ -110,7 +110,7 @@ def test_the_language_is_told_by_script_letters_or_words(text: str, language: st
         ("ирония без пошлости и чернухи", {"moods": ("ironic",), "avoid": ("dark",)}),
         ("короткая повесть на один вечер", {"length": "short"}),
         ("cookbooks in French", {"subjects": ("cooking",), "written_in": "fra"}),
-        ("sách dạy nấu ăn bằng tiếng Anh", {"subjects": ("cooking",), "written_in": "eng"}),
+        ("sách dạy nấu ăn bằng tiếng Anh", {"subjects": ("cooking",), "written_in": "eng", "teaches": True}),
         ("Шерлок Холмс на английском", {"words": ("шерлок", "холмс"), "written_in": "eng"}),
         ("gardening as epub", {"subjects": ("gardening",), "format": "EPUB"}),
         # several wishes at once
