@@ -13,10 +13,12 @@ from dashboard.components.shelf import card, shelf
 from dashboard.data import Record
 from dashboard.language import _, current, language_name, number, plural
 from dashboard.safe import plain_paragraphs
-from dashboard.words import address, audiences, cover_address, kinds, language_tag, reason, subject_name, year_name
+from dashboard.words import address, audiences, cover_address, language_tag, reason, subject_name, year_name
 from openshelf.contracts import Action, Surface
-from openshelf.database.catalogue import Edition, WorkCard
+from openshelf.database.catalogue import Edition, Work, WorkCard
 from openshelf.database.filters import READABLE
+
+_SCHEMES = {"isbn": "ISBN", "unchecked-isbn": "unchecked-ISBN", "imdb": "IMDb", "tmdb": "TMDB"}
 
 
 def edition_line(edition: Edition) -> str:
@@ -31,7 +33,8 @@ def edition_line(edition: Edition) -> str:
 
 
 def identifiers_of(edition: Edition) -> list[str]:
-    return [identifier.replace("isbn", "ISBN") for identifier in edition.identifiers]
+    named = (identifier.split(" ", 1) for identifier in edition.identifiers)
+    return [f"{_SCHEMES.get(scheme, scheme)} {value}" for scheme, value in named]
 
 
 def details(record: Record) -> list[dict[str, str]]:
@@ -41,9 +44,9 @@ def details(record: Record) -> list[dict[str, str]]:
     formats = sorted({name for edition in editions for name in edition.formats})
     publishers = dict.fromkeys(edition.publisher for edition in editions if edition.publisher)
     said = {
-        _("Kind"): kinds().get(work.kind, "") if work.kind != "book" else "",
+        _("Kind"): _("Film") if work.kind == "film" else "",
         _("Language"): ", ".join(language_name(code) for code in languages) or language_name(work.language),
-        _("First published"): year_name(work.year),
+        _("First shown") if work.kind == "film" else _("First published"): year_name(work.year),
         _("Publisher"): ", ".join(publishers) or (work.publisher or ""),
         _("For"): for_whom(record),
         _("Length"): plural("{count} page", "{count} pages", record.appeal.pages) if record.appeal.pages else "",
@@ -111,7 +114,13 @@ def why(book_id: int) -> dict[str, str] | None:
     return reason(place, {work.book_id: work.title for work in data.cards(referred)})
 
 
-def words() -> dict[str, str]:
+def words(work: Work) -> dict[str, str]:
+    of_film = {
+        "want": _("Want to see"),
+        "finish": _("I have seen it"),
+        "finished": _("You have seen it"),
+        "details": _("About this film"),
+    }
     return {
         "read": _("Read now"),
         "want": _("Want to read"),
@@ -135,8 +144,8 @@ def words() -> dict[str, str]:
         "access": _("For every reader"),
         "editions": _("Editions"),
         "take_away": _("Take it with you"),
-        "cover": _("Cover of {title} by {author}"),
-    }
+        "cover": _("Cover of {title} by {author}") if work.authors_text else _("Cover of {title}"),
+    } | (of_film if work.kind == "film" else {})
 
 
 @st.fragment
@@ -176,7 +185,7 @@ def draw(record: Record, surface: Surface) -> None:
         "rating_line": plural("You gave it {count} star", "You gave it {count} stars", stars)
         if stars
         else _("Rate it"),
-        "words": words(),
+        "words": words(work),
     }
     furniture.book("book", work.book_id, shown, surface)
 

@@ -47,7 +47,7 @@ def card(
         "lang": language_tag(work.language),
         "cover": cover_address(work.book_id, work.cover_version),
         "reason": dict(reason) if reason else None,
-        "note": _("Film") if work.kind == "film" and not note else note,
+        "note": " · ".join(filter(None, (_("Film") if work.kind == "film" else "", note))),
         # Places in the text, counted in code points: never markup.
         "title_marks": search.highlights(work.title, asked) if asked else [],
         "author_marks": search.highlights(work.authors_text, asked) if asked else [],
@@ -120,6 +120,7 @@ def _words() -> dict[str, str]:
         "on": _("On along the shelf"),
         "empty": _("Nothing here yet."),
         "cover": _("Cover of {title} by {author}"),
+        "cover_alone": _("Cover of {title}"),
         "said_like": _("You like {title}"),
         "said_want": _("{title} is on your want-to-read shelf"),
         "said_unwant": _("{title} is off your want-to-read shelf"),

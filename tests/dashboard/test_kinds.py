@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from dashboard_pages import drawn
 from small_catalogue import embed_works
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -105,6 +106,31 @@ def test_with_both_kinds_the_film_is_found(
 
     for page, query in (("browse", {}), ("browse", {"kind": "film"}), ("find", {"q": "brief history of time"})):
         assert FILM in told(visit(page, **query))
+
+
+def test_the_page_of_a_film_is_one_of_a_film(
+    film: int, show: Callable[[str], psycopg.Connection], visit: Callable[..., AppTest], conn: psycopg.Connection
+) -> None:
+    conn.execute("update library.works set authors_text = '' where book_id = %s", [film])
+    conn.execute(
+        """insert into library.identifiers select edition_id, 'imdb', 'tt0103882' from library.editions
+           where book_id = %s""",
+        [film],
+    )
+    conn.commit()
+    show("book,film")
+
+    page = drawn(visit("book", id=str(film)), "book")[0]
+    card = next(card for card in drawn(visit("browse"), "shelf")[0]["cards"] if card["id"] == film)
+
+    words = page["words"]
+    said = [words[name] for name in ("want", "finish", "finished", "details", "cover")]
+    assert said == ["Want to see", "I have seen it", "You have seen it", "About this film", "Cover of {title}"]
+    details = {each["label"]: each["value"] for each in page["details"]}
+    assert details["Kind"] == "Film"
+    assert details["First shown"] == "1988"
+    assert details["Identifiers"] == "IMDb tt0103882"
+    assert card["note"] == "Film · 1988"
 
 
 @pytest.mark.parametrize("kinds", ["book", "film", "book,film"])

@@ -133,7 +133,7 @@ function fillCard(kept, entry, card, data, index) {
       link(
         card.href,
         { class: "os-card-link", title: card.author ? `${card.title}, ${card.author}` : card.title, "aria-label": name },
-        cover({ ...card, alt: data.words.cover.replace("{title}", card.title).replace("{author}", card.author) }, 176, index < 6 && data.eager),
+        cover({ ...card, alt: (card.author ? data.words.cover : data.words.cover_alone).replace("{title}", card.title).replace("{author}", card.author) }, 176, index < 6 && data.eager),
         el("span", { class: "os-title", lang: card.lang }, marked(card.title, card.title_marks)),
         el("span", { class: "os-author" }, marked(card.author, card.author_marks), card.note && (card.author ? ` · ${card.note}` : card.note)),
       ),
