@@ -216,17 +216,20 @@ def work_rows(works: Sequence[bytes], catalogue: Catalogue) -> np.ndarray:
     is_work = _right_aligned(counts, max(counts, default=0))
     rows = np.full(is_work.shape, -1, dtype=np.int64)
     if rows.size:
-        rows[is_work] = catalogue.rows(np.frombuffer(b"".join(works), "<i4"))
+        book_ids = np.frombuffer(b"".join(works), "<i4")
+        rows[is_work] = catalogue.rows(book_ids)
         if catalogue.taken_in is not None:
-            _each_once(rows)
+            was_taken_in = np.zeros(rows.shape, dtype=bool)
+            was_taken_in[is_work] = np.isin(book_ids, catalogue.taken_in[:, 0])
+            for reader in np.flatnonzero(was_taken_in.any(1)).tolist():
+                _each_once(rows[reader])
     return rows
 
 
-def _each_once(rows: np.ndarray) -> None:
+def _each_once(row: np.ndarray) -> None:
     """Two works of a list may be one by now: it stays where it comes last."""
-    for row in rows:
-        last = {work: column for column, work in enumerate(row.tolist())}
-        row[[column for column, work in enumerate(row.tolist()) if last[work] != column]] = -1
+    last = {work: column for column, work in enumerate(row.tolist())}
+    row[[column for column, work in enumerate(row.tolist()) if last[work] != column]] = -1
 
 
 def _right_aligned(counts: Sequence[int], length: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import msgspec
-from uuid_utils.compat import uuid7
+from uuid_utils.compat import uuid5, uuid7
 
 MAX_EVENT_BYTES = 16_384
 # An act may arrive this late or this early (clock skew); outside it is a dead letter.
@@ -200,12 +200,12 @@ def parse_slate(raw: bytes) -> Slate:
 
 def slate_id_of(event_id: uuid.UUID) -> uuid.UUID:
     """The slate an event triggers: the same on every replay."""
-    return uuid.uuid5(_SLATE_NAMESPACE, str(event_id))
+    return uuid5(_SLATE_NAMESPACE, str(event_id))
 
 
 def skip_id_of(slate_id: uuid.UUID, position: int) -> uuid.UUID:
     """The skip that is inferred for a place, at most once: the same on every replay."""
-    return uuid.uuid5(_SKIP_NAMESPACE, f"{slate_id}/{position}")
+    return uuid5(_SKIP_NAMESPACE, f"{slate_id}/{position}")
 
 
 def new_event_id() -> uuid.UUID:

@@ -169,6 +169,8 @@ def _end_silent(state: SessionState, now: datetime, silence: timedelta) -> tuple
 
 def _end(state: SessionState, session_ids: set[UUID]) -> tuple[SessionState, tuple[SessionRow, ...]]:
     """Mark sessions as ended, with a row for each that was not. They stay known: an act that reopens one counts on."""
+    if not session_ids:
+        return state, ()
     ending = [s for s in state.sessions if s.session_id in session_ids and not s.ended]
     if not ending:
         return state, ()

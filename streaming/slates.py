@@ -72,7 +72,7 @@ class SlateDrawer:
             requests = [item.change.request for at in places if isinstance(item := items[at], MovedAct)]
             draw = partial(_draw, recommender, [request for request in requests if request])
             # A single one is soonest done here; of several, each with what log lines of this thread carry.
-            result = cache(draw) if len(draws) == 1 else self._lanes.submit(copy_context().run, draw).result
+            result = cache(draw if len(draws) == 1 else self._lanes.submit(copy_context().run, draw).result)
             drawn |= {at: (result, number) for number, at in enumerate(places)}
         return Drawing(items, arms, drawn, serving)
 

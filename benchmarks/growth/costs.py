@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import policy as policy_benchmark
 import psutil
@@ -28,6 +29,7 @@ from openshelf.database import embedded, pool, stream
 from openshelf.topics import Topics
 from streaming import relay
 from streaming.acts import LOG, RawAct
+from streaming.session_state import SessionState
 
 from .needs import UnitCosts
 
@@ -210,7 +212,8 @@ def _in_memory(states: Sequence[bytes]) -> float:
     snapshots = [pickle.loads(state) for state in states]
     gc.collect()
     before = psutil.Process().memory_info().rss
-    held = [pickle.loads(snapshots[n % len(snapshots)][1]) for n in range(STATES_IN_MEMORY)]
+    decoder = msgspec.msgpack.Decoder(SessionState)
+    held = [decoder.decode(snapshots[n % len(snapshots)][1]) for n in range(STATES_IN_MEMORY)]
     return (psutil.Process().memory_info().rss - before) / len(held)
 
 

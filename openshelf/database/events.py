@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 import psycopg
 from psycopg.rows import class_row
 
@@ -12,8 +13,7 @@ from openshelf import topics
 from openshelf.contracts import Interaction
 
 
-@dataclass(frozen=True)
-class LogRow:
+class LogRow(msgspec.Struct, frozen=True, gc=False):
     partition: int
     log_offset: int
     payload: bytes
@@ -66,7 +66,7 @@ def append_many(conn: psycopg.Connection, events: Sequence[Interaction]) -> None
 
 def read_after(conn: psycopg.Connection, next_offsets: dict[int, int], limit: int) -> list[LogRow]:
     """Rows at or after the given next offset of each partition, at most `limit` per partition, in order."""
-    with conn.cursor(row_factory=class_row(LogRow)) as cursor:
+    with conn.cursor(binary=True, row_factory=class_row(LogRow)) as cursor:
         return cursor.execute(
             """select log.partition, log.log_offset, log.payload, log.appended_at, log.reader_key
                from unnest(%(partitions)s::smallint[], %(offsets)s::bigint[]) as want (partition, next_offset)

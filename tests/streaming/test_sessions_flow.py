@@ -302,8 +302,8 @@ def test_the_clock_discards_someone_without_a_history_and_later_evicts_a_reader(
 
 
 def test_a_snapshot_of_another_layout_is_not_read() -> None:
-    version, pickled = logic_after_a_like("r_1").snapshot()
+    version, packed = logic_after_a_like("r_1").snapshot()
 
-    restored = SessionLogic((version + 1, pickled), lambda _: [], utc_now, RULES)
+    restored = SessionLogic((version + 1, packed), lambda _: [], utc_now, RULES)
 
     assert restored.snapshot() == (session_logic.STATE_VERSION, None)
