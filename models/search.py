@@ -5,10 +5,12 @@ Without the encoder the words alone answer, and the log says so.
 """
 
 import re
+import unicodedata
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from math import log1p
 from typing import Literal
 
@@ -276,15 +278,14 @@ def authors_misspelt(conn: psycopg.Connection, words: Sequence[str]) -> list[str
     unknown = [word for word in words if len(word) > MIN_MENDED]
     if not unknown:
         return []
-    unknown = sorted({*unknown} - statements.known_words(conn, unknown))
     people = _people(conn)
-    found: list[str] = []
-    for asked in map(_key, unknown):
-        # A slip is seldom made in the first letter, and a short word is soon near to another.
-        keys = [key for key in _near_keys(asked, people.keys) if key[0] == asked[0] and len(key) >= _MISSPELT]
-        names = [people.names[place] for key in keys for place in people.holders[key]]
-        found += [name for name in names if _key(fold_words(name).split()[-1]) in keys]
-    return list(dict.fromkeys(found))
+    found: list[int] = []
+    for word in sorted({*unknown} - statements.known_words(conn, unknown)):
+        # By its letters or by its sound; a slip is seldom made in the first letter, and short words are soon alike.
+        for form, lasts in ((word, people.lasts), (_key(word), people.last_keys)):
+            near = process.extract(form, lasts.keys(), scorer=fuzz.ratio, score_cutoff=MIN_NAME_RATIO, limit=3)
+            found += [n for last, _r, _n in near if last[0] == form[0] and len(last) >= _MISSPELT for n in lasts[last]]
+    return [people.names[place] for place in dict.fromkeys(found)]
 
 
 def authors_named_last(name: str, last: str) -> bool:
@@ -337,36 +338,41 @@ def titles_within(conn: psycopg.Connection, folded: str) -> list[tuple[int, int,
 class HeardTitle:
     """A title of which words were said: `share` of it, 0 to 1, the rarer a word among titles the more.
 
-    `said`: how much was said of it, 1 for each word that no other title holds; `alone`: whether one such word was.
+    `said`: how much was said of it, 1 for each word that no other title holds.
     """
 
     book_id: int
     share: float
     said: float
-    alone: bool
 
 
-def titles_heard(conn: psycopg.Connection, words: Sequence[str], limit: int = 10) -> list[HeardTitle]:
-    """Titles of which these folded words say something, however they are spelt, what says most of one first."""
+def titles_heard(
+    conn: psycopg.Connection, text: str, *, in_syllables: bool = False, limit: int = 10
+) -> list[HeardTitle]:
+    """Titles of which a text says something, however it is spelt, what says most of one first.
+
+    `in_syllables`: its words are of several, as in Vietnamese, and one syllable without its accent may be any.
+    """
     known = _titles(conn)
+    index = known.by_sound
+    if in_syllables:
+        index = known.by_accents if any(len(fold(c)) and fold(c) != c.casefold() for c in text) else known.by_pairs
     heard: dict[str, float] = {}
-    for word in dict.fromkeys(words):
-        key = _title_key(word)
-        if key in known.holders:
+    for key in index.keys_of(text):
+        if key in index.holders:
             heard[key] = 1.0
-        elif len(key) > MIN_MENDED:
-            near = process.extract(key, known.keys, scorer=fuzz.ratio, score_cutoff=MIN_NAME_RATIO, limit=3)
+        elif not in_syllables and len(key) > MIN_MENDED:
+            near = process.extract(key, index.keys, scorer=fuzz.ratio, score_cutoff=MIN_NAME_RATIO, limit=3)
             for other, ratio, _place in near:
                 heard[other] = max(heard.get(other, 0.0), (ratio / 100) ** 2)
     found: list[HeardTitle] = []
-    telling = [key for key in heard if known.weights[key] >= _TELLING]
-    for place in {place for key in telling for place in known.holders[key]}:
+    telling = [key for key in heard if index.weights[key] >= _TELLING]
+    for place in {place for key in telling for place in index.holders[key]}:
         best = (0.0, 0.0)
-        for part in known.parts[place]:
-            said = sum(known.weights[key] * heard.get(key, 0.0) for key in part)
-            best = max(best, (said / sum(known.weights[key] for key in part), said))
-        alone = any(key in heard and len(known.holders[key]) == 1 for key in known.parts[place][0])
-        found.append(HeardTitle(known.works[place][0], *best, alone))
+        for part in index.parts[place]:
+            said = sum(index.weights[key] * heard.get(key, 0.0) for key in part)
+            best = max(best, (said / sum(index.weights[key] for key in part), said))
+        found.append(HeardTitle(known.works[place][0], *best))
     return sorted(found, key=lambda each: (-each.share * (1 - 0.5**each.said), each.book_id))[:limit]
 
 
@@ -617,6 +623,8 @@ class _People:
     names: list[str]  # of authors, what holds most works first
     keys: tuple[str, ...]
     holders: dict[str, list[int]]  # of each key: the authors that have it
+    lasts: dict[str, list[int]]  # the same of folded last names alone
+    last_keys: dict[str, list[int]]  # and of their keys
 
 
 @dataclass(frozen=True)
@@ -625,10 +633,45 @@ class _Titles:
     folded: list[str]
     mains: list[str]  # what stands before a colon
     by_beginning: dict[tuple[str, ...], tuple[int, bool]]  # keys of words -> the one work, and whether that is all
+    by_sound: "_TitleWords"
+    by_accents: "_TitleWords"
+    by_pairs: "_TitleWords"  # of syllables without accents
+
+
+@dataclass(frozen=True)
+class _TitleWords:
+    """Which titles hold which words, in one form of the words."""
+
+    keys_of: Callable[[str], list[str]]
     parts: list[tuple[frozenset[str], ...]]  # keys of the words of each title, and of what stands before a colon
     holders: dict[str, list[int]]  # of each key: the places of the titles that hold it
     keys: tuple[str, ...]
     weights: dict[str, float]  # of each key: near 1 for what one title holds, near 0 for what many hold
+
+    @classmethod
+    def of(cls, titles: Sequence[str], keys_of: Callable[[str], list[str]]) -> "_TitleWords":
+        both = ((title, title.split(":")[0]) for title in titles)
+        parts = [tuple(frozenset(keys) for each in dict.fromkeys(texts) if (keys := keys_of(each))) for texts in both]
+        holders: dict[str, list[int]] = {}
+        for place, own in enumerate(parts):
+            for key in frozenset().union(*own):
+                holders.setdefault(key, []).append(place)
+        rarest = log1p(len(titles))
+        # Squared: what many titles hold, such as an article, says next to nothing.
+        weights = {key: (log1p(len(titles) / len(own)) / rarest) ** 2 for key, own in holders.items()}
+        return cls(keys_of, parts, holders, tuple(sorted(holders)), weights)
+
+
+def _sounds(text: str) -> list[str]:
+    return [_title_key(word) for word in fold_words(text).split()]
+
+
+def _accented(text: str) -> list[str]:
+    return re.findall(r"\w+", unicodedata.normalize("NFC", text).casefold())
+
+
+def _pairs(text: str) -> list[str]:
+    return [" ".join(pair) for pair in pairwise(fold_words(text).split())]
 
 
 _MISSPELT = 6  # letters at least of a last name that may be spelt otherwise
@@ -664,11 +707,17 @@ def _people(conn: psycopg.Connection) -> _People:
     if version not in _known_people:
         names = [name.name for name in _directory(conn)["author"].names]
         holders: dict[str, list[int]] = {}
+        lasts: dict[str, list[int]] = {}
+        last_keys: dict[str, list[int]] = {}
         for place, name in enumerate(names):
-            for key in {_key(word) for word in fold_words(name).split()}:
+            words = fold_words(name).split()
+            for key in {_key(word) for word in words}:
                 holders.setdefault(key, []).append(place)
+            for last in words[-1:]:
+                lasts.setdefault(last, []).append(place)
+                last_keys.setdefault(_key(last), []).append(place)
         _known_people.clear()
-        _known_people[version] = _People(names, tuple(holders), holders)
+        _known_people[version] = _People(names, tuple(holders), holders, lasts, last_keys)
     return _known_people[version]
 
 
@@ -676,22 +725,14 @@ def _titles(conn: psycopg.Connection) -> _Titles:
     version = (conn.info.dsn, statements.catalogue_version(conn))
     if version not in _known_titles:
         works = statements.titles(conn)
-        folded = [fold_words(title) for _book_id, title in works]
-        mains = [fold_words(title.split(":")[0]) for _book_id, title in works]
-        parts = [
-            tuple(frozenset(map(_title_key, text.split())) for text in dict.fromkeys(both) if text)
-            for both in zip(folded, mains, strict=True)
-        ]
-        holders: dict[str, list[int]] = {}
-        for place, own in enumerate(parts):
-            for key in frozenset().union(*own):
-                holders.setdefault(key, []).append(place)
+        titles = [title for _book_id, title in works]
         _known_titles.clear()
-        rarest = log1p(len(works))
-        # Squared: what many titles hold, such as an article, says next to nothing.
-        weights = {key: (log1p(len(works) / len(own)) / rarest) ** 2 for key, own in holders.items()}
         _known_titles[version] = _Titles(
-            works, folded, mains, _by_beginning(works), parts, holders, tuple(sorted(holders)), weights
+            works,
+            [fold_words(title) for title in titles],
+            [fold_words(title.split(":")[0]) for title in titles],
+            _by_beginning(works),
+            *(_TitleWords.of(titles, keys_of) for keys_of in (_sounds, _accented, _pairs)),
         )
     return _known_titles[version]
 

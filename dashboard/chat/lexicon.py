@@ -374,10 +374,12 @@ def known(name: str) -> Concept | None:
     return _by_name().get(name)
 
 
-def gloss(concept: Concept) -> str:
-    """What it is called in English, and a few other words for it: what its meaning is compared by."""
-    others = [phrase.folded for phrase in concept.phrases["en"][:_GLOSSED]]
-    return f"{concept.name}: {', '.join(others)}"
+def glosses(concept: Concept) -> list[str]:
+    """What it is called in English with a few other words for it, and then with what readers ask for it by, in turn."""
+    known = [phrase.folded for phrase in concept.phrases["en"][:_GLOSSED]]
+    others = [phrase.folded for phrase in concept.asked["en"] if not phrase.is_open and phrase.folded not in known]
+    groups = [known, *(others[n : n + _GLOSSED] for n in range(0, len(others), _GLOSSED))]
+    return [f"{concept.name}: {', '.join(group)}" for group in groups]
 
 
 @cache

@@ -27,7 +27,7 @@ from dashboard.chat.lexicon import (
     compiled,
     concepts_of_term,
     form_pattern,
-    gloss,
+    glosses,
     is_cyrillic,
     lexicon,
     spaced,
@@ -227,6 +227,7 @@ def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | Non
 
 
 _FEW = 3
+_ALONE = 0.9  # what is said of a title where one word of it is in no other
 
 
 def _mentions_by_name(conn: psycopg.Connection, reading: Reading) -> list[Mention]:
@@ -240,7 +241,7 @@ def _mentions_by_name(conn: psycopg.Connection, reading: Reading) -> list[Mentio
         series = search.series_named(conn, [word.folded])[:1]
         ids = [book_id for name in series for book_id in _browse(conn, Filters(series=name), None, _FEW)]
         if not ids:
-            heard = [each.book_id for each in search.titles_heard(conn, [word.folded])]
+            heard = [each.book_id for each in search.titles_heard(conn, word.raw)]
             records = statements.records(conn, heard[: _FEW + 1])
             is_one = len(records) == 1 or len({record.series_name or record.book_id for record in records}) == 1
             ids = heard if is_one else []
@@ -318,7 +319,7 @@ class _Ask:
     nearest: dict[str, float]  # what its words that we have no name for are near to, and how near
     terse: float  # 1 where the question says no more than it must, less the more it says
     heard: dict[str, float]  # each word that says something: how rare it is, 0 to 1
-    toward: dict[str, float] | None  # how near in meaning the question is to each subject, theme and mood
+    toward: Mapping[str, float] | None  # how near in meaning the question is to each subject, theme and mood
     rarity: dict[str, float]  # how rare each subject, theme and mood is, where likeness is asked for
     titles: dict[int, float]  # how surely each work's title was said, 0 to 1, see `search.titles_heard`
 
@@ -458,7 +459,7 @@ def _resolve(  # noqa: C901
             more = [word for word in wish.author.split() if word not in lexicon().silent["en"]]
             wish = replace(wish, author="", words=(*wish.words, *more))
     named_title, series = None, frozenset[str]()
-    heard_titles = search.titles_heard(conn, fold_words(wish.wanted).split())
+    heard_titles = search.titles_heard(conn, wish.wanted, in_syllables=wish.language == "vi")
     if wish.named:
         named_title = _titled(conn, wish.named, audiences)
         series = frozenset(search.series_named(conn, wish.named.split()))
@@ -506,7 +507,7 @@ def _series_heard(
     for word in said:
         if len(word) > 3 and (named := search.series_named(conn, [word])):
             return frozenset(named)
-    records = statements.records(conn, [each.book_id for each in titles if each.alone], audiences=audiences)
+    records = statements.records(conn, [each.book_id for each in titles if each.said >= _ALONE], audiences=audiences)
     return frozenset([record.series_name for record in records if record.series_name][:1])
 
 
@@ -683,28 +684,52 @@ def _held(wish: Wish, name: str) -> float:
 def _nearest(words: str) -> tuple[tuple[str, float], ...]:
     """Names of what English words mean nearly, of all that we have names for, and how nearly, 0 to 1."""
     names, vectors = meanings()
+    concepts = lexicon().concepts
     asked = search.encoded(words)
     if asked is None or not names:
         return ()
-    cosines = vectors @ asked
-    cosines = np.where([lexicon().of(name).kind == "mood" for name in names], -1.0, cosines)
+    cosines = vectors[: len(concepts)] @ asked
+    cosines = np.where([concept.kind == "mood" for concept in concepts], -1.0, cosines)
     best = np.argsort(-cosines)[:_NEAREST]
     return tuple((names[n], min(1.0, 0.3 + float(cosines[n]))) for n in best if cosines[n] >= NEAR_FLOOR)
 
 
 @cache
 def meanings() -> tuple[tuple[str, ...], np.ndarray]:
-    """Names of subjects, themes and moods, and the embeddings of their glosses, a row each; none without an encoder."""
-    concepts = lexicon().concepts
-    vectors = search.encoded_all([gloss(concept) for concept in concepts])
-    return (tuple(c.name for c in concepts), vectors) if vectors is not None else ((), np.empty((0, 0)))
+    """Names of subjects, themes and moods, and the embeddings of their glosses, a row each; none without an encoder.
+
+    The first gloss of each comes first, in the order of the concepts; then the others.
+    """
+    said = [(concept.name, glosses(concept)) for concept in lexicon().concepts]
+    rows = [(name, own[0]) for name, own in said] + [(name, each) for name, own in said for each in own[1:]]
+    vectors = search.encoded_all([text for _name, text in rows])
+    return (tuple(name for name, _text in rows), vectors) if vectors is not None else ((), np.empty((0, 0)))
 
 
-def _toward(meaning: str) -> dict[str, float] | None:
-    """How near in meaning a text is to each subject, theme and mood; None without a text or an encoder."""
+@lru_cache(maxsize=1_000)
+def _toward(meaning: str) -> Mapping[str, float] | None:
+    """How near in meaning a text, or a part of it, is to each subject, theme and mood; None without text or encoder."""
     names, vectors = meanings()
-    asked = search.encoded(meaning) if meaning and names else None
-    return None if asked is None else dict(zip(names, (vectors @ asked).tolist(), strict=True))
+    asked = search.encoded_all(_parts(meaning)) if meaning and names else None
+    if asked is None:
+        return None
+    nearest: dict[str, float] = {}
+    for name, cosine in zip(names, (asked @ vectors.T).max(axis=0).tolist(), strict=True):
+        nearest[name] = max(cosine, nearest.get(name, -1.0))
+    return nearest
+
+
+_PART, _STEP = 5, 3  # words
+
+
+def _parts(text: str) -> list[str]:
+    """A text, what stands between its marks and conjunctions, and of long parts a few words at a time."""
+    parts = [part.split() for part in re.split(r"[.!?;:,\n()]| but | and | with | - ", text)]
+    windows = [p[n : n + _PART] for p in parts if len(p) > _PART + 1 for n in range(0, len(p) - _STEP, _STEP)]
+    return list(dict.fromkeys([text, *(" ".join(part) for part in (*parts, *windows) if len(part) > 1)]))[:_MOST_PARTS]
+
+
+_MOST_PARTS = 24
 
 
 def _rarities(conn: psycopg.Connection, total: int) -> dict[str, float]:
@@ -1012,7 +1037,7 @@ def length_of(record: Record) -> str | None:
 # How much each piece of evidence speaks for a work. Fitted to the questions that the librarian may be tuned on, by
 # comparing works that answer with works that do not (benchmarks/chat_weights.py).
 WEIGHTS: dict[str, float] = {
-    "nearness": 1.4, "gist": 1.1, "coverage": 2.0, "heard": 0.8, "alike": 1.65, "by likely author": 1.5,
+    "nearness": 1.4, "gist": 2.5, "coverage": 2.0, "heard": 0.8, "alike": 1.65, "by likely author": 1.5,
     "in series": 1.2, "titled": 3.0, "title said": 2.5, "principal subject": 0.4, "rating": 0.1, "own language": 2.0,
     "length": 1.25, "thickness": 0.6, "age": 2.0, "later in its series": -0.1, "for children": -0.3, "no story": -0.55,
     "too much of": -0.3,
