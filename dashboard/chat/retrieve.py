@@ -1280,7 +1280,7 @@ def _heard(ask: _Ask, view: _View) -> float:
 
 
 def _likeness(ask: _Ask, view: _View, cosine: float) -> float:
-    """How like a record is to the nearest of the works that were named, 0 to about 3: by theme, mood, form, reader."""
+    """How like a record is to the nearest of the works that were named, 0 to about 3: by theme, mood, form, reader, time."""
     record = view.record
     best = 0.0
     for liked in map(_View.of, ask.like):
@@ -1297,9 +1297,18 @@ def _likeness(ask: _Ask, view: _View, cosine: float) -> float:
             best,
             0.7 * subjects + 0.8 * themes + 0.5 * moods + 0.8 * max(0.0, cosine - 0.2)
             + 0.2 * (_principal(liked) == _principal(view)) + 0.3 * same_author
-            + 0.4 * same_language + 0.3 * (liked.record.audience == record.audience),
+            + 0.4 * same_language + 0.3 * (liked.record.audience == record.audience)
+            + 0.15 * len(_about(liked.subjects).keys() & _about(view.subjects).keys())
+            + 0.2 * (liked.record.language == record.language) - 0.25 * _years_apart(liked.record, record),
         )  # fmt: skip
     return best
+
+
+def _years_apart(one: Record, other: Record) -> float:
+    """How far apart in time, 0 to 1 for 150 years and more."""
+    if one.year is None or other.year is None:
+        return 0.3
+    return min(abs(one.year - other.year), 150) / 150
 
 
 def _principal(view: _View) -> str:
