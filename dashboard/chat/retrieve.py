@@ -1280,7 +1280,7 @@ def _heard(ask: _Ask, view: _View) -> float:
 
 
 def _likeness(ask: _Ask, view: _View, cosine: float) -> float:
-    """How like a record is to the nearest of the works that were named, 0 to about 3: by theme, mood, form, reader, time."""
+    """How like a record is to the nearest of the works that were named, up to about 3: by theme, mood, form, time."""
     record = view.record
     best = 0.0
     for liked in map(_View.of, ask.like):
