@@ -77,21 +77,15 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield Finding("postgres", True, True, f"Postgres {conn.info.server_version // 10_000} answers")
             migrate.check(conn)
             yield Finding("schema", True, True, f"schema {migrate.applied(conn)}")
-            counts = summary.counts(conn)
+            works, champion, mart_rows = summary.count_works(conn), summary.champion(conn), summary.mart_rows(conn)
             kept, last = job_runs.is_kept(conn), job_runs.latest(conn)
     except OpenshelfError as error:
         yield Finding("database", False, True, str(error))
         return
-    yield Finding(
-        "catalogue", bool(counts["works"]), True, f"{counts['works']} works (fill it: openshelf ingest calibre PATH)"
-    )
-    yield Finding(
-        "policy", bool(counts["champion"]), False, f"champion {counts['champion']} (make one: openshelf train adapter)"
-    )
+    yield Finding("catalogue", bool(works), True, f"{works} works (fill it: openshelf ingest calibre PATH)")
+    yield Finding("policy", bool(champion), False, f"champion {champion} (make one: openshelf train adapter)")
     yield from _schedule(kept, last)
-    yield Finding(
-        "warehouse", bool(counts["mart_rows"]), False, f"{counts['mart_rows']} mart rows (openshelf warehouse build)"
-    )
+    yield Finding("warehouse", bool(mart_rows), False, f"{mart_rows} mart rows (openshelf warehouse build)")
 
 
 def _schedule(is_kept: bool, last: Mapping[str, JobRun]) -> Iterator[Finding]:

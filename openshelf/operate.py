@@ -25,12 +25,14 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @migrate_app.command()
 def run_migrations(
-    backup: Annotated[bool, typer.Option(help="Make a backup first, in the home folder, if anything changes.")] = True,
+    backup: Annotated[
+        bool, typer.Option(help="Make a backup first, in the home folder, if anything changes; none if you have one.")
+    ] = True,
     as_json: JsonFlag = False,
 ) -> None:
     """Bring the database to this program's schema, all or nothing; safe to run at any time."""
     with pool.connect(unlimited=True) as conn:
-        saved = backups.before_migration(conn, get_settings()) if backup else None
+        saved = backups.before_migration(conn, get_settings(), quiet=as_json) if backup else None
         done = migrate.migrate(conn)
         with conn.transaction():
             roles.grant(conn)

@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +31,8 @@ PROJECT = Path(__file__).resolve().parent.parent / "dbt"
 app = command_app("The warehouse: what readers were shown and what they answered.", group=True)
 
 # A build reads whole tables: it sorts and hashes in memory, and is never worth compiling (four statements at once).
-_SESSION = {"work_mem": "64MB", "maintenance_work_mem": "256MB", "jit": "off"}
+# What its last moments made may be lost with the machine, together or not at all: the next build makes it again.
+_SESSION = {"work_mem": "64MB", "maintenance_work_mem": "256MB", "jit": "off", "synchronous_commit": "off"}
 
 
 class WarehouseError(OpenshelfError):
@@ -100,6 +102,35 @@ def build(
         mart_rows=rows,
         seconds=round(time.monotonic() - started, 1),
     )
+
+
+@dataclass(frozen=True)
+class SourceAge:
+    """How old the newest row of a source is. `is_late`: older than its `freshness` in dbt/models/staging allows."""
+
+    source: str
+    newest_at: datetime | None
+    is_late: bool
+
+
+def freshness(settings: Settings, project: Path = PROJECT) -> list[SourceAge]:
+    """Of every source that says how fresh it should be; one without a row is late.
+
+    Raises:
+        WarehouseError: dbt's words.
+    """
+    with pool.connect(settings, unlimited=True) as conn:
+        migrate.check(conn)
+    done = _run_dbt(settings, project, ["source", "freshness"])
+    results: list[Any] = list(getattr(done.result, "results", []))
+    if not results:
+        raise WarehouseError(_last_words(done))
+    found = []
+    for result in sorted(results, key=lambda each: each.node.unique_id):
+        newest_at = getattr(result, "max_loaded_at", None)
+        name = f"{result.node.source_name}.{result.node.name}"
+        found.append(SourceAge(name, newest_at, is_late=str(result.status) != "pass"))
+    return found
 
 
 def _results(
@@ -212,6 +243,22 @@ def build_command(
     with nullcontext() if as_json else progress("warehouse") as show:
         built = build(settings, full_refresh=full_refresh, select=select, unit_tests=unit_tests, on_progress=show)
     report(built, as_json=as_json)
+
+
+@app.command("freshness")
+def freshness_command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """When the newest row of each source was stored; exit code 1 when one is older than it should be."""
+    found = freshness(get_settings())
+    lines = [
+        f"{'LATE' if each.is_late else 'ok  '}  {each.source}: "
+        + (f"{each.newest_at:%Y-%m-%d %H:%M} UTC" if each.newest_at else "holds nothing")
+        for each in found
+    ]
+    report([asdict(each) for each in found] if as_json else lines, as_json=as_json)
+    if any(each.is_late for each in found):
+        raise typer.Exit(1)
 
 
 @app.command("docs")

@@ -1,5 +1,6 @@
 """What a whole database holds, to be compared with what it held."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psycopg
@@ -17,11 +18,27 @@ class Contents:
     checksum: str
 
 
-def of_tables(conn: psycopg.Connection) -> dict[str, Contents]:
-    """Rows and checksum of every table that is not the server's own or an extension's, by schema.table."""
+def of_tables(conn: psycopg.Connection, on_table: Callable[[str], None] | None = None) -> dict[str, Contents]:
+    """Rows and checksum of every table of `sizes`; `on_table` is told of each that was read."""
     conn.execute(_PLAIN)
-    tables = conn.execute(
-        """select namespace.nspname, class.relname
+    found = {}
+    for name in sizes(conn):
+        row = conn.execute(
+            sql.SQL(
+                "select count(*), coalesce(sum(hashtextextended(each::text, 0)::numeric), 0)::text from {} as each"
+            ).format(sql.Identifier(*name.split(".", 1)))
+        ).fetchone()
+        assert row
+        found[name] = Contents(*row)
+        if on_table:
+            on_table(name)
+    return found
+
+
+def sizes(conn: psycopg.Connection) -> dict[str, int]:
+    """Bytes of every table that is not the server's own or an extension's, without indexes, by schema.table."""
+    rows = conn.execute(
+        """select namespace.nspname || '.' || class.relname, coalesce(pg_table_size(class.oid), 0)
            from pg_class as class
            join pg_namespace as namespace on namespace.oid = class.relnamespace
            where class.relkind = 'r' and namespace.nspname <> 'information_schema'
@@ -29,18 +46,9 @@ def of_tables(conn: psycopg.Connection) -> dict[str, Contents]:
                and not exists (
                    select from pg_depend where classid = 'pg_class'::regclass and objid = class.oid and deptype = 'e'
                )
-           order by 1, 2"""
-    ).fetchall()
-    found = {}
-    for schema, table in tables:
-        row = conn.execute(
-            sql.SQL(
-                "select count(*), coalesce(sum(hashtextextended(each::text, 0)::numeric), 0)::text from {} as each"
-            ).format(sql.Identifier(schema, table))
-        ).fetchone()
-        assert row
-        found[f"{schema}.{table}"] = Contents(*row)
-    return found
+           order by namespace.nspname, class.relname"""
+    )
+    return dict(rows.fetchall())
 
 
 def share_snapshot(conn: psycopg.Connection) -> str:

@@ -67,6 +67,17 @@ def test_people_go_on_while_it_is_made_and_it_holds_one_moment(conn: psycopg.Con
     assert [each.path for each in backups.listed(settings)] == [path]
 
 
+def test_it_says_how_far_it_is(conn: psycopg.Connection, lan: accounts.Account, tmp_path: Path) -> None:
+    conn.execute("create table library.much as select repeat('much', 200) as words from generate_series(1, 10000)")
+    conn.commit()
+    told: list[tuple[int, int]] = []
+    backups.make(get_settings(), tmp_path / "told", lambda done, total: told.append((done, total)))
+    dones, totals = zip(*told, strict=True)
+    assert set(totals) == {dones[-1]}
+    assert len(set(dones)) > 2  # not all at once
+    assert max(dones) == dones[-1] >= 2 * 8
+
+
 def test_no_secret_and_no_password_is_in_it(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = made.read_bytes()
     assert get_settings().reader_secret() not in content

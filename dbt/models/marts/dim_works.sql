@@ -1,7 +1,7 @@
 {{
     config(
         indexes=[{'columns': ['book_id'], 'unique': true}, {'columns': ['current_book_id']}],
-        post_hook="{{ note_changed_works() }}",
+        post_hook=["analyze {{ this }}", "{{ note_changed_works() }}"],
     )
 }}
 

@@ -26,16 +26,12 @@ to_make as (
         {% if is_incremental() %}
             exists(
                 select 1
-                from marts.fct_slate_places as earlier
-                where
-                    earlier.reader_key = places.reader_key
-                    and earlier.book_id in (
-                        select parts.book_id from {{ ref('dim_works') }} as parts
-                        where parts.current_book_id = places.book_id
-                    )
-                    and earlier.slate_date < places.slate_date
-                    and earlier.is_shown
-                    and {{ is_drawn('earlier.source') }}
+                from {{ looked_up(ref('dim_works'), {'current_book_id': 'places.book_id'}) }} as parts
+                cross join {{ looked_up(
+                    'marts.fct_slate_places',
+                    {'reader_key': 'places.reader_key', 'book_id': 'parts.book_id'},
+                    'found.slate_date < places.slate_date and found.is_shown and ' ~ is_drawn('found.source')
+                ) }} as earlier
             ) as is_repeated
         {% else %}
             places.slate_date > min(places.slate_date) over (partition by places.reader_key, places.book_id)

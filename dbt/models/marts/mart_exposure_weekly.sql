@@ -14,7 +14,10 @@ with
 works_shown as (
 
     select * from {{ ref('int_works_shown_weekly') }}
-    where {{ is_to_make('week_start_date', 'week_start_date', 'week') }}
+    {% if is_incremental() %}
+        -- Not by the days to make, as facts are: there is no index, and each row would be sought among all days.
+        where week_start_date not in (select loaded.week_start_date from {{ this }} as loaded)
+    {% endif %}
 
 ),
 

@@ -1,20 +1,20 @@
 with
 
-interactions as (
+hours as (
+
+    select * from {{ ref('mart_stream_hourly') }}
+
+),
+
+acts as (
 
     select
-        (select count(*) from {{ ref('fct_interactions') }}) as count_acts,
+        (select sum(hours.count_acts)::bigint from hours) as count_acts,
         (select max(acts.source_stored_at) from {{ ref('fct_interactions') }} as acts) as newest_stored_at,
         (
             select max(acts.occurred_at) from {{ ref('fct_interactions') }} as acts
             where acts.occurred_date = (select max(days.occurred_date) from {{ ref('fct_interactions') }} as days)
         ) as newest_act_at
-
-),
-
-hours as (
-
-    select * from {{ ref('mart_stream_hourly') }}
 
 ),
 
@@ -77,9 +77,9 @@ arrivals as (
 
 select
     now() as built_at,
-    interactions.count_acts,
-    interactions.newest_act_at,
-    interactions.newest_stored_at,
+    coalesce(acts.count_acts, 0) as count_acts,
+    acts.newest_act_at,
+    acts.newest_stored_at,
     arrivals.count_acts_last_day,
     arrivals.usual_acts_a_day,
     -- More than chance (four standard deviations of a Poisson count), and more than a quiet or a busy day.
@@ -91,5 +91,5 @@ select
         ),
         false
     ) as is_unusual
-from interactions
+from acts
 cross join arrivals

@@ -78,6 +78,19 @@ shown as (
 -- When a reader was last in a group says in which periods the reader was.
 {{ members_of_groups('shown', by_day=false) }},
 
+members_by_last_day as (
+
+    select
+        slate_date,
+        policy_version,
+        dimension,
+        value,
+        count(*) as count_readers
+    from members
+    group by slate_date, policy_version, dimension, value
+
+),
+
 readers_present as (
 
     select
@@ -85,8 +98,8 @@ readers_present as (
         members.policy_version,
         members.dimension,
         members.value,
-        count(*) as count_readers
-    from members
+        sum(members.count_readers) as count_readers
+    from members_by_last_day as members
     inner join periods
         on members.slate_date > periods.after_date
     group by periods.weeks, members.policy_version, members.dimension, members.value
