@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import MINYEAR, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -122,12 +122,15 @@ def freshness(settings: Settings, project: Path = PROJECT) -> list[SourceAge]:
     with pool.connect(settings, unlimited=True) as conn:
         migrate.check(conn)
     done = _run_dbt(settings, project, ["source", "freshness"])
-    results: list[Any] = list(getattr(done.result, "results", []))
+    # Beside the sources it tells of the hook that ends every run.
+    results = [each for each in getattr(done.result, "results", []) if each.node.resource_type == "source"]
     if not results:
         raise WarehouseError(_last_words(done))
     found = []
     for result in sorted(results, key=lambda each: each.node.unique_id):
         newest_at = getattr(result, "max_loaded_at", None)
+        if newest_at and newest_at.year == MINYEAR:  # so dbt says that there is no row
+            newest_at = None
         name = f"{result.node.source_name}.{result.node.name}"
         found.append(SourceAge(name, newest_at, is_late=str(result.status) != "pass"))
     return found
@@ -185,7 +188,8 @@ def _run_dbt(
             on_progress(next(count), total)
 
     home = settings.home / "dbt"
-    quiet = ["--log-level", "none", "--no-send-anonymous-usage-stats"]
+    # Left to itself the file takes the level of the console.
+    quiet = ["--log-level", "none", "--log-level-file", "info", "--no-use-colors", "--no-send-anonymous-usage-stats"]
     places = ["--project-dir", project, "--profiles-dir", project]
     places += ["--target-path", home / "target", "--log-path", home / "logs"]
     with _connection_environment(settings), garbage.left_alone():  # a fifth of dbt's time; its garbage is 100 MB

@@ -411,3 +411,17 @@ def test_the_seed_knows_every_action_of_the_contract(built: Warehouse) -> None:
         seeded = {action for (action,) in conn.execute("select action from marts.dim_actions").fetchall()}
 
     assert seeded == {action.value for action in Action}
+
+
+def test_a_source_is_late_when_its_newest_row_is_old_or_there_is_none(copied: Warehouse) -> None:
+    now = utc_now().replace(microsecond=0)
+    with psycopg.connect(copied.url) as conn:
+        conn.execute("update stream.interactions set stored_at = %s", [now - timedelta(hours=25)])
+        conn.execute("update stream.slates set stored_at = %s", [now - timedelta(hours=23)])
+        conn.execute("delete from library.ingest_runs")
+
+    assert warehouse.freshness(copied.settings) == [
+        warehouse.SourceAge("library.ingest_runs", None, is_late=True),
+        warehouse.SourceAge("stream.interactions", now - timedelta(hours=25), is_late=True),
+        warehouse.SourceAge("stream.slates", now - timedelta(hours=23), is_late=False),
+    ]
