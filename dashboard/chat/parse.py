@@ -273,6 +273,19 @@ _SUM = re.compile(
 )
 
 
+# What an assistant is told to do, in the very form of an order; folded.
+_TASKS = re.compile(
+    r"^(?:please |can you |could you |will you |would you |now |just )*"
+    r"(?:(?:write|compose|translate|calculate|compute|solve|summari[sz]e|fix|repair)\b(?! like)"
+    r"|(?:book|order|draw|draft|sing|call|play|code) (?:me|us|a|an|some)\b)"
+    r"|\b(?:viet|dich|giai|tinh|soan|ve|hat|sua|goi|dat|lam|bat|gui) (?:giup|ho|gium|dum|cho) "
+    r"(?:toi|minh|em|con|tao|to|anh|chi)\b"
+    r"|\bke (?:cho )?(?:\w+ )?(?:nghe )?(?:mot )?(?:cau )?chuyen (?:cuoi|vui|tieu lam)\b"
+    r"|\b(?:напиши|сочини|переведи|реши|посчитаи|вычисли|спои|нарисуи|включи|закажи|позвони|отправь|пошути|докажи|почини)"
+    r"(?:те)?\b"
+)
+
+
 def _asks(reading: Reading, text: str) -> Asks:
     folded = " ".join(word.folded for word in reading.words)
     if not any(c.isalnum() for c in text):
@@ -287,17 +300,25 @@ def _asks(reading: Reading, text: str) -> Asks:
             break
     if not rest:
         return "greeting"
+    return _aside(reading, text, folded) or "books"
+
+
+def _aside(reading: Reading, text: str, folded: str) -> Asks | None:
+    """What a question is if it is none about books."""
     if _CODE.search(text) or _says(reading, "orders") or _says(reading, "insults"):
         return "orders"
     is_of_books = _says(reading, "books")
-    if not is_of_books and _says(reading, "harm") and _says(reading, "how"):
-        return "orders"
+    is_long = len(reading.words) > _TELLS_MUCH
     # Who tells much and speaks of books means books, whatever else was said.
-    if is_of_books and len(reading.words) > _TELLS_MUCH:
-        return "books"
-    if _SUM.search(text) or _says(reading, "chores") or (not is_of_books and _says(reading, "troubles")):
+    if is_of_books and is_long:
+        return None
+    if _SUM.search(text) or _TASKS.search(folded) or _says(reading, "chores"):
         return "not-books"
-    return "books"
+    if is_of_books:
+        return None
+    if (_says(reading, "harm") and _says(reading, "how")) or (not is_long and _says(reading, "rude")):
+        return "orders"
+    return "not-books" if _says(reading, "troubles") else None
 
 
 _TELLS_MUCH = 9  # words

@@ -791,7 +791,7 @@ def _pool(conn: psycopg.Connection, ask: _Ask, audiences: Sequence[str] | None) 
             audience=wish.audience,
             pages=_pages(wish),
             age=wish.age if wish.age is not None and wish.age < 18 else None,
-            best=bool(wish.length or wish.by_women) or not (ask.units or ask.like),
+            best=bool(wish.length or wish.by_women or wish.written_in) or not (ask.units or ask.like),
         ),
     )
     return found | {book_id: found.get(book_id) or cosine or 0.0 for book_id, cosine in near.items()}
@@ -1150,7 +1150,7 @@ def _is_enough(signs: Mapping[str, float]) -> bool:
 # What speaks for answering with a record, and what against it. Fitted to the questions that the librarian may be tuned
 # on: whether any record answers, by logistic regression on the best record of each (benchmarks/chat_floor.py).
 ENOUGH: dict[str, float] = {
-    "one": 2.65, "topics": 1.4, "missing topics": -1.4, "moods": 1.4, "words": 0.8, "missing words": -1.95,
+    "one": 2.35, "topics": 1.4, "missing topics": -1.4, "moods": 1.4, "words": 0.8, "missing words": -1.95,
     "names": 1.2, "missing names": -2.4, "unknown name": -2.05, "nearness": 1.45, "known": 1.15,
     "teaches": -1.85, "terse": -2.05, "in Russian": 1.15,
 }  # fmt: skip
@@ -1180,7 +1180,7 @@ def _signs(ask: _Ask, view: _View, shares: Mapping[str, float], cosine: float) -
         "unknown name": float(any(rarity == 1.0 for rarity, _share in names)),
         # To a question in another language nearness is that of our own words for its topics.
         "nearness": max(0.0, cosine - 0.2) if wish.language == "en" else 0.0,
-        "known": min(1.5, _known_share(wish)),
+        "known": min(1.5, _known_share(wish) + (wish.written_in not in (None, CODES[wish.language]))),
         "teaches": float(wish.teaches),
         # Who says little means each word of it.
         "terse": ask.terse,
