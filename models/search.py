@@ -588,6 +588,7 @@ _LATIN = str.maketrans(
 )
 _SOUNDS = (
     ("ch", "h"), ("kh", "h"), ("ck", "k"), ("ph", "f"), ("th", "t"), ("w", "v"), ("y", "i"), ("x", "ks"), ("c", "k"),
+    ("dzh", "j"), ("tz", "ts"),
 )  # fmt: skip
 _RUSSIAN_CASES = re.compile(
     r"(?:ого|его|ому|ему|ыми|ими|ых|их|ым|им|ом|ем|ев|ои|еи|ою|ии|ыи|ая|яя|ую|а|я|у|ю|е|ы|и|о)$"
@@ -602,8 +603,11 @@ def _key(word: str) -> str:
         word = (bare if len(bare) >= 3 else word).translate(_LATIN)
     elif len(word) > 4:
         word = re.sub(r"(?<=[sk])(?:ii|iy|yi|ij|y|i)$", "", word)  # Dostoevsky as Достоевск-
+        word = re.sub(r"e$", "", re.sub(r"ea|ee", "i", word))  # Shakespeare as Шекспир
+        word = re.sub(r"c(?=[eiy])", "s", word)
     for spelt, sound in _SOUNDS:
         word = word.replace(spelt, sound)
+    word = re.sub(r"u(?=[aeio])", "v", word)  # Оруэлл is Orwell
     return re.sub(r"(.)\1", r"\1", word)
 
 

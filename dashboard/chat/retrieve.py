@@ -560,7 +560,9 @@ def _likely_authors(conn: psycopg.Connection, wish: Wish) -> frozenset[str]:
             words = fold_words(run).split()
             if len(words) > 1 and (found := search.authors_named(conn, words)):
                 return frozenset(found)
-        return frozenset()
+        # A foreign name is often written by its sound, with hyphens: "Hê-minh-uây".
+        by_sound = re.findall(r"\w+(?:-\w+)+", wish.text)
+        return frozenset(search.authors_misspelt(conn, ["".join(fold_words(each).split()) for each in by_sound]))
     if 0 < len(said) <= _NAME_ALONE and len(fold_words(wish.text).split()) <= _NAME_ALONE:
         names = names or said  # "octavia butler", and nothing else
     if misspelt := search.authors_misspelt(conn, said):
