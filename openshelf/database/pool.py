@@ -86,8 +86,8 @@ def database_url(settings: Settings) -> str:
 
 def _options(settings: Settings, *, unlimited: bool = False) -> str:
     keepalive = " ".join(f"-c tcp_keepalives_{name}={value}" for name, value in _KEEPALIVE.items())
-    # Where vectors are indexed: of the ten nearest among 100,000 works 400 finds 9.7 and 1000 finds 9.8, in twice the
-    # time (`benchmarks/search.py`); also when filters leave few of the works.
+    # Where vectors are indexed: of the ten nearest among 100,000 works 300 finds 9.4 and 400 finds 9.6; 1000 takes
+    # twice the time (`benchmarks/search.py`). Also when filters leave few of the works.
     near = "-c hnsw.ef_search=400 -c hnsw.iterative_scan=relaxed_order"
     every = f"-c timezone=UTC -c openshelf.kinds={settings.kinds} {near} {keepalive}"  # kinds: filters.SERVED
     if unlimited:
