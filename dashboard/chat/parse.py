@@ -623,6 +623,8 @@ def _creators(reading: Reading, wish: Wish) -> Wish:
         said = reading.raw(*made.span("name"))
         # "by train", "cua toi": a name is written as one, or the marker says that it is one; "by" somebody is no name.
         is_written = any(word.raw[0].isupper() for word in said)
+        if not is_written and wish.language == "en" and made[0][: made.start("name") - made.start()].endswith("the "):
+            continue  # "by the sea"
         if not is_written and wish.language != "vi":
             said = list(takewhile(lambda word: not reading.is_silent(word), said))
         if said and (is_written or re.match(_SURE_MARKS, made[0])):
@@ -1102,6 +1104,7 @@ _FEWEST_PAGES = 20  # "page 1" is no length
 
 
 # "A long, funny novel" and "nothing too long", but not "long journeys": it is about a book, or stands last.
+_SIZES = ("long", "short", "big", "huge", "thick", "thin", "fat", "quick", "brief", "massive", "enormous", "immense")
 _OF_LENGTH = (
     r"(?= \||$|(?: \| | )\0| (?:and|or|but|enough|please|too|for|to|that|which|i|if|with|on|about|in|this|is|it|one"
     r"|ones|as)\b"
@@ -1144,7 +1147,7 @@ def _said_of_size(reading: Reading, wish: Wish) -> Wish:
         found = (
             rf"(?P<no>\b(?:{no}) {between})?{_NO_GENRE if phrase.folded == 'ngan' else ''}(?:{pattern})"
             r"(?! (?:stor|histor|introduc|while|time|ago|distance|run\b|term|idea|bang|city|fan|walk|lov"
-            rf"|enough to know)){_OF_LENGTH if wish.language == 'en' and ' ' not in phrase.folded else ''}"
+            rf"|enough to know)){_OF_LENGTH if phrase.folded in _SIZES else ''}"
         )
         while match := reading.take(found, with_accents=reading.has_accents):
             meant = name if not match["no"] else "long" if name == "short" else "short"

@@ -100,6 +100,7 @@ def test_the_language_is_told_by_script_letters_or_words(text: str, language: st
         ("tầm hai trăm rưỡi trang", {"length": "short", "max_pages": 250}),
         ("mỏng thôi, trên 250 trang là", {"length": "short", "max_pages": 250}),
         ("long journeys", {"subjects": ("travel",)}),
+        ("a novella set by the sea", {"themes": ("the sea",), "length": "short"}),
         ("племяннице семнадцать", {"audience": "young adult", "age": 17}),
         ("con gái mình 15, thích thơ", {"subjects": ("poetry",), "audience": "young adult", "age": 15}),
         # who did not write it
