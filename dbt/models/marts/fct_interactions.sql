@@ -113,3 +113,7 @@ select
     {{ utc_date('occurred_at') }} as occurred_date,
     greatest(stored_at, slate_stored_at) as source_stored_at
 from attributed
+{% if not is_incremental() %}
+    -- What comes later lies by time, too: days are read from pages of their own, not from all.
+    order by occurred_at
+{% endif %}

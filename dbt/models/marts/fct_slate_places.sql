@@ -56,3 +56,7 @@ select
     first_answered_at,
     source_stored_at
 from places
+{% if not is_incremental() %}
+    -- What comes later lies by time, too: days are read from pages of their own, not from all.
+    order by slate_created_at
+{% endif %}
