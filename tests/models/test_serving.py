@@ -49,6 +49,7 @@ def test_an_arm_that_does_not_load_keeps_its_readers_and_the_champion_fills_its_
 
 
 def promoted_policy(conn: psycopg.Connection) -> str:
+    torch.manual_seed(0)  # the works that come first are the same in every run
     config = PolicyConfig()
     adapter = torch.nn.init.orthogonal_(torch.empty(config.dim, 384))
     tensors = registry.policy_tensors(Policy(config, adapter, torch.arange(1, COUNT_WORKS + 1)), {})
@@ -195,7 +196,7 @@ def test_a_boosted_work_is_drawn_more_and_a_buried_one_less_with_the_probability
     ]
     assert {place.source for place in boosted} <= {Source.STAFF, Source.RANDOM}
     assert Source.STAFF in {place.source for place in boosted}
-    assert boosted[0].propensity > 2 * (plain[0] if plain else 1 / 58) * free
+    assert boosted[0].propensity > 2 * plain[0] * free
     others = [place for slate in after for place in slate.places if place.book_id != 20]
     assert {place.source for place in others} <= {Source.POLICY, Source.RANDOM}
     assert sum(slate.book_ids[0] == 20 for slate in after) / len(after) == pytest.approx(
