@@ -1,9 +1,9 @@
 """A wish -> the works that really answer it, best first, or none and why. Asks the database; decides by evidence.
 
 A work answers when it fulfils all that a wish demands (language, years, author, age, nothing to be avoided) and holds
-enough of what it speaks of. What the question says falls into units: a subject, a theme, a mood, a word. A unit weighs
-more the rarer its word is in the catalogue, so that one unknown name outweighs a common subject: that is the floor
-under which the librarian would rather name nothing.
+enough of what it speaks of. What the question says falls into units: a subject, a theme, a mood, a word, a name. What a
+work holds and lacks of them is weighed, the rarer a word the more, by weights that were fitted to questions with and
+without an answer (`ENOUGH`): where no work reaches zero the librarian would rather name nothing.
 """
 
 import re
@@ -129,7 +129,7 @@ class Candidate:
 
     `holds`: names of the subjects, themes, moods and words of the wish that its record holds; `lacks`: the others;
     `pieces`: the evidence piece by piece, without the weights; `is_meant`: it answers by its name, or its author's, or
-    as the like of a book that was named.
+    as the like of a book that was named; `signs`: what else speaks for answering with it, see `ENOUGH`.
     """
 
     record: Record
@@ -141,6 +141,7 @@ class Candidate:
     lacks: tuple[str, ...] = ()
     pieces: Mapping[str, float] = field(default_factory=dict)
     is_meant: bool = False
+    signs: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -1106,10 +1107,11 @@ def _weigh(ask: _Ask, view: _View, cosine: float) -> Candidate:
         or (bool(ask.authors) and (held > 0 or not any(unit.concept for unit in ask.units)))
         or (bool(ask.like) and alike >= 0.3)
     )
+    signs = _signs(ask, view, shares, cosine) if ask.units else {}
     answers = (
         is_meant
         or (not ask.units and not ask.like and not wish.named and _says_so(wish, record))
-        or (bool(ask.units) and _is_enough(_signs(ask, view, shares, cosine)))
+        or (bool(ask.units) and _is_enough(signs))
     )
     if ask.titled is not None and not is_titled and not in_series and wish.named:
         answers = False  # "do you have Emma?" is not answered by books like it
@@ -1117,7 +1119,7 @@ def _weigh(ask: _Ask, view: _View, cosine: float) -> Candidate:
         record, round(sum(WEIGHTS[name] * float(value) for name, value in evidence.items()), 4), answers,
         round(coverage, 3), round(cosine, 3),
         tuple(name for name, share in shares.items() if share), tuple(n for n, share in shares.items() if not share),
-        {name: round(float(value), 4) for name, value in evidence.items() if value}, is_meant,
+        {name: round(float(value), 4) for name, value in evidence.items() if value}, is_meant, signs,
     )  # fmt: skip
 
 

@@ -70,6 +70,24 @@ def test_why_nothing_is_named(conn: psycopg.Connection, keys: dict[str, int]) ->
     assert ask(conn, "books by Dan Brown", None).refusal == "nothing"
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "the Kite Runner", "science fiction about Percy Jackson", "a guide to desert planets for the driving test",
+        "учебник налогового права", "приключения Алисы Селезнёвой", "научная фантастика на татарском",
+        "bộ Tam quốc diễn nghĩa", "kim dung", "sách luyện thi vật lý lớp 12 Hội An", "khoa học viễn tưởng tiếng Hàn",
+    ],
+)  # fmt: skip
+def test_what_lacks_the_name_or_the_thing_is_not_named(
+    conn: psycopg.Connection, keys: dict[str, int], question: str
+) -> None:
+    assert ask(conn, question, None).refusal == "nothing"
+
+
+def test_what_lacks_a_name_that_the_best_work_has_is_not_named(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    assert titles(ask(conn, "a spider and a pig named Wilbur", None)) == ["Charlotte's Web"]
+
+
 def test_hidden_works_leave_room_for_others(conn: psycopg.Connection, keys: dict[str, int]) -> None:
     assert titles(ask(conn, "books by Frank Herbert", None, hidden={keys["Dune"]})) == ["Dune Messiah"]
 
