@@ -32,7 +32,7 @@ def progress(label: str) -> Iterator[Show]:
         def show(done: int, total: int, said: str = "") -> None:
             nonlocal shown
             quarter = done * _LINES // max(total, 1)
-            if quarter > shown or done == total:
+            if quarter > shown or done == total == 0:
                 shown = quarter
                 sys.stderr.write(f"{label}: {done} of {total}{f', {said}' if said else ''}\n")
 

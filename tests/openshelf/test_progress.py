@@ -20,7 +20,7 @@ def test_a_few_lines_tell_and_the_last_one_always(capsys: pytest.CaptureFixture[
 def test_parts_are_told_one_after_the_other(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_of_parts() as show:
         for part in ("adapter", "policy"):
-            for done in (1, 2):
+            for done in (1, 2, 2):
                 show(part, done, 2)
 
     assert capsys.readouterr().err.splitlines() == [
