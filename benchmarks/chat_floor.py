@@ -10,6 +10,7 @@ parts each in turn).
 """
 
 import json
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -30,11 +31,12 @@ def examples() -> tuple[list[np.ndarray], np.ndarray]:
     signs, has_answer = [], []
     with pool.connect() as conn:
         for question in judge.load_questions(("dev",)):
-            if len(question.turns) > 1:
+            *before, last = question.turns
+            if before:
                 continue
-            seen: dict[str, object] = {}
-            wish, _ = look_up(conn, question.turns[0], watch=seen.__setitem__)
-            found = [c for c in seen.get("candidates", ()) if c.signs]  # pyright: ignore[reportGeneralTypeIssues]
+            seen: dict[str, Any] = {}
+            wish, _ = look_up(conn, last, watch=seen.__setitem__)
+            found = [candidate for candidate in seen.get("candidates", []) if candidate.signs]
             if found and not wish.like and not any(c.is_meant for c in found):
                 signs.append(np.array([[c.signs[name] for name in NAMES] for c in found]))
                 has_answer.append(not question.refuse)

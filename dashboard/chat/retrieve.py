@@ -458,6 +458,8 @@ def _resolve(  # noqa: C901
                 return None
             # "Told by somebody who was there": no author.
             more = [word for word in wish.author.split() if word not in lexicon().silent["en"]]
+            if 0 in statements.counts_holding(conn, [_forms(word, "en") for word in more]):
+                return None
             wish = replace(wish, author="", words=(*wish.words, *more))
     named_title, series = None, frozenset[str]()
     heard_titles = search.titles_heard(conn, wish.wanted, in_syllables=wish.language == "vi")
@@ -1164,9 +1166,9 @@ def _signs(ask: _Ask, view: _View, shares: Mapping[str, float], cosine: float) -
     """What a record holds and lacks of the units of a wish: the evidence for answering with it at all."""
     wish = ask.wish
     language = _LANGUAGE_OF.get(view.record.language or "")
-    concepts = [(unit, shares[unit.name]) for unit in ask.units if unit.concept]
-    topics = [share for unit, share in concepts if unit.concept.kind != "mood" and unit.name != "learning"]
-    moods = [share for unit, share in concepts if unit.concept.kind == "mood" and unit.name not in _USES]
+    concepts = [unit.concept for unit in ask.units if unit.concept]
+    topics = [shares[each.name] for each in concepts if each.kind != "mood" and each.name != "learning"]
+    moods = [shares[each.name] for each in concepts if each.kind == "mood" and each.name not in _USES]
     said = [unit for unit in ask.units if unit.word]
     # What a word is nearest to is no proof that a record holds it.
     literal = {u.name: _share(u, view, language, {}) if ask.nearest else shares[u.name] for u in said}
