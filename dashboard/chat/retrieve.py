@@ -64,7 +64,7 @@ _IN_NAMES, _IN_BLURB = 1.0, 0.7
 _OWN_LANGUAGE = 2.0
 _FOR_CHILDREN = 0.9
 _TITLE_ENOUGH = 0.38  # and from here on it answers
-_HEARD_TITLE = 0.35  # from here on a title is worth a look
+_HEARD_TITLE = 0.35  # a title that is less surely said was not
 # Moods that say what a work is good for.
 _USES = frozenset(("practical", "easy", "difficult"))
 # Subjects that say for whom a work is, or of what renown, but not what it is.
@@ -499,7 +499,7 @@ def _resolve(  # noqa: C901
         wish, units, authors, likely, avoided_authors,
         series, named_title, like, _meaning(wish), nearest, terse, heard,
         _toward(_meaning(wish)), rarity,
-        {each.book_id: each.share * (1 - 0.5**each.said) for each in heard_titles},
+        {each.book_id: sure for each in heard_titles if (sure := each.share * (1 - 0.5**each.said)) >= _HEARD_TITLE},
     )  # fmt: skip
 
 
@@ -767,7 +767,7 @@ def _pool(conn: psycopg.Connection, ask: _Ask, audiences: Sequence[str] | None) 
         found |= dict.fromkeys(_browse(conn, replace(base, author=author), audiences, _POOL), 0.0)
     for name in ask.series:
         found |= dict.fromkeys(_browse(conn, replace(base, series=name), audiences, _POOL), 0.0)
-    found |= {book_id: 0.0 for book_id, share in ask.titles.items() if share >= _HEARD_TITLE}
+    found |= dict.fromkeys(ask.titles, 0.0)
     if ask.titled is not None:
         found[ask.titled] = 1.0
     look = statements.Look(
@@ -1043,7 +1043,7 @@ def length_of(record: Record) -> str | None:
 # comparing works that answer with works that do not (benchmarks/chat_weights.py).
 WEIGHTS: dict[str, float] = {
     "nearness": 1.4, "gist": 2.5, "coverage": 2.0, "heard": 0.8, "alike": 1.65, "by likely author": 1.5,
-    "in series": 1.2, "titled": 3.0, "title said": 2.5, "principal subject": 0.4, "rating": 0.1, "own language": 2.0,
+    "in series": 1.2, "titled": 3.0, "title said": 4.0, "principal subject": 0.4, "rating": 0.1, "own language": 2.0,
     "length": 1.25, "thickness": 0.6, "age": 2.0, "later in its series": -0.1, "for children": -0.3, "no story": -0.55,
     "too much of": -0.3,
 }  # fmt: skip
