@@ -1040,7 +1040,7 @@ def length_of(record: Record) -> str | None:
 
 
 # How much each piece of evidence speaks for a work. Fitted to the questions that the librarian may be tuned on, by
-# comparing works that answer with works that do not (benchmarks/chat_weights.py).
+# comparing works that answer with works that do not.
 WEIGHTS: dict[str, float] = {
     "nearness": 1.4, "gist": 2.5, "coverage": 2.0, "heard": 0.8, "alike": 1.65, "by likely author": 1.5,
     "in series": 1.2, "titled": 3.0, "title said": 4.0, "principal subject": 0.4, "rating": 0.1, "own language": 2.0,
