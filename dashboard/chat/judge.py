@@ -343,7 +343,9 @@ def _invented(conn: psycopg.Connection, question: Question, answer: Answer, titl
         for value in (r.title, r.authors_text, r.subjects_text, r.series_name, r.summary, r.year)
         if value
     ]
-    allowed = "\n".join([*question.turns, *question.before, *fields])
+    # Our names for what was asked are no titles: "about Native Americans".
+    understood = [*answer.wish.subjects, *answer.wish.themes, " and ".join(answer.wish.themes[:2])]
+    allowed = "\n".join([*question.turns, *question.before, *understood, *fields])
     return false + invented_names(answer.opening + "\n" + "\n".join(b.why for b in answer.books), allowed, titles)
 
 
