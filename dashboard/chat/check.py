@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from dashboard.chat.lexicon import lexicon, spaced, stem
 from openshelf.contracts import clean_text
@@ -137,7 +138,9 @@ def grounded(text: str, own_words: str, *, is_opening: bool = False) -> str:
     # Without their accents, different words of Vietnamese are one.
     with_accents = bool(_VIETNAMESE.search(text))
     known = _words(own_words, with_accents)
-    kept = [s for s in sentences(text) if not is_order(s) and _is_supported(s, known, with_accents)]
+    kept = [
+        s for s in sentences(text) if not is_order(s) and _is_supported(s, known, with_accents, in_company=is_opening)
+    ]
     return cut(" ".join(kept[:1] if is_opening else kept[:3]))
 
 
@@ -172,7 +175,9 @@ def _words(text: str, with_accents: bool) -> list[str]:
     return spaced(text, with_accents=with_accents).replace("|", " ").split()
 
 
-def _is_supported(sentence: str, text: list[str], with_accents: bool) -> bool:
+def _is_supported(sentence: str, text: list[str], with_accents: bool, *, in_company: bool = False) -> bool:
+    """Whether the text holds each word that claims something; of Vietnamese syllables `in_company`, beside one of those
+    that they stand beside here: many records together hold most syllables, each in other words."""
     whole, known = f" {' '.join(text)} ", set(text)
     # What is quoted is a title, or meant as one: it must stand there as it is.
     if any(f" {' '.join(_words(quote, with_accents))} " not in whole for quote in _QUOTED.findall(sentence)):
@@ -189,6 +194,11 @@ def _is_supported(sentence: str, text: list[str], with_accents: bool) -> bool:
         claims_nothing = all(part in speech or stem(part) in speech or len(part) < shortest for part in parts)
         if not _known(parts, known) and (is_name or not claims_nothing):
             return False
+        if in_company and with_accents and not claims_nothing:
+            here = _words(sentence, with_accents)
+            pairs = [f" {a} {b} " for a, b in pairwise(here) if {a, b} & set(parts)]
+            if not any(pair in whole for pair in pairs):
+                return False
     return bool(words)
 
 

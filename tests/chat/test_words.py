@@ -195,6 +195,13 @@ def test_accents_part_words_of_vietnamese() -> None:
     assert grounded("Những cuốn khác là đồ giả.", "Một gia đình") == ""
 
 
+def test_what_no_record_says_is_not_put_together_from_syllables_of_many() -> None:
+    records = "Bàn ghế và đồ gốm của người Việt. Tác giả kể về gia đình."
+
+    assert grounded("Mọi sách khác ở đây đều là đồ giả.", records, is_opening=True) == ""
+    assert grounded("Đây là sách về đồ gốm và gia đình.", records, is_opening=True) != ""
+
+
 def test_links_images_and_marks_are_stripped() -> None:
     text = plain("**Bold** [a link](http://evil.example) ![p](http://x/p.png) <script>x</script> www.evil.example end")
 
