@@ -474,9 +474,9 @@ def _resolve(  # noqa: C901
             wish = replace(wish, words=(*wish.words, *said), names=(*wish.names, *wish.named.split()))
     said = tuple(dict.fromkeys(word for part in wish.words for word in fold_words(part).split()))
     spoken = tuple(dict.fromkeys(fold_words(word) for word in wish.spoken[:30]))
-    if not (wish.author or named_title or like):
-        named_title = _whole_title(conn, wish, audiences)
     likely = frozenset[str]() if like else _likely_authors(conn, wish)
+    if not (wish.author or named_title or like):
+        named_title = _whole_title(conn, wish, likely, audiences)
     if like and wish.author:
         authors = _authors(conn, wish.author)
         if any({*record.authors_text.split(", ")} & {*authors} for record in like):
@@ -530,15 +530,30 @@ def _as_written(wish: Wish) -> str:
     return wish.named
 
 
-def _whole_title(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> int | None:
-    """The work whose whole title the question is: "Dune", "мертвые души"; nearly, where it has words of its own."""
+def _whole_title(
+    conn: psycopg.Connection, wish: Wish, authors: frozenset[str], audiences: Sequence[str] | None
+) -> int | None:
+    """The work whose whole title the question is: "Dune", "мертвые души"; nearly, where it has words of its own; with
+    its author beside it: "Dune Herbert"."""
     folded = fold_words(wish.text)
     for book_id, title in search.titles_near(conn, folded):
-        full, main = fold_words(title), fold_words(title.split(":")[0])
         is_near = bool(wish.words) and _is_title(folded, title, exactly=True)
-        if folded in (full, main) or (is_near and abs(len(full) - len(folded)) <= 0.4 * len(folded)):
+        if folded in _full_and_main(title) or (
+            is_near and abs(len(fold_words(title)) - len(folded)) <= 0.4 * len(folded)
+        ):
             return book_id if statements.records(conn, [book_id], audiences=audiences) else None
+    names = {word for author in authors for word in fold_words(author).split()}
+    beside = " ".join(word for word in folded.split() if word not in names)
+    if beside and beside != folded:
+        ids = [book_id for book_id, title in search.titles_near(conn, beside) if beside in _full_and_main(title)]
+        for record in statements.records(conn, ids, audiences=audiences):
+            if authors & {*record.authors_text.split(", ")}:
+                return record.book_id
     return None
+
+
+def _full_and_main(title: str) -> tuple[str, str]:
+    return fold_words(title), fold_words(title.split(":")[0])
 
 
 def _authors(conn: psycopg.Connection, name: str) -> tuple[str, ...]:
