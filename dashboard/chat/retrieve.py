@@ -57,7 +57,7 @@ _TERSE = 6  # words of a question that says no more than it must
 _SHORT_ROOT = 5  # letters
 _HELD = 0.5  # what only the question before asked for
 _NEAR_MOOD = 0.5
-_BESIDE_BEST = 0.25
+_BESIDE_BEST = 0.5
 # Where a unit stands: in title, author, series or subjects; in the blurb.
 _IN_NAMES, _IN_BLURB = 1.0, 0.7
 # Who asks in a language reads it; what there is in it comes before what fits a little better in another.
