@@ -1373,7 +1373,8 @@ _CONTINUES = (
 )
 # What points back at the question or the answer before.
 _POINTS_BACK = (
-    r"\b(?:ones?|them|those|these|it|that|this|same|any|another|other|else|instead|more|too|less|rather|different"
+    r"\b(?:ones?|them|those|these|it|that|this|same|any(?! (?:good )?(?:books?|novels?|stories)\b)"
+    r"|another|other|else|instead|more|too|less|rather|different"
     r"|already|"
     r"nua|khac|hon|qua|cuon nay|may cuon|thi sao|cung the|vay|nhung|"
     r"них|эти|этого|такое|такого|еще|другое|другие|другую|тоже|уже|слишком|это|наших|только|тогда|из них)\b|\w+er\b"
@@ -1384,7 +1385,8 @@ _REQUESTS = (
     r"\b(?:(?:do|have|got) (?:you|any) .{0,20}books?|(?:recommend|suggest|looking for|find|want|need"
     r"|like) (?:me )?(?:a |some |any )?"
     r"(?:books?|novels?)|books? (?:on|about|for|by)|novels? (?:about|by)"
-    r"|(?:tim|kiem|can|muon doc|goi y|gioi thieu|co) (?:\w+ ){0,4}(?:sach|truyen|tieu thuyet|tho) (?:ve|cho)"
+    r"|(?:tim|kiem|can|muon doc|goi y|gioi thieu|co) (?:\w+ ){0,4}(?:sach|truyen|tieu thuyet|tho)"
+    r" (?:gi |nao )?(?:ve|cho)"
     r"|(?:есть|хочу|ищу|посовету\w*|порекоменд\w*|подскаж\w*|дайте|нужна) (?:\w+ ){0,4}(?:книг\w*|роман\w*"
     r"|что нибудь) (?:о|об|про|для))\b"
 )

@@ -235,3 +235,17 @@ def test_any_text_is_parsed(text: str, next_text: str) -> None:
     first = parse(text)
 
     assert isinstance(parse(next_text, first), Wish)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "do you have any books about motorcycle repair",
+        "có sách nào về sửa xe máy không",
+        "есть что-нибудь про мотоциклы",
+    ],
+)
+def test_who_asks_for_books_about_something_else_has_left_the_question_before(question: str) -> None:
+    wish = parse(question, parse("something like The Name of the Wind, but shorter"))
+
+    assert (wish.titled, wish.length) == ("", None)
