@@ -89,33 +89,22 @@ def _cards(book_ids: tuple[int, ...], within: Within) -> list[WorkCard]:
         return catalogue.cards(conn, book_ids, audiences=within)
 
 
-def popular() -> list[WorkCard]:
-    """What readers met most of late; the best rated while nobody has acted yet."""
-    return _popular(shelves_version(), within())
+def popular(code: str | None = None) -> list[WorkCard]:
+    """What readers met most of late, in one language (ISO 639-3) or any; the best rated while nobody has acted yet."""
+    return _popular(code, shelves_version(), within())
 
 
-@st.cache_data(ttl=POPULAR_TTL_S, max_entries=10, show_spinner=False)
-def _popular(version: Version, within: Within) -> list[WorkCard]:
+@st.cache_data(ttl=POPULAR_TTL_S, max_entries=40, show_spinner=False)
+def _popular(code: str | None, version: Version, within: Within) -> list[WorkCard]:
     with resources.connection() as conn:
-        return catalogue.popular(conn, 2 * ROW, audiences=within)
+        return catalogue.popular(conn, 2 * ROW, filters=Filters(language=code), audiences=within)
 
 
 def own_language() -> str | None:
     """The language of the page, as the catalogue writes it, where most works are in another one and some in this."""
     spoken = [count.name for count in facets().languages]
     own = next((code for code in spoken if language.is_current(code)), None)
-    return own if own != spoken[0] else None
-
-
-def popular_in(code: str) -> list[WorkCard]:
-    """As `popular`, of the works in one language (ISO 639-3)."""
-    return _popular_in(code, shelves_version(), within())
-
-
-@st.cache_data(ttl=POPULAR_TTL_S, max_entries=30, show_spinner=False)
-def _popular_in(code: str, version: Version, within: Within) -> list[WorkCard]:
-    with resources.connection() as conn:
-        return catalogue.popular(conn, 2 * ROW, filters=Filters(language=code), audiences=within)
+    return own if own not in spoken[:1] else None
 
 
 def newest() -> list[WorkCard]:

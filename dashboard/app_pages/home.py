@@ -177,7 +177,7 @@ def in_own_language() -> None:
     """Where most of the library is in another language: what is there in the one that the reader chose."""
     if code := data.own_language():
         everything = (_("All by popularity"), address("browse", language=code, sort="popular"))
-        row("own_language", own_language_name(), data.popular_in(code), Surface.POPULAR, everything)
+        row("own_language", own_language_name(), data.popular(code), Surface.POPULAR, everything)
 
 
 def by_subject() -> None:

@@ -55,7 +55,7 @@ if not groups[0][1]:
     notice(_("The shelves are still empty"), _("As soon as books have been taken in, they stand here."))
     end_page()
 if code := data.own_language():
-    groups.insert(0, (own_language_name(), data.popular_in(code)[:GROUP]))
+    groups.insert(0, (own_language_name(), data.popular(code)[:GROUP]))
 heading(_("Which of these do you like?"), _("Choose three, and your first shelf is about them."))
 welcome(
     KEY,

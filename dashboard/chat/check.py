@@ -186,6 +186,7 @@ def _is_supported(sentence: str, text: list[str], with_accents: bool, *, in_comp
         return False
     speech = lexicon().speech_vietnamese if with_accents else lexicon().speech
     words = [match[0] for match in _WORD.finditer(sentence)]
+    pairs = list(pairwise(_words(sentence, with_accents)))
     for n, word in enumerate(words):
         parts = _words(word, with_accents)
         is_name = n > 0 and word[0].isupper() and word not in _I
@@ -194,11 +195,9 @@ def _is_supported(sentence: str, text: list[str], with_accents: bool, *, in_comp
         claims_nothing = all(part in speech or stem(part) in speech or len(part) < shortest for part in parts)
         if not _known(parts, known) and (is_name or not claims_nothing):
             return False
-        if in_company and with_accents and not claims_nothing:
-            here = _words(sentence, with_accents)
-            pairs = [f" {a} {b} " for a, b in pairwise(here) if {a, b} & set(parts)]
-            if not any(pair in whole for pair in pairs):
-                return False
+        must_stand_beside = in_company and with_accents and not claims_nothing
+        if must_stand_beside and not any(f" {a} {b} " in whole for a, b in pairs if a in parts or b in parts):
+            return False
     return bool(words)
 
 

@@ -81,6 +81,18 @@ def test_who_reads_in_a_language_that_few_books_are_in_has_a_row_of_them(
     assert groups[0]["name"] == "Sách tiếng Việt"
 
 
+def test_a_library_that_names_no_language_has_its_first_page(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection
+) -> None:
+    conn.execute("update library.works set language = null")
+    conn.commit()
+
+    page = visit(lang="vi")
+
+    assert not page.exception
+    assert "Sách tiếng Việt" not in shelf_titles(page)
+
+
 def test_an_empty_catalogue_says_so(database: str, visit: Visit) -> None:
     page = visit()
 
