@@ -9,7 +9,7 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from math import log1p
 from typing import Literal
@@ -354,8 +354,9 @@ def titles_heard(
     `in_syllables`: its words are of several, as in Vietnamese, and one syllable without its accent may be any.
     """
     known = _titles(conn)
-    index = known.by_sound
-    if in_syllables:
+    if not in_syllables:
+        index = known.by_sound
+    else:
         index = known.by_accents if any(len(fold(c)) and fold(c) != c.casefold() for c in text) else known.by_pairs
     heard: dict[str, float] = {}
     for key in index.keys_of(text):
@@ -637,9 +638,23 @@ class _Titles:
     folded: list[str]
     mains: list[str]  # what stands before a colon
     by_beginning: dict[tuple[str, ...], tuple[int, bool]]  # keys of words -> the one work, and whether that is all
-    by_sound: "_TitleWords"
-    by_accents: "_TitleWords"
-    by_pairs: "_TitleWords"  # of syllables without accents
+
+    # Made when they are first asked for: only a librarian that hears titles does, and each in its language.
+    @cached_property
+    def by_sound(self) -> "_TitleWords":
+        return self._words(_sounds)
+
+    @cached_property
+    def by_accents(self) -> "_TitleWords":
+        return self._words(_accented)
+
+    @cached_property
+    def by_pairs(self) -> "_TitleWords":
+        """Of syllables without accents."""
+        return self._words(_pairs)
+
+    def _words(self, keys_of: Callable[[str], list[str]]) -> "_TitleWords":
+        return _TitleWords.of([title for _book_id, title in self.works], keys_of)
 
 
 @dataclass(frozen=True)
@@ -736,7 +751,6 @@ def _titles(conn: psycopg.Connection) -> _Titles:
             [fold_words(title) for title in titles],
             [fold_words(title.split(":")[0]) for title in titles],
             _by_beginning(works),
-            *(_TitleWords.of(titles, keys_of) for keys_of in (_sounds, _accented, _pairs)),
         )
     return _known_titles[version]
 
