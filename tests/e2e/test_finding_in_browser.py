@@ -4,7 +4,7 @@ import re
 
 import pytest
 from browser_steps import for_you
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -55,6 +55,31 @@ def test_escape_shuts_the_suggestions_and_enter_searches_for_what_is_typed(page:
     first = page.locator("li.os-card").first
     expect(first.locator("mark").first).to_have_text("Anna")
     expect(page).to_have_title(re.compile("^anna kareni"))
+
+
+def test_an_answer_that_comes_after_escape_does_not_open_the_suggestions_again(page: Page) -> None:
+    page.goto("/browse")
+    box = search_box(page)
+    box.focus()
+    box.press_sequentially("ann", delay=50)
+    expect(page.get_by_role("option").first).to_be_visible()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/suggest?*", hold)
+    with page.expect_request("**/suggest?*"):
+        box.press_sequentially("a")
+
+    box.press("Escape")
+    for route in held:
+        route.continue_()
+    page.unroute_all(behavior="wait")
+    page.wait_for_timeout(500)
+
+    expect(page.get_by_role("option").first).to_be_hidden()
+    expect(box).to_have_attribute("aria-expanded", "false")
 
 
 def test_filters_keep_the_focus_announce_the_count_and_live_in_the_address(page: Page) -> None:

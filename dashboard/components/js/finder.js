@@ -80,7 +80,7 @@ function field(data) {
     default: {
       const names = el("datalist", { id: `${id}-names` })
       const input = el("input", { ...shared, type: "text", value: data.value, list: names.id, autocomplete: "off", spellcheck: "false", maxlength: 200, onchange })
-      const ask = asker(input, data.kind, found => names.replaceChildren(...found.map(each => el("option", { value: each.key }))))
+      const { ask } = asker(input, data.kind, found => names.replaceChildren(...found.map(each => el("option", { value: each.key }))))
       input.addEventListener("input", ask)
       return el("div", { class: isOn }, label, input, names)
     }

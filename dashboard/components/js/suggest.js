@@ -4,13 +4,16 @@ import { el, marked, navigate } from "./dom.js"
 const WAIT_MS = 70
 let number = 0
 
-// Ask after each pause in typing; only the latest answer counts.
+// Ask after each pause in typing; only the latest answer counts, and none after `stop`.
 export function asker(input, kind, answered) {
   let timer = null
   let running = null
-  return () => {
+  const stop = () => {
     clearTimeout(timer)
     running?.abort()
+  }
+  const ask = () => {
+    stop()
     const text = input.value.trim()
     if (!text) return answered([])
     timer = setTimeout(async () => {
@@ -24,6 +27,7 @@ export function asker(input, kind, answered) {
       }
     }, WAIT_MS)
   }
+  return { ask, stop }
 }
 
 // Make a text field a combobox (WAI-ARIA: list autocomplete with manual selection). Returns its list.
@@ -37,6 +41,7 @@ export function suggesting(input, words) {
     input.setAttribute(name, value)
 
   const close = () => {
+    suggestions.stop() // what was asked before must not open the list again
     list.hidden = true
     choose(-1)
     input.setAttribute("aria-expanded", "false")
@@ -71,12 +76,13 @@ export function suggesting(input, words) {
     choose(-1)
     said.textContent = options.length ? words.count.replace("{count}", options.length) : ""
   }
-  input.addEventListener("input", asker(input, null, show))
+  const suggestions = asker(input, null, show)
+  input.addEventListener("input", suggestions.ask)
   input.addEventListener("blur", close)
   input.addEventListener("keydown", event => {
     if (event.isComposing) return // a Vietnamese or Japanese word is being made
-    if (event.key === "Escape" && !list.hidden) {
-      event.preventDefault()
+    if (event.key === "Escape") {
+      if (!list.hidden) event.preventDefault()
       close()
     } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && options.length) {
       event.preventDefault()
