@@ -1,4 +1,4 @@
-"""When the librarian answers and when it refuses: fits `retrieve.ENOUGH` to the questions marked "dev".
+"""When the librarian answers and when it refuses: fits `finding.scores.ENOUGH` to the questions marked "dev".
 
 OPENSHELF_HOME=... python benchmarks/chat_floor.py
 
@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 
 from dashboard.chat import judge
 from dashboard.chat.answer import look_up
-from dashboard.chat.retrieve import ENOUGH
+from dashboard.chat.finding.scores import ENOUGH
 from openshelf.database import pool
 
 PARTS = 6

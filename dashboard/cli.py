@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from dashboard.chat.answer import ask
-from dashboard.chat.retrieve import Candidate
+from dashboard.chat.finding.scores import Candidate
 from dashboard.chat.voice import from_settings
 from openshelf.cli import command_app, report
 from openshelf.database import migrate, pool

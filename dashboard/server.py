@@ -60,7 +60,7 @@ def tell_of_error(error: Exception) -> bool:
 def warm_up() -> None:
     """Load what the first visitor would else wait for: the pages' parts, the pool, the encoder, what words mean."""
     from dashboard import data  # noqa: F401
-    from dashboard.chat.retrieve import meanings
+    from dashboard.chat.finding.resolve import meanings
     from models import embedding
 
     try:

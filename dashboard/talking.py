@@ -33,7 +33,7 @@ from dashboard import forms, language, logins
 from dashboard.chat import answer as chat
 from dashboard.chat import voice as voices
 from dashboard.chat.answer import Answer, Done, Opening, Piece, Told
-from dashboard.chat.parse import Wish
+from dashboard.chat.reading.wish import Wish
 from dashboard.language import _
 from dashboard.state import OFFLINE, VISIT_COOKIE
 from dashboard.words import address, cover_address, language_tag

@@ -1,5 +1,7 @@
 """The librarian: parse -> retrieve -> rerank -> answer -> check -> explain. No Streamlit in here.
 
+The rules of `parse` are in `reading`, what `retrieve` finds and weighs by is in `finding`.
+
 In: a question and the answer it follows on. Out: an answer of works that are really on the shelf. Called by the
 librarian's page and panel, by the API, by `openshelf ask` and by its judge. What they rely on, all in `answer`:
 

@@ -13,10 +13,12 @@ import structlog
 
 from dashboard.chat import explain
 from dashboard.chat.check import grounded, plain, supporting
+from dashboard.chat.finding.titles import mentions, resemble
 from dashboard.chat.lexicon import Language, concepts_of_term, known
-from dashboard.chat.parse import Wish, merge, parse
+from dashboard.chat.parse import parse
+from dashboard.chat.reading.wish import Wish, merge
 from dashboard.chat.rerank import Taste, rerank
-from dashboard.chat.retrieve import Bounds, choose, mentions, resemble, retrieve
+from dashboard.chat.retrieve import Bounds, choose, retrieve
 from dashboard.chat.voice import Turn, Voice, VoiceError
 from openshelf.database import hand
 from openshelf.database import search as statements

@@ -12,6 +12,7 @@ from importlib import resources
 from typing import Any
 
 from dashboard.chat.check import cut, quotable, sentences, supporting
+from dashboard.chat.finding.record import ages, length_of
 from dashboard.chat.lexicon import (
     CODES,
     LANGUAGES,
@@ -22,8 +23,7 @@ from dashboard.chat.lexicon import (
     form_pattern,
     lexicon,
 )
-from dashboard.chat.parse import Wish
-from dashboard.chat.retrieve import ages, length_of
+from dashboard.chat.reading.wish import Wish
 from openshelf.database.search import Record
 from openshelf.folding import fold_words
 

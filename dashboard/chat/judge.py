@@ -18,8 +18,9 @@ import numpy as np
 import psycopg
 
 from dashboard.chat.answer import Answer, Told, ask, collect, look_up, stream
-from dashboard.chat.parse import Language, parse
-from dashboard.chat.retrieve import mentions
+from dashboard.chat.finding.titles import mentions
+from dashboard.chat.lexicon import Language
+from dashboard.chat.parse import parse
 from dashboard.chat.rivals import Nearness, Ranked, Rival, load_rivals, nearest_works
 from dashboard.chat.voice import Voice
 from models import embedding

@@ -5,7 +5,7 @@ Always a permutation of what came in: nothing is added, lost or named twice, wha
 
 from collections.abc import Callable, Mapping, Sequence
 
-from dashboard.chat.retrieve import Candidate
+from dashboard.chat.finding.scores import Candidate
 from openshelf.database.search import Record
 
 # Ids of works -> how near each is to what the reader liked, -1 to 1.

@@ -28,7 +28,7 @@ import structlog
 
 from dashboard.chat.check import supporting
 from dashboard.chat.lexicon import Language, lexicon
-from dashboard.chat.parse import Understood
+from dashboard.chat.reading.wish import Understood
 from openshelf.database.search import Record
 from openshelf.errors import OpenshelfError
 from openshelf.settings import get_settings

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.chat.parse import Understood, Wish, language_of, merge, parse
+from dashboard.chat.parse import parse
+from dashboard.chat.reading.question import language_of
+from dashboard.chat.reading.wish import Understood, Wish, merge
 from ingest.demo_catalogue import load_catalogue
 
 TODAY = date(2026, 5, 1)

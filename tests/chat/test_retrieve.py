@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.chat.answer import Answer, ask
+from dashboard.chat.finding.record import ages, length_of
+from dashboard.chat.finding.resolve import nearest_to
+from dashboard.chat.finding.scores import Candidate
 from dashboard.chat.parse import parse
 from dashboard.chat.rerank import permuted, rerank
-from dashboard.chat.retrieve import Bounds, Candidate, _nearest, ages, length_of, retrieve
+from dashboard.chat.retrieve import Bounds, retrieve
 from openshelf.database import ingestion
 from openshelf.database.search import Record
 
@@ -154,8 +157,8 @@ def test_ages_and_pages_are_bounds(conn: psycopg.Connection, described: dict[str
 
 
 def test_what_no_rule_knows_is_read_as_what_it_is_nearest_to() -> None:
-    assert "mountains" in dict(_nearest("mountaineering"))
-    assert _nearest("kubernetes") == ()
+    assert "mountains" in dict(nearest_to("mountaineering"))
+    assert nearest_to("kubernetes") == ()
 
 
 def test_a_theme_holds_what_is_a_kind_of_it(conn: psycopg.Connection, described: dict[str, int]) -> None:

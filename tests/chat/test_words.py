@@ -9,7 +9,9 @@ from dashboard.chat import explain
 from dashboard.chat.answer import REFUSALS
 from dashboard.chat.check import grounded, is_order, plain, quotable, supporting
 from dashboard.chat.lexicon import LANGUAGES, Language
-from dashboard.chat.parse import Wish, language_of, parse
+from dashboard.chat.parse import parse
+from dashboard.chat.reading.question import language_of
+from dashboard.chat.reading.wish import Wish
 from dashboard.chat.voice import messages
 from openshelf.database.search import Record
 

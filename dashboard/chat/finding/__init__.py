@@ -1,0 +1,1 @@
+"""What `retrieve` finds works by: what a record says, what of the catalogue is named, what speaks for a work."""

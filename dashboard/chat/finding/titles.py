@@ -1,0 +1,216 @@
+"""What of our catalogue a question names: works by their titles, series, authors."""
+
+import re
+from collections.abc import Sequence
+
+import psycopg
+
+from dashboard.chat.lexicon import compiled, form_pattern, lexicon
+from dashboard.chat.reading.question import MAX_QUESTION, Reading, language_of
+from dashboard.chat.reading.wish import Mention, Wish
+from models import search
+from openshelf.contracts import clean_text
+from openshelf.database import catalogue
+from openshelf.database import search as statements
+from openshelf.database.filters import Filters
+from openshelf.folding import fold_words
+
+# What may stand before a title of one word that is written without its capital.
+_BEFORE_TITLE = re.compile(
+    r"(?:like|loved?|adored?|enjoyed|finished|read|reading|reread|devoured|doc|thich|me|giong|после|вроде|типа|люблю|читал\w*)$"
+)
+
+
+def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | None) -> list[Mention]:
+    """Works of ours that a question names: whole titles, and beginnings of titles that say enough."""
+    reading = Reading(" ".join(clean_text(text).split())[:MAX_QUESTION], language_of(text))
+    words = reading.words
+    found: list[Mention] = []
+    for start, end, book_id, is_whole in search.titles_within(conn, " ".join(word.folded for word in words)):
+        said = words[start:end]
+        if not said:
+            continue
+        telling = [word for word in said if not reading.is_silent(word)] or [w for w in said if w.raw[0].isupper()]
+        folded = " ".join(word.folded for word in said)
+        is_written_as_name = any(word.raw[0].isupper() and not word.begins for word in telling) and not (
+            reading.is_title_case() and len(said) == 1
+        )
+        is_concept = any(concept.any_asked(reading.language).fullmatch(folded) for concept in lexicon().concepts)
+        if len(said) == 1:
+            before = words[start - 1].folded if start else ""
+            is_name = is_written_as_name or (bool(_BEFORE_TITLE.search(before)) and not is_concept and bool(telling))
+        elif is_whole:
+            # In Vietnamese any two syllables may meet: there a title shows by its capital.
+            is_name = bool(telling) and (is_written_as_name or (not is_concept and reading.language != "vi"))
+        else:
+            is_name = len(said[-1].folded) > 3 and any(len(word.folded) > 4 for word in telling) and not is_concept
+        if is_name:
+            found.append(Mention(folded, book_id))
+    if not found:
+        found = _mentions_by_name(conn, reading)
+    allowed = {r.book_id for r in statements.records(conn, [each.book_id for each in found], audiences=audiences)}
+    return [each for each in found if each.book_id in allowed]
+
+
+_FEW = 3
+_ALONE = 0.9  # what is said of a title where one word of it is in no other
+
+
+def _mentions_by_name(conn: psycopg.Connection, reading: Reading) -> list[Mention]:
+    """Works of which a question names a word that no other title holds, or a series: "Mauses", "every Narnia"."""
+    found: list[Mention] = []
+    quoted = fold_words(" ".join(re.findall(r"[\"“«„]([^\"“”«»„]{2,120})[\"”»“]", reading.text))).split()
+    for word in reading.words:
+        is_name = word.raw[0].isupper() and not word.begins and not reading.is_title_case() and len(word.folded) > 3
+        if not (is_name or word.folded in quoted) or reading.is_silent(word):
+            continue
+        series = search.series_named(conn, [word.folded])[:1]
+        ids = [book_id for name in series for book_id in browse(conn, Filters(series=name), None, _FEW)]
+        if not ids:
+            heard = [each.book_id for each in search.titles_heard(conn, word.raw)]
+            records = statements.records(conn, heard[: _FEW + 1])
+            is_one = len(records) == 1 or len({record.series_name or record.book_id for record in records}) == 1
+            ids = heard if is_one else []
+        found += [Mention(word.folded, book_id) for book_id in ids]
+    return found
+
+
+def resemble(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> tuple[int, ...]:
+    """The works of "something like X", if they are ours: X a title, two titles, or an author."""
+    if wish.like or not wish.titled:
+        return wish.like
+    whole = titled(conn, wish.titled, audiences)
+    if whole:
+        return (whole,)
+    parts = [part for part in re.split(r" (?:and|or|и|или|va|hoac) | \| ", wish.titled) if part.strip()]
+    found = tuple(book_id for part in parts if len(parts) > 1 and (book_id := titled(conn, part, audiences)))
+    if found:
+        return found
+    return _of_series_or_author(conn, wish.titled, audiences) or tuple(
+        book_id for part in parts if len(parts) > 1 for book_id in _of_series_or_author(conn, part, audiences)[:1]
+    )
+
+
+def _of_series_or_author(conn: psycopg.Connection, name: str, audiences: Sequence[str] | None) -> tuple[int, ...]:
+    """A few works of the series, or else of the author, of that name."""
+    words = _name_words(name)
+    roads = [Filters(series=each) for each in search.series_named(conn, words)[:1]]
+    roads = roads or [Filters(author=each) for each in search.authors_named(conn, words)[:1]]
+    return tuple(book_id for filters in roads for book_id in browse(conn, filters, audiences, 3))
+
+
+def titled(conn: psycopg.Connection, title: str, audiences: Sequence[str] | None) -> int | None:
+    """The work whose title this is, or begins with this, in whatever form of the words."""
+    wanted = " ".join(title.replace("|", " ").split())
+    hits = search.search(conn, wanted, "title", limit=5, audiences=audiences)
+    records = statements.records(conn, [hit.book_id for hit in hits], audiences=audiences)
+    for record in records:
+        if _is_title(wanted, record.title):
+            return record.book_id
+    for book_id, known in search.titles_near(conn, wanted):
+        if _is_title(wanted, known, exactly=True):
+            found = statements.records(conn, [book_id], audiences=audiences)
+            return book_id if found else None
+    return None
+
+
+def _is_title(asked: str, title: str, *, exactly: bool = False) -> bool:
+    """Whether all the words stand in the title, and not only a small part of it."""
+    own = fold_words(title).split()
+    main = fold_words(re.split(r"[:.(]", title)[0]).split() or own
+    words = asked.split()
+    held = sum(any(compiled(form_pattern(word)).fullmatch(other) for other in own) for word in words)
+    is_whole = len(words) >= 0.6 * len(main)
+    return held >= (len(words) if not exactly else 0.7 * len(words)) and is_whole
+
+
+def browse(conn: psycopg.Connection, filters: Filters, audiences: Sequence[str] | None, limit: int) -> list[int]:
+    cards = catalogue.browse(conn, filters, "rating", limit=limit, offset=0, audiences=audiences)
+    return [card.book_id for card in cards]
+
+
+def series_heard(
+    conn: psycopg.Connection, titles: Sequence[search.HeardTitle], said: Sequence[str], audiences: Sequence[str] | None
+) -> frozenset[str]:
+    """The series that is asked for by words of its name, or of the titles in it."""
+    for word in said:
+        if len(word) > 3 and (named := search.series_named(conn, [word])):
+            return frozenset(named)
+    records = statements.records(conn, [each.book_id for each in titles if each.said >= _ALONE], audiences=audiences)
+    return frozenset([record.series_name for record in records if record.series_name][:1])
+
+
+def whole_title(
+    conn: psycopg.Connection, wish: Wish, authors: frozenset[str], audiences: Sequence[str] | None
+) -> int | None:
+    """The work whose whole title the question is: "Dune", "мертвые души"; nearly, where it has words of its own; with
+    its author beside it: "Dune Herbert"."""
+    folded = fold_words(wish.text)
+    for book_id, title in search.titles_near(conn, folded):
+        is_near = bool(wish.words) and _is_title(folded, title, exactly=True)
+        if folded in _full_and_main(title) or (
+            is_near and abs(len(fold_words(title)) - len(folded)) <= 0.4 * len(folded)
+        ):
+            return book_id if statements.records(conn, [book_id], audiences=audiences) else None
+    names = {word for author in authors for word in fold_words(author).split()}
+    beside = " ".join(word for word in folded.split() if word not in names)
+    if beside and beside != folded:
+        ids = [book_id for book_id, title in search.titles_near(conn, beside) if beside in _full_and_main(title)]
+        for record in statements.records(conn, ids, audiences=audiences):
+            if authors & {*record.authors_text.split(", ")}:
+                return record.book_id
+    return None
+
+
+def _full_and_main(title: str) -> tuple[str, str]:
+    return fold_words(title), fold_words(title.split(":")[0])
+
+
+def authors_called(conn: psycopg.Connection, name: str) -> tuple[str, ...]:
+    """Authors of that name; of several names parted by "or", of each."""
+    found: list[str] = []
+    for part in re.split(r"\b(?:or|and|и|или|hoac|va)\b|\|", name):
+        words = _name_words(part)
+        found += search.authors_named(conn, words) if words else []
+    return tuple(dict.fromkeys(found))
+
+
+def _name_words(name: str) -> list[str]:
+    return [word for word in fold_words(name).split() if word not in ("s", "the", "братьев", "брат")]
+
+
+def likely_authors(conn: psycopg.Connection, wish: Wish) -> frozenset[str]:
+    """Authors whose names the question holds without a "by"."""
+    names = [word for word in wish.names if len(word) > 1]
+    said = [word for run in wish.words for word in fold_words(run).split()]
+    if wish.language == "vi":
+        for run in wish.words:
+            words = fold_words(run).split()
+            if len(words) > 1 and (found := search.authors_named(conn, words)):
+                return frozenset(found)
+        # A foreign name is often written by its sound, with hyphens: "Hê-minh-uây".
+        by_sound = re.findall(r"\w+(?:-\w+)+", wish.text)
+        return frozenset(search.authors_misspelt(conn, ["".join(fold_words(each).split()) for each in by_sound]))
+    if 0 < len(said) <= _NAME_ALONE and len(fold_words(wish.text).split()) <= _NAME_ALONE:
+        names = names or said  # "octavia butler", and nothing else
+    if misspelt := search.authors_misspelt(conn, said):
+        return frozenset(misspelt)
+    if not names:
+        return frozenset()
+    found = search.authors_named(conn, names)
+    if not found and len(names) > 1 and wish.names:
+        found = [author for name in names if len(name) > 3 for author in search.authors_named(conn, [name])]
+    # Who names one by the first name alone talks of somebody else.
+    return frozenset(
+        author for author in found
+        if (len(names) > 1 and all(name in fold_words(author).split() for name in names))
+        or any(_is_surname(name, author) for name in names)
+    )  # fmt: skip
+
+
+_NAME_ALONE = 3  # words
+
+
+def _is_surname(name: str, author: str) -> bool:
+    last = fold_words(author).split()[-1:]
+    return bool(last) and search.authors_named_last(name, last[0])

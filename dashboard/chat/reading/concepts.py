@@ -1,0 +1,195 @@
+"""What a book should be about and feel like: subjects, themes, moods, what to avoid, and the words that are left."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from dashboard.chat.lexicon import Concept, Language, lexicon
+from dashboard.chat.reading.question import BETWEEN, NOT, NOT_WITH_ACCENTS, Reading, Word
+from dashboard.chat.reading.wish import Wish
+
+# "Not too sad" leaves room for a little.
+_RATHER_LESS = r"\b(?:less|too|much|very|слишком|очень|менее|поменьше|quá|qua|bớt|bot|đỡ|nhiều|nhieu)\b"
+
+
+# "Nặng quá" of what was just named.
+_COMPLAINS = re.compile(r" (?:qua|for me|для меня)\b")
+
+
+def concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
+    """Subjects, themes and moods that the words name, and those to avoid. Longer phrases first."""
+    found: list[tuple[int, Concept]] = []
+    avoided: list[str] = []
+    less: list[str] = []
+    for phrase, bare, concept in _phrases(reading):
+        while match := _take_phrase(reading, phrase, bare):
+            is_complaint = reading.is_answer and not match["no"] and _COMPLAINS.match(reading.original, match.end())
+            if is_complaint:
+                reading.negate(match, with_accents=not bare and reading.language == "vi")
+                less.append(concept.name)
+                continue
+            if not match["no"]:
+                found.append((match.start(), concept))
+                continue
+            reading.negate(match, with_accents=not bare and reading.language == "vi")
+            (less if re.search(_RATHER_LESS, match["no"]) else avoided).append(concept.name)
+            while more := reading.take(
+                rf"(?<=\0)(?: \|)? (?:or|nor|and|или|и|ни|да|hay|hoac|va) (?:{_alternatives(reading)})"
+            ):
+                reading.negate(more)
+                avoided += [c.name for c in lexicon().concepts if c.any_phrase(reading.language).search(more[0])][:1]
+    while more := reading.take(r"(?<=\0) (?:or|nor|или|ни|hoac|hay) (?P<word>[^\W\d_]{4,})\b") if avoided else None:
+        reading.negate(more)
+        wish = replace(wish, avoid_words=(*wish.avoid_words, more["word"]))
+    for word in _avoided_words(reading):
+        wish = replace(wish, avoid_words=(*wish.avoid_words, word))
+    found.sort(key=lambda pair: pair[0])
+    # To be read at night is not to be read to sleep; and for a child, anything may be.
+    if wish.audience == "children" or any(concept.name == "horror" for _place, concept in found):
+        found = [each for each in found if each[1].name != "bedtime"]
+    known = lexicon()
+    found += [(len(reading.folded), known.of(opposite)) for name in less if (opposite := known.of(name).opposite)]
+    if wish.is_low and not any(concept.kind == "mood" or concept.name == "humour" for _place, concept in found):
+        found += [(len(reading.folded), known.of(name)) for name in ("warm", "hopeful")]
+    # "About art, but not by an art historian": what is asked for is not avoided.
+    avoided = [name for name in avoided if all(concept.name != name for _place, concept in found)]
+    names: dict[str, list[str]] = {"subject": [], "theme": [], "mood": []}
+    for _place, concept in found:
+        if concept.name not in names[concept.kind] and concept.name not in avoided:
+            names[concept.kind].append(concept.name)
+    return replace(
+        wish,
+        subjects=tuple(names["subject"]), themes=tuple(names["theme"]), moods=tuple(names["mood"]),
+        avoid=tuple(dict.fromkeys(avoided)), less=tuple(dict.fromkeys(less)),
+    )  # fmt: skip
+
+
+def _take_phrase(reading: Reading, phrase: str, bare: bool) -> re.Match[str] | None:
+    """A phrase, with the "no" before it if there is one."""
+    no, between = NOT[reading.language], BETWEEN
+    if reading.is_answer and reading.language == "en":
+        no += "|a bit|bit|rather"  # "bit heavy": said of what was just named
+    if not bare and reading.language == "vi":
+        no, between = NOT_WITH_ACCENTS, "(?:(?:quá|nhiều|về|có|nào|hay|kiểu|loại|dạy|toàn|phải|mấy|là) )*"
+    # "Без пошлости и чернухи": what is joined to something that is not wanted.
+    joined = r"(?:без|without|no) [^\W\d_]{4,} (?:и|или|ни|and|or|nor) "
+    return reading.take(
+        rf"(?P<no>\b(?:(?:{no}) {between}|{joined}))?(?:{phrase})", with_accents=not bare and reading.language == "vi"
+    )
+
+
+def _phrases(reading: Reading) -> Iterator[tuple[str, bool, Concept]]:
+    """(pattern, whether it is for the text without accents, concept), the longest first, of concepts that are there."""
+    bare = reading.language == "vi" and not reading.has_accents
+    with_accents = reading.language == "vi" and reading.has_accents
+    languages: tuple[Language, ...] = (reading.language,) if reading.language == "en" else (reading.language, "en")
+    there: list[tuple[int, str, bool, Concept]] = []
+    for concept in lexicon().concepts:
+        for language in languages:
+            accents = with_accents  # "sống" is no "song"
+            any_phrase = concept.any_asked(language, bare=bare and language == "vi")
+            if not any_phrase.search(reading.written[accents]):
+                continue
+            for phrase in concept.asked[language]:
+                pattern = phrase.bare if bare and language == "vi" else phrase.pattern
+                # English in a Vietnamese sentence: only words that are no syllable of it.
+                if pattern and (language != "en" or reading.language != "vi" or phrase.length >= 5):
+                    there.append((phrase.length, pattern, not accents, concept))
+    # Of two concepts of one name the subject comes first: it is the surer.
+    there.sort(key=lambda each: (-each[0], ("subject", "theme", "mood").index(each[3].kind)))
+    for _length, pattern, is_bare, concept in there:
+        yield pattern, is_bare, concept
+
+
+def _alternatives(reading: Reading) -> str:
+    return "|".join(concept.any_phrase(reading.language).pattern for concept in lexicon().concepts)
+
+
+def _avoided_words(reading: Reading) -> Iterator[str]:
+    """ "No superheroes": words of no concept that must not stand in a record."""
+    marks = {"en": r"no|without|avoid|except", "vi": r"khong co|tru|dung co", "ru": r"без|кроме"}[reading.language]
+    while match := reading.take(rf"\b(?:{marks}) (?:any |the |a )?(?P<words>[^\W\d_]{{3,}}(?: [^\W\d_]{{3,}})?)\b"):
+        reading.negate(match)
+        said = [word for word in match["words"].split() if word not in lexicon().silent[reading.language]]
+        yield from said
+
+
+_CALENDAR = frozenset(
+    [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "christmas",
+        "easter",
+        "halloween",
+        "i",
+        "kindle",
+        "god",
+    ]
+)
+
+
+def words_left(reading: Reading, wish: Wish) -> Wish:
+    """What is left: the words that a record should hold; and whether more of the same is asked for."""
+    more = {
+        "en": r"\b(?:more|another|else|others|other ones|different|next)\b",
+        "vi": r"\b(?:them|nua|khac)\b",
+        "ru": r"\b(?:еще|друг(?:ое|ие|ую|ои|их))\b",
+    }[reading.language]
+    is_more = bool(re.search(more, " ".join(word.folded for word in reading.words)))
+    capitals_say_nothing = reading.is_title_case()
+    rest = reading.rest()
+    runs: list[list[Word]] = [[]]  # of words that follow each other
+    names: list[str] = []
+    # Without accents a few syllables may be a name, though each of them could be an idle word.
+    says_all = reading.language == "vi" and not reading.has_accents and len(rest) == len(reading.words) <= 3
+    for n, word in enumerate(rest):
+        is_first = word is reading.words[0] or word.begins
+        next_is_name = n + 1 < len(rest) and rest[n + 1].raw[0].isupper()
+        is_name = (
+            word.raw[0].isupper()
+            and word.folded not in _CALENDAR
+            and not capitals_say_nothing
+            and len(word.raw) > 1
+            and (
+                not is_first
+                # "Emma" and "It", but not "Another one" and "Something shorter".
+                or len(reading.words) == 1
+                or (len(reading.words) <= 3 and not reading.is_silent(word))
+                or (reading.language == "vi" and next_is_name)
+            )
+        )
+        if (reading.is_silent(word) and not is_name and not says_all) or (len(word.folded) < 2 and not is_name):
+            runs.append([])
+            continue
+        # A name ends where its capitals end: "phố cổ Hội An".
+        follows = (
+            runs[-1]
+            and reading.words.index(runs[-1][-1]) + 1 == reading.words.index(word)
+            and is_name == (runs[-1][-1].folded in names)
+        )
+        runs[-1 if follows else len(runs) :] = [[*runs[-1], word]] if follows else [[word]]
+        if is_name:
+            names.append(word.folded)
+    if reading.language == "vi":
+        # Its words are of several syllables: what stands together is looked for together.
+        words = [" ".join(word.accented if reading.has_accents else word.folded for word in run) for run in runs if run]
+    else:
+        words = [word.folded for run in runs for word in run]
+    return replace(wish, words=tuple(dict.fromkeys(words)), names=tuple(dict.fromkeys(names)), is_more=is_more)

@@ -1,0 +1,220 @@
+"""How a question stands on the one before: which of the books just named it means, and what was said still counts."""
+
+import re
+from dataclasses import replace
+
+from dashboard.chat.reading.named import SEQUEL
+from dashboard.chat.reading.question import SHORT_FOLLOW_UP, Reading
+from dashboard.chat.reading.wish import Wish
+
+_PLACES: tuple[tuple[int, str], ...] = (
+    (0, r"first|1st|number one|number 1|dau tien|thu nhat|thu 1|so mot|перв(?:ая|ую|ыи|ои|ое|ого)"),
+    (1, r"second|2nd|number two|number 2|thu hai|thu 2|so hai|втор(?:ая|ую|ои|ое|ого)"),
+    (2, r"third|3rd|number three|number 3|thu ba|thu 3|so ba|треть(?:я|ю|еи|е|его)|третии"),
+    (3, r"fourth|4th|number four|number 4|thu tu|thu 4|so bon|четверт(?:ая|ую|ыи|ои|ое|ого)"),
+    (-1, r"last|cuoi cung|cuoi|последн(?:яя|юю|ии|еи|ее|его)"),
+)
+_NOT_A_PLACE = r"(?! (?:world|war|centur|millenni|миров|love|любов|thang|the ki|the ky|year|ten|chien)| \d)"
+_WHY = (
+    r"^(?:so |but |and |ok )?why\b|\bwhat (?:is|s) (?:it|that one|this one) about\b|\bhow long is (?:it|that|this"
+    r"|the)\b|\bwho wrote\b"
+    r"|\bis (?:it|that one|this one|the \w+ one) (?:\w+ ){0,3}(?:sad|scary|long|good|hard|easy|violent|suitable|ok"
+    r"|okay|appropriate|worth)\b"
+    r"|\bо чем (?:она|он|это|эта|перв|втор|треть|последн)\w*|\bкто (?:автор|написал)\b|\b(?:noi|ke|viet) ve (?:gi"
+    r"|cai gi)\b|\bai viet\b"
+    r"|\btell me more about\b|\bmore about (?:the|that|this|it)\b|\bwhat is (?:the|that"
+    r"|this) \w+ (?:one )?about\b"
+    r"|\bwhat s (?:the|that) \w+ (?:one )?about\b|^(?:а |и |но )?почему\b|\bрасскажи(?:те)? (?:подробнее |побольше "
+    r"|еще )?(?:о|об|про)\b|\bподробнее (?:о|об|про)\b"
+    r"|^(?:con )?(?:tai sao|vi sao)\b|\b(?:noi|ke) (?:them|ro hon) ve\b"
+)
+
+
+# Asked of a work by its place.
+_ABOUT_WHAT = (
+    r"\bwhat(?: is| s| was)?(?! about) .{0,40}\babout\b|\bwho (?:wrote|is it by|is the author)\b|\b(?:о|об"
+    r"|про) (?:чем|ком|что)\b"
+    r"|\b(?:ve|ke|noi) (?:ve )?(?:cai |chuyen |dieu )?(?:gi|ai)\b|\bnoi dung\b|\bкто (?:автор|написал)\b|\bai viet\b"
+)
+
+
+# Asks for one of those that were named.
+_CHOOSES = (
+    r"\bwhich (?:one|of (?:these|those|them|the \w+)|is|would|should)\b(?! (?:after|next))|\b(?:out )?(?:of|from"
+    r"|among) (?:these|those|them|the (?:three|two))\b"
+    r"|\bиз (?:них|этих|трех|двух|предложенн\w+)\b|\bкак(?:ая|ую|ои|ое) из\b|\bкакая (?:самая|короче|легче|смешнее)\b"
+    r"|\btrong (?:so|may|ba|nhung|hai) (?:cuon|quyen|do|nay|truyen)\w*(?: (?:nay|do|tren))?\b|\b(?:cuon"
+    r"|quyen) nao (?=.{1,20} nhat\b)"
+)
+_KNOWN_ALREADY = (
+    r"\b(?:read|seen|know|own|got|have|had) (?:it |that |this |the |them )?(?:already)?\b|\balready\b|\bчита(?:л|ла"
+    r"|ли)\b|\bпрочита\w*|\bесть дома\b"
+    r"|\bdoc (?:roi|cuon|quyen|qua)\b|\bda doc\b"
+)
+
+
+def references(reading: Reading, wish: Wish) -> Wish:
+    """ "More like the second one", "why the third?", "another by the same author"."""
+    is_why = bool(reading.find(_WHY))  # before its words are read off
+    refers: int | None = None
+    for place, words in _PLACES:
+        if reading.take(
+            rf"\b(?:(?:the|number|no|cuon|quyen|truyen|про|на|как) )?(?:{words})\b{_NOT_A_PLACE}"
+            r"(?: (?:one|book|title|story|novel|suggestion|cuon|quyen|книг[ауеи]|роман\w*))?"
+        ):
+            refers = place
+            break
+    is_why = is_why or (refers is not None and bool(re.search(_ABOUT_WHAT, reading.original)))
+    if not is_why and reading.find(SEQUEL):
+        reading.take(SEQUEL)
+        return replace(wish, refers=refers or 0, is_sequel=True)
+    if not is_why and reading.find(_CHOOSES):
+        reading.take(_CHOOSES)
+        return replace(wish, chooses=True)
+    if refers is not None and reading.find(_KNOWN_ALREADY):
+        return replace(wish, is_more=True)  # not that one, and not its like
+    is_same_author = bool(
+        reading.take(
+            r"\bwhat else (?:did|has|have) (?:he|she|they|that author|this author) \w+\b|\b(?:his|her"
+            r"|their) other (?:books?|novels?|works?|stories)\b"
+            r"|\b(?:he|she|they) (?:written|wrote|write)\b|\b(?:others?|more|else|anything|something) (?:by|from"
+            r"|of) (?:this|that|the) (?:one s )?(?:author|writer)\b"
+            r"|\b(?:его|ее|их) (?:другие )?(?:книг\w*|роман\w*|вещ\w*)\b|\bу (?:него|нее|этого автора"
+            r"|этои писательницы)\b|\b(?:он|она) (?:еще )?(?:написал|пис)\w*"
+            r"|\b(?:ong|ba|anh|co|chi) (?:ay|ta) (?:con )?viet\b|\btac gia (?:nay|do|ay)\b"
+            r"|\b(?:by |from |of )?(?:the )?same (?:author|writer)\b|\bby (?:him|her|them|that author)\b|\b(?:cung"
+            r"|chinh) tac gia(?: nay| do)?\b"
+            r"|\b(?:тои|того|этого|эт[оу]и) же автор\w*|\b(?:этого|того же) автора\b|\bэтого (?:же )?писателя\b"
+        )
+    )
+    if refers is None and (
+        is_why
+        or is_same_author
+        or reading.take(
+            r"\b(?:more |something |anything |one |books? )?(?:like|similar to) (?:it|that|this|these|those"
+            r"|them)(?: one| book)?\b"
+            r"|\bgiong (?:cuon |quyen )?(?:nay|do|vay|the)\b|\bпохож\w+ на (?:нее|него|эту|этот|это|них|эти)\b"
+            r"|\bв том же духе\b"
+        )
+    ):
+        refers = 0
+    if is_why:
+        return replace(wish, asks="why", refers=refers or 0)
+    return replace(wish, refers=refers, is_same_author=is_same_author)
+
+
+_CONTINUES = (
+    r"^(?:and|but|what about|how about|also|а|и|но|con|the con|va|nhung|the|more|less|ok|okay|hmm|yes|no|nope|какие"
+    r"|something|anything|only|just|in|for|for my|cho|для|на|bang|чуть|поновее|funnier|sadder|shorter|longer|lighter"
+    r"|darker|newer|older|\w+er)\b"
+)
+# What points back at the question or the answer before.
+_POINTS_BACK = (
+    r"\b(?:ones?|them|those|these|it|that|this|same|any(?! (?:good )?(?:books?|novels?|stories)\b)"
+    r"|another|other|else|instead|more|too|less|rather|different"
+    r"|already|"
+    r"nua|khac|hon|qua|cuon nay|may cuon|thi sao|cung the|vay|nhung|"
+    r"них|эти|этого|такое|такого|еще|другое|другие|другую|тоже|уже|слишком|это|наших|только|тогда|из них)\b|\w+er\b"
+)
+_LONG_FOLLOW_UP = 14  # words: who says more says it all
+# Asks for a book, and so for another one than before.
+_REQUESTS = (
+    r"\b(?:(?:do|have|got) (?:you|any) .{0,20}books?|(?:recommend|suggest|looking for|find|want|need"
+    r"|like) (?:me )?(?:a |some |any )?"
+    r"(?:books?|novels?)|books? (?:on|about|for|by)|novels? (?:about|by)"
+    r"|(?:tim|kiem|can|muon doc|goi y|gioi thieu|co) (?:\w+ ){0,4}(?:sach|truyen|tieu thuyet|tho)"
+    r" (?:gi |nao )?(?:ve|cho)"
+    r"|(?:есть|хочу|ищу|посовету\w*|порекоменд\w*|подскаж\w*|дайте|нужна) (?:\w+ ){0,4}(?:книг\w*|роман\w*"
+    r"|что нибудь) (?:о|об|про|для))\b"
+)
+_STANDS_ALONE = (
+    r"^(?:what about |how about |and |a |и |con |the con )?(?:a book|books|novels|history of|sach|truyen|книги|книга"
+    r"|роман)\b"
+)
+
+
+def follow(wish: Wish, before: Wish, reading: Reading) -> Wish:
+    """A question that says nothing by itself, or only narrows, stands on the one before it.
+
+    What it says of its own comes first; what was said before still counts, if less, where it points back.
+    """
+    if wish.asks == "why":
+        return replace(before, text=wish.text, language=wish.language, asks="why", refers=wish.refers, refusal=None)
+    kept = replace(
+        wish,
+        written_in=wish.written_in or before.written_in,
+        audience=wish.audience or (before.audience if wish.age is None else None),
+        age=before.age if wish.age is None and not wish.audience else wish.age,
+        avoid=tuple(dict.fromkeys((*before.avoid, *wish.avoid))),
+        avoid_words=tuple(dict.fromkeys((*before.avoid_words, *wish.avoid_words))),
+        avoid_author=wish.avoid_author or before.avoid_author,
+        format=wish.format or before.format,
+    )
+    if wish.refers is not None or wish.chooses:
+        return kept  # like that one, within what was asked for
+    is_named = bool(wish.titled or wish.named or wish.author or wish.like)
+    begins = bool(re.match(_CONTINUES, reading.original))
+    points_back = begins or bool(re.search(_POINTS_BACK, reading.original))
+    if not wish.has_topic:
+        is_whole = not points_back and len(reading.words) > 2 * SHORT_FOLLOW_UP
+        if is_whole and wish.narrows:
+            return wish  # a whole sentence of its own, without a topic
+        if not (points_back or wish.is_more or wish.narrows) and len(reading.words) <= 1:
+            return wish  # nothing was said
+        return _joined(kept if wish.narrows else replace(kept, is_more=True), before)
+    if is_named:
+        return wish if not begins else kept
+    if not points_back and (len(reading.words) > _LONG_FOLLOW_UP or re.search(_REQUESTS, reading.original)):
+        return wish  # a request of its own
+    is_same = bool(
+        re.search(
+            r"\b(?:same|то же|тоже|так(?:ое|ую|ои) же|cung (?:the|loai|kieu)|nhu (?:the|vay))\b", reading.original
+        )
+    )
+    if re.match(r"^(?:and|what about|how about|а|и|con|the con|va)\b", reading.original) and not (
+        wish.is_more or is_same
+    ):
+        return kept  # "and about dinosaurs?": for the same child
+    if re.match(_STANDS_ALONE, reading.original):
+        return wish
+    return _joined(kept, before)
+
+
+def _joined(wish: Wish, before: Wish) -> Wish:
+    """A wish with what the one before it said; where it has a topic of its own, the older one weighs less."""
+    own = {*wish.subjects, *wish.themes, *wish.moods, *wish.words}
+    is_narrower = not (wish.themes or wish.words or set(wish.subjects) - {"humour", "horror", "romance"})
+
+    def both(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in dict.fromkeys((*other, *one)) if name not in wish.avoid and name not in wish.less)
+
+    has_years = wish.year_from or wish.year_to
+    joined = replace(
+        wish,
+        words=both(wish.words, before.words),
+        names=both(wish.names, before.names),
+        spoken=both(wish.spoken, before.spoken),
+        wanted=f"{before.wanted} {wish.wanted}",
+        subjects=both(wish.subjects, before.subjects),
+        themes=both(wish.themes, before.themes),
+        moods=wish.moods or tuple(name for name in before.moods if name not in wish.less),
+        titled=before.titled,
+        is_titled_as_name=before.is_titled_as_name,
+        named=before.named,
+        author=before.author,
+        is_story=wish.is_story or before.is_story,
+        teaches=wish.teaches or before.teaches,
+        is_translated=wish.is_translated or before.is_translated,
+        year_from=wish.year_from if has_years else before.year_from,
+        year_to=wish.year_to if has_years else before.year_to,
+        length=wish.length or before.length,
+        max_pages=wish.max_pages if wish.length else before.max_pages,
+        min_pages=wish.min_pages if wish.length else before.min_pages,
+        like=before.like,
+    )
+    held = (
+        ()
+        if is_narrower
+        else tuple(name for name in (*joined.subjects, *joined.themes, *joined.words) if name not in own)
+    )
+    return replace(joined, held=held)

@@ -1,0 +1,224 @@
+"""Books and authors that a question names: what it asks for, what it wants the like or the next of, whom it avoids."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import takewhile
+
+from dashboard.chat.lexicon import Language, compiled, lexicon, spaced
+from dashboard.chat.reading.question import Reading
+from dashboard.chat.reading.wish import Mention, Wish
+
+SEQUEL = (
+    r"\bwhat (?:is|s) (?:the )?next\b(?: one| book| part| volume)?|\bnext one (?:called|in)\b"
+    r"|\bкак(?:ая|ую|ои) (?:идет )?следующ\w+|\bследующ\w+ (?:про|в сери\w+)\b|\bsequels?\b|\b(?:next|second"
+    r"|following) (?:part|volume|book|one|instal?lment)s? (?:in|of) (?:the|that"
+    r"|this) (?:series|saga|story)\b"
+    r"|\bnext in (?:the|that|this) series\b|\b(?:what|which(?: one| book)?) (?:comes|goes|is) (?:next|after)\b"
+    r"|\bpart two\b|\bvolume two\b"
+    r"|\brest of (?:the|that|this) series\b|\bпродолжени\w*|\b(?:вторая|следующая) (?:часть|книга)\b|\bчто (?:идет"
+    r"|дальше по) (?:после|серии)\b"
+    r"|\b(?:tap|phan|quyen) (?:tiep(?: theo)?|sau|2|hai)\b|\bphan tiep\b"
+)
+
+
+def likened(reading: Reading, wish: Wish, mentions: Sequence[Mention]) -> Wish:
+    """With the works that it asks for the like of: it names them, and says that it liked them or wants others."""
+    if not mentions:
+        return wish
+    spans = [match.span() for each in mentions if (match := reading.find(rf"\b{re.escape(each.words)}\b"))]
+    text = reading.folded
+    for start, end in spans:
+        text = text[:start] + "\0" * (end - start) + text[end:]
+    bare = [phrase.pattern if phrase.bare is None else phrase.bare for phrase in lexicon().likeness[wish.language]]
+    accents = Reading(wish.text, wish.language).written[True] if reading.has_accents else ""
+    if not re.search(SEQUEL, text) and not any(
+        compiled(phrase.pattern).search(accents) if accents else compiled(said).search(text)
+        for phrase, said in zip(lexicon().likeness[wish.language], bare, strict=True)
+    ):
+        return wish
+    if reading.take(SEQUEL):
+        wish = replace(wish, is_sequel=True)
+    for each in mentions:
+        reading.take(rf"\b{re.escape(each.words)}\b(?: (?:by|cua|автора?) {_name(wish.language)})?")
+    titled = " | ".join(each.words for each in mentions)
+    return replace(
+        wish, titled=titled, is_titled_as_name=True, like=tuple(dict.fromkeys(each.book_id for each in mentions))
+    )
+
+
+_LIKE = (
+    r"\b(?:(?:something|anything|books?|novels?|stories|more|ones?|sth|similar|stuff|reads?|much|authors?|writers?"
+    r"|a lot) like"
+    r"|similar to|close to|akin to|nearest to|in the (?:style|spirit|vein|manner) of|reminiscent of"
+    r"|(?:re)?reminds me of|along the lines of"
+    r"|fans? of"
+    r"|(?<!would )(?<!d )(?:i|we|she|he|they|son|daughter|kid|wife|husband|mother|father|\w+) (?:just |really "
+    r"|absolutely |also |have |has |ve |both |had )*(?:liked|loved|enjoyed|adored)"
+    r"|i (?:like|love) (?=[|a-z])(?!to\b|a\b|an\b|books|novels|reading|stories|something|when|how|it\b)|(?:just "
+    r"|have |ve )?finished(?: reading)?|after reading|read (?:next )?after|next after"
+    r"|tuong tu(?: nhu| cuon)?|giong(?: nhu)?(?: voi)?(?: cuon| truyen| quyen| sach)?|kieu nhu|nhu kieu"
+    r"|theo phong cach|cung kieu|(?:minh|toi|em|con|be|chau) (?:rat |cung |da )*(?:thich|me|yeu)(?: cuon| truyen"
+    r"| quyen)?(?= (?!doc|sach|truyen))"
+    r"|похож\w* на|вроде|в духе|после(?= «)|в стиле|наподобие|типа|как у|понравил(?:ась|ся|ись|ось)(?: книга| роман)?"
+    r"|люблю (?=[А-я]))"
+)
+# Where the name of a book ends: what follows is another wish.
+_ENDS: dict[Language, str] = {
+    "en": "but|only|except|though|without|please|for (?:my|a|an|kids|children|adults|teens)|with (?:more|less|a)"
+    "|in (?:english|russian|vietnamese|french|german|spanish)|what|which|any|can|could|do|written|published|similar"
+    "|and (?:want|would|need|i|now|am)|so much|very much",
+    "vi": "nhung|ma|cho|khong|thi|goi y|co|bang tieng|a$|nhe|roi",
+    "ru": "но|только|для|без|на (?:русском|английском|вьетнамском)|посоветуи\\w*|что|хочу|хочется|пожалуиста|есть",
+}
+
+
+def likeness(reading: Reading, wish: Wish) -> Wish:
+    """What follows "something like", as far as it is one name: "X by Y" gives the author, too."""
+    if wish.titled:
+        return wish
+    match = reading.find(_LIKE + r"(?: \|)? (?P<title>[^\0]+?)" + rf"(?= (?:{_ENDS[wish.language]})\b| \||$)")
+    if not match or wish.refers is not None:
+        return wish
+    title = match["title"].strip(" |")
+    known = [concept.name for concept in lexicon().concepts if concept.any_phrase("en").fullmatch(title)]
+    said = reading.raw(match.start("title"), match.end("title"))
+    if not title or (known and not any(word.raw[0].isupper() for word in said)):
+        return wish  # "i loved poetry": a subject, not a book
+    if (
+        wish.language != "en"
+        or any(word.raw[0].isupper() for word in said)
+        or not match[0].startswith(("i like", "i love"))
+    ):
+        reading.take(re.escape(match[0]) + r"(?!\w)")
+        by = re.match(r"(?P<title>.+?) (?:by|cua|tac gia|автора?) (?P<author>.+)", title)
+        if by:
+            return replace(wish, titled=by["title"], author="", avoid_author="", is_titled_as_name=True)
+        return replace(wish, titled=title, is_titled_as_name=any(word.raw[0].isupper() for word in said))
+    return wish
+
+
+# Words that end a name, and words after "by" that begin none.
+_NAME_ENDS: dict[Language, str] = {
+    "en": "but|about|in|from|for|with|without|before|after|that|which|please|on|is|are|do|you|have|not",
+    "vi": "nhung|ve|bang|cho|co|khong|nao|viet|hay|la|nhe|a|thi|trong|duoc|da|do",
+    "ru": "но|о|об|про|на|для|без|до|после|есть|у|которые|или|пожалуиста",
+}
+_NO_NAMES: dict[Language, str] = {
+    "en": "the (?:sea|beach|fire|pool|way)|a|an|my|his|her|their|its|our|women|men|woman|man|local|modern|"
+    "contemporary|new|young|black|"
+    "female|male|someone|any|all|many|american|russian|british|english|french|german|japanese|chinese|vietnamese"
+    "|african|indian|"
+    "latin|italian|spanish|far|himself|herself|themselves|myself|yourself|itself|next|tomorrow|now|then|day|night"
+    "|car|plane|bus|chance|heart|theme|subject|year|age|topic|different|other|various|same|i",
+    "vi": "nguoi|toi|minh|ban|em|ai|mot|cac|nhung|thu vien|nuoc|viet nam|nga|phap|anh|my|cuoc|nhieu|no|toi",
+    "ru": "женщин|какого|разных|этого|того|нашего|вашего|других|разные",
+}
+_WRITTEN_BY: dict[Language, str] = {
+    "en": r"(?:written by|authored by|by|from the author of|the author|author"
+    r"|(?:do|have|got|anything|something|what|books?|more|novels?|poems?|stories) (?:\w+ ){0,3}from|(?:works|novels"
+    r"|poems|stories|books) of)"
+    r" (?:the )?(?:author |writer |poet |neurologist |philosopher |novelist |historian )?",
+    "vi": r"(?:tac gia|nha van|nha tho|cua tac gia|cua nha van|cua nha tho|do|cua) ",
+    "ru": r"(?:автор[а-я]*|писател[а-я]*|за авторством|написал[а-я]*|пера|поэт[а-я]*) ",
+}
+_NOT_BY: dict[Language, str] = {
+    "en": r"(?:not|nothing|none|except|excluding|other than|no more|anything but)(?: anything| books?"
+    r"| ones?)?(?: written)? (?:by|from|of) "
+    r"|\bread (?:all|everything|every book|most)(?: of)?(?: the)?(?: books?)?(?: (?:by|from|of))? ",
+    "vi": r"(?:khong phai|tru|khong phai la|ngoai tru|doc het)(?: sach| truyen)? (?:cua|do|tac gia) ",
+    "ru": r"(?:не|кроме|без|исключая|(?:всего|всю|всех|все) (?:уже )?(?:прочита\w*|читал\w*)?) ?",
+}
+_SURE_MARKS = r"(?:written by|by|author|tac gia|nha van|nha tho|автор)"
+
+
+def _name(language: Language) -> str:
+    """Up to five words that are a name."""
+    return rf"(?!(?:{_NO_NAMES[language]})\b)(?P<name>[^\W\d_]+(?: (?!(?:{_NAME_ENDS[language]})\b)[^\W\d_]+){{0,4}})"
+
+
+def creators(reading: Reading, wish: Wish) -> Wish:
+    """Who must have written it, and who must not."""
+    name = _name(wish.language)
+    avoided = reading.find(rf"\b(?:{_NOT_BY[wish.language]}){name}")
+    # In Russian nothing but its capital tells "не Акунина" from "без войны".
+    needs_capital = wish.language == "ru" or (avoided is not None and avoided[0].startswith("read "))
+    if avoided and (not needs_capital or reading.raw(*avoided.span("name"))[0].raw[0].isupper()):
+        reading.negate(reading.take(re.escape(avoided[0])) or avoided)
+        wish = replace(wish, avoid_author=avoided["name"])
+    for made in compiled(rf"\b{_WRITTEN_BY[wish.language]}{name}").finditer(reading.folded):
+        said = reading.raw(*made.span("name"))
+        # "by train", "cua toi": a name is written as one, or the marker says that it is one; "by" somebody is no name.
+        is_written = any(word.raw[0].isupper() for word in said)
+        if not is_written and wish.language == "en" and made[0][: made.start("name") - made.start()].endswith("the "):
+            continue  # "by the sea"
+        if not is_written and wish.language != "vi":
+            said = list(takewhile(lambda word: not reading.is_silent(word), said))
+        if said and (is_written or re.match(_SURE_MARKS, made[0])):
+            author = " ".join(word.folded for word in said)
+            reading.take(re.escape(made[0][: made.start("name") - made.start()] + author) + r"(?!\w)")
+            return replace(wish, author=author)
+    return wish
+
+
+_HAVE = (
+    r"(?:\b(?:do you have|have you got|have you|got|is there(?: a copy of)?|looking for|searching for|find me|i want"
+    r"|i need|can i (?:borrow|get|read)|where is|copy of|the book|called|titled|series)"
+    r"|\b(?:co cuon|co quyen|co sach|tim cuon|tim quyen|cuon|quyen|bo truyen|bo sach|bo|loat truyen)"
+    r"|(?:есть ли(?: у вас)?|есть у вас|у вас есть|ищу(?: книгу| роман)?|книг[ауи]|роман|сери[яюи]|цикл[а-я]*))"
+)
+
+
+# Who has read a book wants another.
+_HAVING_READ = (
+    r"\b(?:after|finished|i read|have read|after reading|после|прочитал\w*|читал\w*|sau|sau khi doc|doc xong)$"
+)
+
+
+def quoted(reading: Reading, wish: Wish) -> Wish:
+    """A title in quotation marks, or what is asked for as one thing: "do you have Emma?"."""
+    quoted = re.search(r"[\"“«„]([^\"“”«»„]{2,120})[\"”»“]", wish.text)
+    if quoted and not wish.titled:
+        title = spaced(quoted[1])
+        pattern = re.escape(title).replace(r"\ ", " ").replace(" \\| ", "(?: \\| | )")
+        if title and reading.take(pattern):
+            name = title.replace(" | ", " ")
+            if re.search(_HAVING_READ, spaced(wish.text[: quoted.start()])):
+                return replace(wish, titled=name, is_titled_as_name=True)
+            return replace(wish, named=name)
+    match = reading.find(
+        _HAVE
+        + r" (?P<title>[^\0|]+?)(?= (?:series|books?|trilogy|in (?:english|russian|vietnamese|french|german|spanish"
+        r"|japanese)|khong|nhi|a|nao|bang tieng|на (?:русском|английском|вьетнамском))\b| \||$)"
+    )
+    if not match or reading.is_title_case() or wish.titled or wish.author:
+        return wish
+    said = reading.raw(*match.span("title"))
+    # A title is written as one: all but its small words begin with a capital.
+    if said and said[0].raw[0].isupper() and not said[0].raw.isdigit():
+        last = max(n for n, word in enumerate(said) if word.raw[0].isupper() or word.raw.isdigit())
+        if wish.language == "en":  # in the others a title is written like a sentence
+            said = said[: last + 1]
+        named = " ".join(word.folded for word in said)
+        concepts = [c for c in lexicon().concepts if c.any_phrase(wish.language).fullmatch(named)]
+        if not concepts and named not in _NATIONS:
+            reading.take(re.escape(named) + r"(?!\w)")
+            return replace(wish, named=named)
+    return wish
+
+
+_NATIONS = frozenset(
+    [
+        "russian",
+        "vietnamese",
+        "english",
+        "french",
+        "german",
+        "american",
+        "japanese",
+        "chinese",
+        "spanish",
+        "italian",
+        "indian",
+    ]
+)
