@@ -14,7 +14,7 @@ from uuid import UUID
 
 import typer
 
-from openshelf import log
+from openshelf import garbage, log
 from openshelf.errors import OpenshelfError
 from openshelf.settings import get_settings
 
@@ -95,6 +95,7 @@ def overview() -> str:
 
 def main() -> None:
     """Entry point. Exit code 0 done, 1 failed, 2 wrong use; an expected failure is one line."""
+    garbage.seldom()
     name, *rest = sys.argv[1:] or ["--help"]
     if name in {"--help", "-h", "help"}:
         typer.echo(overview())

@@ -85,3 +85,27 @@ except SystemExit:
 def test_every_command_has_help_and_is_in_the_readme(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"Usage: openshelf {name}" in help_of(capsys, name)
     assert f"openshelf {name}" in (ROOT / "README.md").read_text()
+
+
+def test_a_command_that_ends_goes_through_no_garbage_any_more() -> None:
+    """A second of each command that loads torch or dbt; what is left goes with the process."""
+    ring = """
+from openshelf import cli, garbage
+
+class Ring:
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        print("found")
+
+Ring()
+"""
+
+    def said(first: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", f"{ring}{first}"], capture_output=True, text=True, check=True
+        ).stdout
+
+    assert said("") == "found\n"
+    assert said("garbage.seldom()") == ""
