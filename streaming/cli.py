@@ -65,9 +65,9 @@ def run_relay(share: ShareOption = None) -> None:
     """Send the log table to the broker. Ends on SIGTERM or Ctrl-C."""
     taken = _share(share)
     _check_broker()
-    from streaming import running
+    from streaming import relay
 
-    running.run_relay(taken)
+    relay.run_relay(taken)
 
 
 def _check_broker() -> None:

@@ -1,20 +1,28 @@
 """The relay dataflow: every entry of the log table to the interactions topic, in order, confirmed before it counts."""
 
 import bytewax.operators as op
+import structlog
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 
-from openshelf.database import stream
+from openshelf import broker, topics
+from openshelf.database import events, pool, stream
 from openshelf.database.stream import Batch, DeadLetterRow
-from streaming import measures
+from openshelf.errors import OpenshelfError, UsageError
+from openshelf.settings import get_settings
+from streaming import heartbeat, measures, shell, stopping
 from streaming.acts import RawAct
 from streaming.broker_source import OFFSET_HEADER, PARTITION_HEADER, RECEIVED_HEADER
+from streaming.claims import claimed
+from streaming.log_source import LogSource
 from streaming.patience import PatientConnection
 from streaming.publishing import MAX_PAYLOAD_BYTES, ConfirmedSender, OutMessage
 
 CONSUMER = "relay"
 FLOW_ID = "relay"
+
+_log = structlog.get_logger(__name__)
 
 
 def message_of(raw: RawAct, topic: str) -> OutMessage:
@@ -74,3 +82,29 @@ def build_flow(source: Source[RawAct], sink: RelaySink) -> Dataflow:
     # RawAct
     op.output("send_acts", raws, sink)
     return flow
+
+
+def run_relay(share: topics.Share) -> None:
+    """Send a share of the log to the broker until asked to stop.
+
+    Raises:
+        OpenshelfError: no broker is set or it is away, a relay of these partitions runs already.
+    """
+    settings = get_settings()
+    if not settings.brokers:
+        raise OpenshelfError("no broker is set (OPENSHELF_BROKERS): the dataflow reads the log itself")
+    stopping.on_signals()
+    broker.ensure_topics(settings, [settings.topics.interactions])
+    partitions = share.of(range(topics.PARTITIONS))
+    if not partitions:
+        raise UsageError(f"share {share} is empty: the log has {topics.PARTITIONS} partitions")
+    with claimed("relay", share, partitions):
+        with pool.connect() as conn:
+            start_at = events.next_offsets(conn, CONSUMER)
+        sink = RelaySink(PatientConnection(), shell.sender(settings), settings.topics.interactions)
+        beating = heartbeat.start("relay", share)
+        _log.info("relay_started", brokers=settings.brokers)
+        flow = build_flow(LogSource(start_at=start_at, partitions=partitions), sink)
+        shell.run(flow, epoch_interval=shell.SNAPSHOT_EVERY)
+        beating.end()
+        _log.info("relay_stopped")

@@ -1,21 +1,19 @@
-"""Run the dataflows: claim, recovery store, recommender, signals. The shell around the wiring."""
+"""Run the session dataflow: claim, recovery store, recommender, signals. The shell around the wiring."""
 
 import gc
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import structlog
 from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig
-from bytewax.run import cli_main
 
 from models import rewards
 from openshelf import broker, topics
 from openshelf.contracts import utc_now
-from openshelf.database import consumers, events, pool, reader_history, stream
-from openshelf.errors import OpenshelfError, UsageError
+from openshelf.database import consumers, pool, reader_history, stream
+from openshelf.errors import UsageError
 from openshelf.settings import Settings, get_settings
 from streaming import (
     broker_source,
@@ -24,9 +22,8 @@ from streaming import (
     log_source,
     process_memory,
     recovery_store,
-    relay,
     sessions_flow,
-    set_back,
+    shell,
     stopping,
 )
 from streaming.batch_sink import CONSUMER, BatchSink
@@ -36,11 +33,10 @@ from streaming.cluster import Member
 from streaming.erased_readers import ErasedReaders
 from streaming.log_source import LogSource
 from streaming.patience import PatientConnection
-from streaming.publishing import BrokerPublisher, ConfirmedSender
+from streaming.publishing import BrokerPublisher
 from streaming.recommenders import RecommenderKeeper
 from streaming.works_on_file import WorksOnFile
 
-SNAPSHOT_EVERY = timedelta(seconds=5)
 # While a champion is loaded Postgres may be silent this many times as long as one statement may run.
 LOADING_TIMEOUTS = 10
 # No session is that silent while its state is there to end it.
@@ -58,7 +54,7 @@ def get_flow(keeper: RecommenderKeeper | None = None, share: topics.Share | None
     if settings.brokers:
         broker.ensure_topics(settings, [settings.topics.slates, settings.topics.dead_letters])
         source = BrokerSource(settings, partitions)
-        sink = BatchSink(keeper.current, publisher=lambda: BrokerPublisher(_sender(settings), settings.topics))
+        sink = BatchSink(keeper.current, publisher=lambda: BrokerPublisher(shell.sender(settings), settings.topics))
     else:
         with pool.connect(autocommit=True) as conn:
             start_at = log_source.places_to_begin_at(conn, CONSUMER, partitions, utc_now())
@@ -130,11 +126,11 @@ def _run_member(share: topics.Share, member: Member | None = None) -> None:
     keeper.watch(PatientConnection(lambda: _connect_to_load(settings)), beating.now)
     _log.info("sessions_started", source="broker" if settings.brokers else "log", process=member and member.process_id)
     _calm_collector()
-    _run(
+    shell.run(
         flow,
         process_id=member.process_id if member else None,
         addresses=list(member.addresses) if member else None,
-        epoch_interval=SNAPSHOT_EVERY,
+        epoch_interval=shell.SNAPSHOT_EVERY,
         # No older snapshots than needed to resume: nobody backs the store up, Postgres is the truth.
         recovery_config=RecoveryConfig(_recovery_folder(settings, share), timedelta(0)),
     )
@@ -172,50 +168,3 @@ def _recovery_folder(settings: Settings, share: topics.Share) -> Path:
     if share != topics.WHOLE:
         name += f"-{share.number}-of-{share.count}"
     return settings.home / "recovery" / name
-
-
-def run_relay(share: topics.Share) -> None:
-    """Send a share of the log to the broker until asked to stop.
-
-    Raises:
-        OpenshelfError: no broker is set or it is away, a relay of these partitions runs already.
-    """
-    settings = get_settings()
-    if not settings.brokers:
-        raise OpenshelfError("no broker is set (OPENSHELF_BROKERS): the dataflow reads the log itself")
-    stopping.on_signals()
-    broker.ensure_topics(settings, [settings.topics.interactions])
-    partitions = share.of(range(topics.PARTITIONS))
-    if not partitions:
-        raise UsageError(f"share {share} is empty: the log has {topics.PARTITIONS} partitions")
-    with claimed("relay", share, partitions):
-        with pool.connect() as conn:
-            start_at = events.next_offsets(conn, relay.CONSUMER)
-        sink = relay.RelaySink(PatientConnection(), _sender(settings), settings.topics.interactions)
-        beating = heartbeat.start("relay", share)
-        _log.info("relay_started", brokers=settings.brokers)
-        _run(relay.build_flow(LogSource(start_at=start_at, partitions=partitions), sink), epoch_interval=SNAPSHOT_EVERY)
-        beating.end()
-        _log.info("relay_stopped")
-
-
-def _run(flow: Dataflow, **options: Any) -> None:
-    """Run a dataflow; an error of ours comes out as it was raised, not wrapped by Bytewax.
-
-    Raises:
-        OpenshelfError: raised by a step.
-    """
-    set_back.end_when_set_back()
-    try:
-        cli_main(flow, **options)
-    except Exception as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, OpenshelfError):
-            cause = cause.__cause__
-        if cause is None:
-            raise
-        raise cause from error
-
-
-def _sender(settings: Settings) -> ConfirmedSender:
-    return ConfirmedSender(lambda: broker.producer(settings))

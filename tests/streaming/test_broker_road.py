@@ -19,6 +19,7 @@ from openshelf.settings import get_settings
 from streaming import recovery_store, sessions_flow, stopping
 from streaming import running as running_flows
 from streaming.broker_source import OFFSET_HEADER, PARTITION_HEADER, RECEIVED_HEADER
+from streaming.relay import run_relay
 
 
 def append(conn: psycopg.Connection, acts: list[Interaction]) -> None:
@@ -90,7 +91,7 @@ def second_ones_are_refused(relay: Running, flow: Running, monkeypatch: pytest.M
     """Also a dataflow on the log beside one on the broker: they would take the same acts."""
     monkeypatch.setattr(stopping, "on_signals", lambda: None)
     with pytest.raises(OpenshelfError, match=f"pid {relay.process.pid}"):
-        running_flows.run_relay(topics.WHOLE)
+        run_relay(topics.WHOLE)
     with pytest.raises(OpenshelfError, match=f"pid {flow.process.pid}"):
         running_flows.run_sessions(1, topics.WHOLE)
     with monkeypatch.context() as patch:
