@@ -5,10 +5,10 @@ needed. One thread. Times are processor time of the thread, each as [least, medi
 slates over so many works and nothing else; in full, slates over a million works are measured too.
 
 - `slate_us`: by number of works and of readers asked for at once, microseconds a slate: `numbers` (acts to arrays),
-  `states`, `memory` (and biases), `masses` (states times works, and their exponentials), of these `products` alone,
-  `sums` (of blocks of masses), `draw` (noise, works, probabilities), `reasons`; `whole` all of it through the
-  Recommender, with what is excluded and with places. Where so many works let fewer readers into one batch, the steps
-  are those of such a batch
+  `states`, `products` (states times works), `masses` (from these, with biases and memory), of these `memory` alone (of
+  all readers at once), `sums` (of blocks of masses), `draw` (noise, works, probabilities), `reasons`; `whole` all of it
+  through the Recommender, with what is excluded and with places. Where so many works let fewer readers into one batch,
+  the steps are those of such a batch
 - `sixteen_ms`: by number of works, milliseconds of a batch of 16 from acts to probabilities
 - `numpy_us`: at 100k works, microseconds a slate in batches of 16 without torch from states to masses
 - `growth`: time at 10 times the works over 10 times the time; 1 is linear, less is better
@@ -137,14 +137,15 @@ class Steps:
             return took_us(step, repeats, self.readers)
 
         states, values = self.scorer.states(self.batch), self.masses.values
-        products, rows = self.scorer.products, self.drawn.rows.numpy()
+        heard, rows = self.scorer.heard(self.batch), self.drawn.rows.numpy()
+        room = torch.empty(len(states), values.shape[1])
         found = {
             "numbers": took(self.numbers),
             "states": took(lambda: self.scorer.states(self.batch)),
-            "memory": took(lambda: self.scorer.remembered(self.batch)),
+            "products": took(lambda: self.scorer.products.into(states, room)),
             # On and on from the same numbers: whatever they are, it takes as long.
-            "masses": took(lambda: self.scorer.finish(states, values.numpy())),
-            "products": took(lambda: [products.of(states, number) for number in range(len(products))]),
+            "memory": took(lambda: self.scorer.heard(self.batch).add_to(room, 0, self.readers)),
+            "masses": took(lambda: self.scorer.finish(values, heard)),
             "sums": took(lambda: block_sums(values)),
             "reasons": took(lambda: reasons_of(rows, self.scorer.vectors, self.lengths, self.batch)),
         }

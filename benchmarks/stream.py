@@ -15,8 +15,11 @@ rebuilt in `old_design` (`--ours` leaves it out); all of one run, on one machine
   over `old_acts_per_s`, since the old design recommends for every act that it takes
 - `broker_*`: the same with the relay and the broker between log and dataflow, which the old design reads from too
   (not with `--quick`)
-- `cpu_us_per_act` of the dataflow's process; `bare_*_us` the same of its three parts alone: decoding, drawing, storing,
-  in batches as it makes them; `limit_ratio`: it over their sum
+- `cpu_us_per_act` of the dataflow's process, `postgres_us_per_act` of the server meanwhile: processor time of the one
+  process that takes a backlog. It draws on two threads, so on two cores an act takes half of the sum of both at least,
+  and a second process finds next to nothing that the first leaves free
+- `bare_*_us`: the same of the dataflow's three parts alone: decoding, drawing, storing, in batches as it makes them and
+  right after it; `limit_ratio`: `cpu_us_per_act` over their sum
 - `log_append_per_s`: acknowledged, one act a transaction, over `append_connections` of `append_processes`
 - `load_before`: how many processes wanted a processor before it began: times of a busy machine are worth little
 - `old_*`: the same of the old design; `old_falls_behind_at_500`: of 500 acts a second ever more wait
@@ -81,6 +84,10 @@ def measure_ours(size: Size) -> Report:
         say("a backlog")
         share = backlog(conn, trace, size)
         one = catching_up.catch_up(conn, home)
+        # At once: the longer readers' histories are, the more a slate costs.
+        say("the bare parts")
+        report |= limit(conn, trace, size, one.cpu_us_per_act)
+        say("two processes")
         backlog(conn, trace, size, processes=2)
         two = catching_up.catch_up(conn, home, shares=2)
         backlog(conn, trace, size, processes=2)
@@ -91,9 +98,9 @@ def measure_ours(size: Size) -> Report:
             "acts_per_s_cluster": round(cluster.acts_per_s),
             "slates_per_s": round(one.acts_per_s * share),
             "cpu_us_per_act": round(one.cpu_us_per_act),
+            "postgres_us_per_act": round(one.postgres_us_per_act),
         }
-        say("the bare parts")
-        report |= limit(conn, trace, size, one.cpu_us_per_act)
+        say("appending")
         report |= {
             "log_append_per_s": round(appending.appended_per_s(size.append)),
             "append_processes": appending.COUNT_PROCESSES,

@@ -20,8 +20,9 @@ from models.plackett_luce import BLOCK
 READERS_AT_ONCE = 256
 # Numbers of readers that are tried.
 _SHAPES = (1, 2, 4, 8, 16, 32, 64, 128, READERS_AT_ONCE)
-# Works of a part: so many that the calls do not show, so few that all readers' products stay in the processor's cache.
+# Works of a part: so many that the calls do not show, so few that the shapes of a part are soon tried.
 WIDTH_TOGETHER = 4_096
+# So few that the part stays in the processor's cache from reader to reader.
 WIDTH_ALONE = 16_384
 
 
@@ -46,19 +47,15 @@ class Room(threading.local):
 
 
 class Products(Protocol):
-    """With the vectors of n works, cut into parts of `width`; the last is filled up to whole blocks only, with 0."""
-
-    width: int
-
-    def __len__(self) -> int: ...
+    """With the vectors of n works, filled up to whole blocks with 0."""
 
     @property
     def shapes(self) -> Sequence[int]:
         """Numbers of readers, ascending, that can be asked for."""
         ...
 
-    def of(self, states: Tensor, number: int) -> np.ndarray:
-        """(B, works of the part), the caller's until the next call from the same thread."""
+    def into(self, states: Tensor, room: Tensor) -> None:
+        """Write the products with B states into `room` (B, n filled up)."""
         ...
 
     def count_bytes(self) -> int:
@@ -70,25 +67,19 @@ class Together:
     """Of many readers at once: the least time for a batch."""
 
     def __init__(self, vectors: Tensor) -> None:
-        self.width = WIDTH_TOGETHER
         self._parts = _cut(vectors, WIDTH_TOGETHER)
-        self._room = Room()
-
-    def __len__(self) -> int:
-        return len(self._parts)
 
     @cached_property
     def shapes(self) -> list[int]:
         states = torch.randn(READERS_AT_ONCE, self._parts[0].shape[1], generator=torch.Generator().manual_seed(0))
         ends = self._parts[:1] + self._parts[-1:]
-        return steady_shapes(lambda rows: torch.cat([states[rows] @ part.T for part in ends], dim=1))
+        return steady_shapes(lambda rows: _multiplied(states[rows], ends))
 
-    def of(self, states: Tensor, number: int) -> np.ndarray:
-        part = self._parts[number]
-        return torch.mm(states, part.T, out=self._room.of(len(states), len(part))).numpy()
+    def into(self, states: Tensor, room: Tensor) -> None:
+        _multiply(states, self._parts, room)
 
     def count_bytes(self) -> int:
-        return self._room.count_bytes()
+        return 0
 
 
 class OneByOne:
@@ -97,28 +88,38 @@ class OneByOne:
     shapes = range(1, READERS_AT_ONCE + 1)
 
     def __init__(self, vectors: Tensor) -> None:
-        self.width = WIDTH_ALONE
         # Of numpy: torch takes a third longer. And across: this way a product takes two thirds of the time.
         self._parts = [np.ascontiguousarray(part.numpy().T) for part in _cut(vectors, WIDTH_ALONE)]
-        self._room = Room()
 
-    def __len__(self) -> int:
-        return len(self._parts)
-
-    def of(self, states: Tensor, number: int) -> np.ndarray:
-        part = self._parts[number]
-        room = self._room.of(len(states), part.shape[1]).numpy()
-        for state, row in zip(states.numpy(), room, strict=True):
-            np.dot(state, part, out=row)
-        return room
+    def into(self, states: Tensor, room: Tensor) -> None:
+        start = 0
+        for part in self._parts:
+            end = start + part.shape[1]
+            for state, row in zip(states.numpy(), room.numpy(), strict=True):
+                np.dot(state, part, out=row[start:end])
+            start = end
 
     def count_bytes(self) -> int:
-        return self._room.count_bytes() + sum(part.nbytes for part in self._parts)
+        return sum(part.nbytes for part in self._parts)
 
 
 def _cut(vectors: Tensor, width: int) -> list[Tensor]:
     parts = vectors.split(width) if len(vectors) else ()
     return [functional.pad(part, (0, 0, 0, -len(part) % BLOCK)) if len(part) % BLOCK else part for part in parts]
+
+
+def _multiply(states: Tensor, parts: Sequence[Tensor], room: Tensor) -> None:
+    start = 0
+    for part in parts:
+        end = start + len(part)
+        torch.mm(states, part.T, out=room[:, start:end])
+        start = end
+
+
+def _multiplied(states: Tensor, parts: Sequence[Tensor]) -> Tensor:
+    room = torch.empty(len(states), sum(map(len, parts)))
+    _multiply(states, parts, room)
+    return room
 
 
 def steady_shapes(run: Callable[[slice], Tensor]) -> list[int]:

@@ -18,7 +18,10 @@ _REASON_OF = {
 _EXPLAINS = np.isin(np.arange(len(ACTIONS)), [ACTION_INDEX[action] for action in _REASON_OF])
 # By number: of each action, and of places that no act explains.
 NEW_TO_YOU, POPULAR, EXPLORE = range(len(ACTIONS), len(ACTIONS) + 3)
-REASONS = np.array([_REASON_OF.get(action, "new_to_you") for action in ACTIONS] + ["new_to_you", "popular", "explore"])
+# Of objects: of a table of letters, every place would get a text of its own.
+REASONS = np.array(
+    [_REASON_OF.get(action, "new_to_you") for action in ACTIONS] + ["new_to_you", "popular", "explore"], dtype=object
+)
 
 
 def reasons_of(
@@ -35,14 +38,17 @@ def reasons_of(
     # Only the columns in which some reader has an act that counts.
     first = int(counts.any(0).argmax())
     acted, actions, rewards, counts = acted[:, first:], actions[:, first:], rewards[:, first:], counts[:, first:]
-    cosine = np.matmul(vectors.take(rows, axis=0), vectors.take(acted, axis=0).transpose(0, 2, 1))  # (B, k, L)
-    cosine /= lengths[rows][:, :, None] * lengths[acted][:, None, :] + 1e-12
-    cosine = np.where(counts[:, None, :], cosine, -1)
-    nearest = cosine.argmax(2)
-    reader = np.arange(len(rows))[:, None]
-    anchor = acted[reader, nearest]
+    # Over the length of the work of the place, this is the cosine; of acts that do not count it is 0.
+    nearness = np.matmul(vectors.take(rows, axis=0), vectors.take(acted, axis=0).transpose(0, 2, 1))  # (B, k, L)
+    nearness *= np.where(counts, 1 / (lengths[acted] + 1e-12), 0)[:, None, :]
+    nearest = nearness.argmax(2)
+    cosine = np.take_along_axis(nearness, nearest[..., None], 2)[..., 0] / (lengths[rows] + 1e-12)
+    reasons, anchors = np.full(rows.shape, NEW_TO_YOU), np.full(rows.shape, -1)
+    is_near = cosine >= REASON_FLOOR
+    reader, _ = np.nonzero(is_near)
+    anchor = acted[reader, nearest[is_near]]
     # Of several acts on one work, the one worth most speaks for it, of equals the latest.
-    worth = np.where((acted[:, None, :] == anchor[:, :, None]) & counts[:, None, :], rewards[:, None, :], -np.inf)
-    best = worth.shape[2] - 1 - worth[:, :, ::-1].argmax(2)
-    is_near = np.take_along_axis(cosine, nearest[..., None], 2)[..., 0] >= REASON_FLOOR
-    return np.where(is_near, actions[reader, best], NEW_TO_YOU), np.where(is_near, anchor, -1)
+    worth = np.where((acted[reader] == anchor[:, None]) & counts[reader], rewards[reader], -np.inf)
+    best = worth.shape[1] - 1 - worth[:, ::-1].argmax(1)
+    reasons[is_near], anchors[is_near] = actions[reader, best], anchor
+    return reasons, anchors

@@ -139,7 +139,9 @@ class Recommender:
         self._steered = {row: steered[book_id] for book_id in steered for row in self._rows_of([book_id])}
         self._boosted = np.array([row for row, factor in self._steered.items() if factor > 1], dtype=np.int64)
         self._pins = self._pinned_rows([pin for pin in pins if steers.get(pin.book_id) != 0])
-        self.readers_at_once = min(READERS_AT_ONCE, MASSES_AT_ONCE // max(len(whole.book_ids), 1)) or 1
+        # A power of two, as READERS_AT_ONCE is: a scorer need not fill the batch up to a shape (`models.products`).
+        room = MASSES_AT_ONCE // max(len(whole.book_ids), 1)
+        self.readers_at_once = min(READERS_AT_ONCE, 2 ** max(room.bit_length() - 1, 0))
 
     def draw(self, requests: Sequence[SlateRequest]) -> list[DrawnSlate]:
         """One slate per request, in order; the same request and seed give the same slate."""
@@ -260,12 +262,12 @@ class Recommender:
         if len(self._boosted):
             sources = np.where(np.isin(rows, self._boosted), Source.STAFF, sources)
         sources = np.where(drawn.explored.numpy(), Source.RANDOM, sources)
-        named = ids[anchors].astype(object)
-        named[anchors < 0] = None
+        named = np.full(rows.shape, None)
+        named[anchors >= 0] = ids[anchors[anchors >= 0]]
         columns = (ids[rows], drawn.propensity.clamp(max=1.0), sources, REASONS[reasons], named)
         # Of places that are none too: they are the last of a slate, and cut off.
         return [
-            DrawnSlate(self.version, *(column[:count] for column in of_slate))
+            DrawnSlate(self.version, *(of_slate if count == self._size else [column[:count] for column in of_slate]))
             for count, *of_slate in zip(counts, *(column.tolist() for column in columns), strict=True)
         ]
 

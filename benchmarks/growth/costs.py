@@ -17,7 +17,7 @@ import psycopg
 import torch
 from our_stream import appending, catching_up
 from our_stream.brokers import running_broker
-from our_stream.installation import installation, running_stream
+from our_stream.installation import installation, postgres_cpu_s, running_stream
 from our_stream.trace import Trace, count_slates
 from psycopg import sql
 
@@ -25,7 +25,7 @@ from models.arms import PolicyScorer
 from models.catalogue import Ranking
 from models.recommender import Recommender
 from openshelf.contracts import Interaction
-from openshelf.database import embedded, pool, stream
+from openshelf.database import pool, stream
 from openshelf.topics import Topics
 from streaming import relay
 from streaming.acts import LOG, RawAct
@@ -87,9 +87,9 @@ def measure(size: Size, say: Callable[[str], None]) -> UnitCosts:
         states = _states(home)
         slates = stream.slates_of_events(conn, [act.event_id for act in acts[-1_000:]]).values()
         say("appending")
-        append_cpu = _postgres_cpu_s(home)
+        append_cpu = postgres_cpu_s(home)
         append_per_s = appending.appended_per_s(size.append)
-        append_us = (_postgres_cpu_s(home) - append_cpu) / size.append * 1e6
+        append_us = (postgres_cpu_s(home) - append_cpu) / size.append * 1e6
         say("relaying")
         relay_per_s, relay_us = _relaying(conn, home)
     if caught.cpu_us_per_act < drawn[WORKS][0] * count_slates(acts) / len(acts):
@@ -140,9 +140,9 @@ def _storing(conn: psycopg.Connection, home: Path) -> float:
     before = catching_up.count_taken(conn)
     with running_stream(home, "run") as process:
         begin = _first_taken(conn, process, before)
-        cpu_s = _postgres_cpu_s(home)
+        cpu_s = postgres_cpu_s(home)
         catching_up.wait_until_taken(conn, process)
-        return (_postgres_cpu_s(home) - cpu_s) / max(1, catching_up.count_taken(conn) - begin) * 1e6
+        return (postgres_cpu_s(home) - cpu_s) / max(1, catching_up.count_taken(conn) - begin) * 1e6
 
 
 def _relaying(conn: psycopg.Connection, home: Path) -> tuple[float, float]:
@@ -169,15 +169,6 @@ def _first_taken(
 def _cpu_s(process: psutil.Process) -> float:
     times = process.cpu_times()
     return times.user + times.system
-
-
-def _postgres_cpu_s(home: Path) -> float:
-    """Of the server: what runs, and what ran and has ended."""
-    server = embedded.postmaster(home)
-    assert server
-    own, alive = server.cpu_times(), [child.cpu_times() for child in server.children(recursive=True)]
-    ended_s = own.children_user + own.children_system
-    return own.user + own.system + ended_s + sum(each.user + each.system for each in alive)
 
 
 def _kept(conn: psycopg.Connection) -> _Kept:

@@ -14,7 +14,7 @@ from openshelf.contracts import Interaction
 from openshelf.database import consumers, events
 
 from .appending import play
-from .installation import running_stream
+from .installation import postgres_cpu_s, running_stream
 
 CONSUMER = "sessions"
 PATIENCE_S = 120.0
@@ -28,6 +28,7 @@ class CaughtUp:
 
     acts_per_s: float
     cpu_us_per_act: float
+    postgres_us_per_act: float
     peak_mib: float
 
 
@@ -36,6 +37,7 @@ class _Moment:
     at: float
     taken: int
     cpu_s: float
+    postgres_s: float
 
 
 def count_taken(conn: psycopg.Connection, consumer: str = CONSUMER) -> int:
@@ -106,12 +108,12 @@ def catch_up(
     with ExitStack() as stack:
         processes = [stack.enter_context(running_stream(home, *words, broker=broker)) for words in commands]
         deadline, peak_mib = time.monotonic() + patience_s, 0.0
-        begin = now = said = _moment(conn, processes)
+        begin = now = said = _moment(conn, home, processes)
         while now.taken < before + waiting or count_stored(conn) < before + waiting:
             for process in processes:
                 _check(process, deadline, before + waiting - now.taken)
             time.sleep(LOOK_EVERY_S)
-            now = _moment(conn, processes)
+            now = _moment(conn, home, processes)
             begin = now if begin.taken == before else begin
             now_mib = sum(map(mib, processes))
             peak_mib = max(peak_mib, now_mib)
@@ -120,12 +122,18 @@ def catch_up(
                 print(f"{now.taken - before} of {waiting} acts, {per_s:.0f} acts/s, {now_mib:.0f} MiB", file=sys.stderr)
                 said = now
     count = now.taken - begin.taken
-    return CaughtUp(count / (now.at - begin.at), (now.cpu_s - begin.cpu_s) / count * 1e6, peak_mib)
+    return CaughtUp(
+        count / (now.at - begin.at),
+        (now.cpu_s - begin.cpu_s) / count * 1e6,
+        (now.postgres_s - begin.postgres_s) / count * 1e6,
+        peak_mib,
+    )
 
 
-def _moment(conn: psycopg.Connection, processes: Sequence[psutil.Process]) -> _Moment:
+def _moment(conn: psycopg.Connection, home: Path, processes: Sequence[psutil.Process]) -> _Moment:
     times = [each.cpu_times() for process in processes for each in _family(process)]
-    return _Moment(time.monotonic(), count_taken(conn), sum(each.user + each.system for each in times))
+    cpu_s = sum(each.user + each.system for each in times)
+    return _Moment(time.monotonic(), count_taken(conn), cpu_s, postgres_cpu_s(home))
 
 
 def mib(process: psutil.Process) -> float:

@@ -115,3 +115,12 @@ def running_stream(home: Path, *words: str, broker: str = "") -> Iterator[psutil
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def postgres_cpu_s(home: Path) -> float:
+    """Processor time of the server: of what runs, and of what ran and has ended."""
+    server = embedded.postmaster(home)
+    assert server
+    own, alive = server.cpu_times(), [child.cpu_times() for child in server.children(recursive=True)]
+    ended_s = own.children_user + own.children_system
+    return own.user + own.system + ended_s + sum(each.user + each.system for each in alive)
