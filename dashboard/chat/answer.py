@@ -16,7 +16,7 @@ from dashboard.chat.check import grounded, plain, supporting
 from dashboard.chat.finding.titles import mentions, resemble
 from dashboard.chat.lexicon import Language, concepts_of_term, known
 from dashboard.chat.parse import parse
-from dashboard.chat.reading.wish import Wish, merge
+from dashboard.chat.reading.wish import ALL, Wish, merge
 from dashboard.chat.rerank import Taste, rerank
 from dashboard.chat.retrieve import Bounds, choose, retrieve
 from dashboard.chat.voice import Turn, Voice, VoiceError
@@ -196,6 +196,8 @@ def _placed(wish: Wish, before: Answer | None) -> Wish:
         wish = _told_apart(wish, before)
     if wish.refers is None:
         return wish
+    if wish.refers == ALL:
+        return replace(wish, like=tuple(book.book_id for book in before.books))
     book = before.books[wish.refers] if wish.refers < len(before.books) else before.books[-1]
     if wish.is_same_author:
         return replace(wish, author=" ".join(book.authors_text.split(", ")[:1]).casefold())

@@ -124,7 +124,7 @@ def _parts(wish: Wish, say: dict[str, Any]) -> list[str]:
         parts.append(say["audience"][wish.audience])
     if wish.year_from and wish.year_to:
         parts.append(say["between"].format(first=wish.year_from, last=wish.year_to))
-    elif wish.year_from or wish.year_to:
+    elif (wish.year_from or wish.year_to) and not wish.is_era:
         parts.append(
             say["after"].format(year=wish.year_from)
             if wish.year_from
@@ -144,7 +144,7 @@ def _parts(wish: Wish, say: dict[str, Any]) -> list[str]:
 
 def _note(records: Sequence[Record], wish: Wish, say: dict[str, Any]) -> str:
     """What our records cannot tell, said plainly."""
-    if wish.length is None or all(record.pages for record in records):
+    if not wish.is_measured or all(record.pages for record in records):
         return ""
     if not any(length_of(record) for record in records):
         return say["no_length"]
@@ -174,7 +174,7 @@ def _facts(record: Record, wish: Wish, say: dict[str, Any]) -> str:
         parts = []
     if record.series_name:
         parts.append(say["series"].format(series=record.series_name))
-    if wish.length and record.pages:
+    if wish.is_measured and record.pages:
         parts.append(say["pages"].format(pages=record.pages))
     if (wish.age is not None or wish.audience) and record.age_from is not None:
         last = record.age_to

@@ -16,10 +16,12 @@ from dashboard.chat.lexicon import lexicon
 from dashboard.chat.reading.concepts import concepts, words_left
 from dashboard.chat.reading.dates import dates
 from dashboard.chat.reading.followups import follow, references
-from dashboard.chat.reading.form import form, sizes
-from dashboard.chat.reading.named import SEQUEL, creators, likened, likeness, quoted
+from dashboard.chat.reading.form import form, origins
+from dashboard.chat.reading.known import SEQUEL, known
+from dashboard.chat.reading.named import creators, likeness, quoted
 from dashboard.chat.reading.question import MAX_QUESTION, Reading, language_of, says
 from dashboard.chat.reading.readers import readers
+from dashboard.chat.reading.sizes import sizes
 from dashboard.chat.reading.wish import Asks, Mention, Wish
 from openshelf.contracts import clean_text
 
@@ -37,7 +39,7 @@ def parse(
     asks = _asks(reading, text)
     if asks != "books":
         return Wish(text, language, asks)
-    wish = likened(reading, Wish(text, language), mentions)
+    wish = known(reading, Wish(text, language), mentions)
     wish = _read(reading, wish, before is not None, today or datetime.now(UTC).date())
     return follow(wish, before, reading) if before else wish
 
@@ -63,7 +65,8 @@ _TASKS = re.compile(
     r"|\b(?:viet|dich|giai|tinh|soan|ve|hat|sua|goi|dat|lam|bat|gui) (?:giup|ho|gium|dum|cho) "
     r"(?:toi|minh|em|con|tao|to|anh|chi)\b"
     r"|\bke (?:cho )?(?:\w+ )?(?:nghe )?(?:mot )?(?:cau )?chuyen (?:cuoi|vui|tieu lam)\b"
-    r"|\b(?:напиши|сочини|переведи|реши|посчитаи|вычисли|спои|нарисуи|включи|закажи|позвони|отправь|пошути|докажи|почини)"
+    r"|\b(?:напиши|сочини|переведи|реши|посчитаи|вычисли|спои|нарисуи|включи|закажи|позвони|отправь|пошути|докажи"
+    r"|почини)"
     r"(?:те)?\b"
 )
 
@@ -72,11 +75,11 @@ def _asks(reading: Reading, text: str) -> Asks:
     folded = " ".join(word.folded for word in reading.words)
     if not any(c.isalnum() for c in text):
         return "nothing"
-    known = lexicon()
-    if folded in known.thanks:
+    small_talk = lexicon()
+    if folded in small_talk.thanks:
         return "thanks"
     rest = folded
-    for greeting in sorted(known.greetings, key=lambda each: -len(each)):
+    for greeting in sorted(small_talk.greetings, key=lambda each: -len(each)):
         if rest == greeting or rest.startswith(greeting + " "):
             rest = rest[len(greeting) :].strip()
             break
@@ -114,11 +117,13 @@ def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish
         r"\b(?:haven t|have not|hasn t)(?= .{0,30}\b(?:in (?:ages|years|a long time|a while)|for (?:ages|years))\b)"
         r"|\b(?:lau|da lau|lau lam)(?: roi)? (?:khong|chua)\b|\bдавно(?: уже)? не\b"
     )
+    reading.take(r"\bof (?:that|this|the same) (?:kind|sort|type)\b")
     reading.take(r"\b(?:(?:that|this|some|any|what|same|right|which|of|a|the) )+kinds? of(?: thing| stuff| book)?\b")
     reading.take(r"\b(?:i|we) (?:really |just )?(?:love|like|enjoy)(?= \w+ing\b)")
     if is_follow_up:
         wish = references(reading, wish)
     wish = likeness(reading, wish)
+    wish = origins(reading, wish)
     wish = creators(reading, wish)
     wish = quoted(reading, wish)
     if wish.named and reading.take(SEQUEL):
@@ -130,8 +135,15 @@ def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish
     topic = reading.rest()
     teaches = says(reading, "manuals")
     wish = concepts(reading, wish)
+    if wish.is_era and (wish.themes or _TOLD_OF.intersection(wish.subjects)):
+        wish = replace(wish, year_to=None)  # what tells of those years was written then or since
+    wish = words_left(reading, wish)
+    if wish.avoid_author and not (is_follow_up or wish.has_topic or wish.moods):
+        wish = replace(wish, titled=wish.avoid_author, is_titled_as_name=True)  # all of hers was read: others like her
+    # "Not a textbook": what teaches is not asked for.
+    teaches = teaches and says(Reading(reading.wanted(), reading.language), "manuals")
     return replace(
-        words_left(reading, wish),
+        wish,
         spoken=reading.spoken(topic),
         wanted=reading.wanted(),
         is_story=bool(re.search(_STORY, re.sub(_TRUE, "", reading.original))),
@@ -141,6 +153,11 @@ def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish
     )
 
 
+# What years may be told of, beside all themes; a form has only the years in which it was written.
+_TOLD_OF = frozenset((
+    "history", "historical fiction", "war", "politics", "society", "memoir", "biography", "economics", "religion",
+    "travel", "sport", "music", "film", "art",
+))  # fmt: skip
 _STORY = (
     r"\b(?:novels?|novella|story|stories|fiction|truyen|tieu thuyet|роман\w*|повест\w*|рассказ\w*|художественн\w+)\b"
     r"(?! (?:of my|tale))"

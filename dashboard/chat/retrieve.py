@@ -10,6 +10,7 @@ Here is which works are looked at and which of them a wish shuts out; names, uni
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -96,16 +97,20 @@ def _look(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None)
         return [Candidate(record, 100.0 - place, True, 1.0, 1.0) for place, record in enumerate(in_turn)]
     hits = _pool(conn, ask, audiences)
     records = statements.records(conn, list(hits), audiences=audiences)
-    liked = {record.book_id for record in ask.like}
+    had = statements.records(conn, list(wish.had), audiences=audiences)
+    known = {record.book_id for record in (*ask.like, *had)}
     # Who names a series by its name has read it; who names one book may go on with the next.
-    read = {r.series_name for r in ask.like if r.series_name} if len(ask.like) > 1 else set()
+    is_read = len(ask.like) > 1 or wish.knows_series
+    read = {record.series_name for record in ask.like if record.series_name} if is_read else set()
+    # "No Sherlock Holmes" names several of a series at once.
+    read |= {name for name, count in Counter(r.series_name for r in had).items() if name and count > 1}
     weighed = [
         weigh(ask, view, hits[record.book_id])
         for record in records
-        if record.book_id not in liked
+        if record.book_id not in known
         and record.series_name not in read
         # Who asks for it in another language asks for the same work.
-        and (wish.written_in or not any(_is_same_work(record, each) for each in ask.like))
+        and (wish.written_in or not any(_is_same_work(record, each) for each in (*ask.like, *had)))
         and (view := View.of(record))
         and _fulfils(ask, view)
     ]
@@ -157,7 +162,11 @@ def _of_series(conn: psycopg.Connection, name: str, wish: Wish | None, audiences
 
 def _is_same_work(one: Record, other: Record) -> bool:
     """Whether two records seem to be one work, in two languages."""
-    return one.year is not None and (one.year, one.authors_text) == (other.year, other.authors_text)
+    return (
+        one.year is not None
+        and one.language != other.language
+        and (one.year, one.authors_text) == (other.year, other.authors_text)
+    )
 
 
 def _pool(conn: psycopg.Connection, ask: Ask, audiences: Sequence[str] | None) -> dict[int, float]:
@@ -198,7 +207,7 @@ def _pool(conn: psycopg.Connection, ask: Ask, audiences: Sequence[str] | None) -
             audience=wish.audience,
             pages=_pages(wish),
             age=wish.age if wish.age is not None and wish.age < 18 else None,
-            best=bool(wish.length or wish.by_women or wish.written_in) or not (ask.units or ask.like),
+            best=bool(wish.is_measured or wish.by_women or wish.written_in) or not (ask.units or ask.like),
         ),
     )
     return found | {book_id: found.get(book_id) or cosine or 0.0 for book_id, cosine in near.items()}
@@ -206,11 +215,11 @@ def _pool(conn: psycopg.Connection, ask: Ask, audiences: Sequence[str] | None) -
 
 def _pages(wish: Wish) -> tuple[int, int] | None:
     """The pages of works of the length that is asked for, the least and the most; None where none is asked for."""
-    if wish.length is None:
+    if not wish.is_measured:
         return None
-    if wish.length == "short":
-        return 0, round(_SLACK * (wish.max_pages or SHORT))
-    return round((wish.min_pages or LONG) / _SLACK), 100_000
+    least = wish.min_pages or (LONG if wish.length == "long" else 0)
+    most = wish.max_pages or (SHORT if wish.length == "short" else 0)
+    return round(least / _SLACK), round(most * _SLACK) if most else 100_000
 
 
 def _terms_of(conn: psycopg.Connection, names: Collection[str]) -> list[str]:
@@ -250,6 +259,8 @@ def _fulfils(ask: Ask, view: View) -> bool:
         return False
     if not _for_reader(wish, record) or not _by_whom(wish, record):
         return False
+    if wish.is_extreme and wish.is_story and record.subjects_text.split(", ")[0].casefold() in NO_STORIES:
+        return False  # "your fattest novel" is no biography
     least, most = (wish.min_pages or 0) / _SLACK, (wish.max_pages or record.pages or 0) * _SLACK
     if record.pages and not least <= record.pages <= most:
         return False

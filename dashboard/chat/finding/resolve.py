@@ -212,7 +212,7 @@ def _units(wish: Wish, runs: Sequence[str], rarities: Mapping[str, float]) -> tu
     known = lexicon()
     kinds = ((wish.subjects, _SUBJECT_WEIGHT), (wish.themes, _THEME_WEIGHT), (wish.moods, _MOOD_WEIGHT))
     units = [Unit(name, _held(wish, name) * weight, known.of(name)) for names, weight in kinds for name in names]
-    is_told = bool(units or wish.length or wish.age is not None or wish.audience or wish.like)
+    is_told = bool(units or wish.is_measured or wish.age is not None or wish.audience or wish.like)
     words: list[Unit] = []
     for run in runs:
         folded = fold_words(run)

@@ -8,7 +8,7 @@ from math import log, sqrt
 from dashboard.chat.finding.record import LANGUAGE_OF, NO_STORIES, View, length_of, readers_of
 from dashboard.chat.finding.resolve import Ask, Unit
 from dashboard.chat.lexicon import CODES, Concept, Language, compiled, form_pattern, lexicon
-from dashboard.chat.reading.wish import LONG, SHORT, Wish
+from dashboard.chat.reading.wish import ANY_LANGUAGE, LONG, SHORT, Wish
 from openshelf.database.audiences import AUDIENCES
 from openshelf.database.search import Record
 from openshelf.folding import fold_words
@@ -94,7 +94,8 @@ def weigh(ask: Ask, view: View, cosine: float) -> Candidate:
         "title said": ask.titles.get(record.book_id, 0.0),
         "principal subject": principal in wish.subjects,
         "rating": ((record.rating or 4.0) - 4.0),
-        "own language": not wish.written_in and record.language == CODES[wish.language],
+        "own language": not wish.written_in
+        and (record.language in (CODES[wish.language], wish.also_in) or wish.also_in == ANY_LANGUAGE),
         "length": _of_length(wish, record),
         "thickness": _thickness(wish, record),
         "age": _of_age(wish, record),
@@ -148,10 +149,19 @@ def _gist(ask: Ask, view: View) -> float:
 
 
 def _thickness(wish: Wish, record: Record) -> float:
-    """Of works that are long enough, how long: the longest is what was asked for; twice as long is 1 more."""
-    if wish.length != "long" or not record.pages:
+    """Of works that are long enough, how long: the longest is what was asked for; twice as long is 1 more.
+
+    Of short ones the shortest only where it says so, and then how short counts for more.
+    """
+    if not record.pages or wish.length is None or not (wish.length == "long" or wish.is_extreme):
         return 0.0
-    return log(max(record.pages, 50) / LONG) / log(2)
+    doubled = (
+        log(max(record.pages, 50) / LONG) / log(2) if wish.length == "long" else log(SHORT / record.pages) / log(2)
+    )
+    return doubled * (_EXTREME if wish.is_extreme else 1.0)
+
+
+_EXTREME = 2.5
 
 
 def _has_series(liked: Sequence[Record], record: Record) -> bool:
@@ -358,12 +368,13 @@ def _says_so(wish: Wish, record: Record) -> bool:
 
 def _of_length(wish: Wish, record: Record) -> float:
     """1 for the length that was asked for, down to -1 for one that is far from it."""
-    if wish.length is None:
+    if not wish.is_measured:
         return 0.0
     if record.pages:
-        # How far beyond the bound, in shares of it: twice as long is as wrong as half as long.
-        short, long = wish.max_pages or SHORT, wish.min_pages or LONG
-        beyond = record.pages / short if wish.length == "short" else long / record.pages
+        # How far beyond a bound, in shares of it: twice as long is as wrong as half as long.
+        most = wish.max_pages or (SHORT if wish.length == "short" else record.pages)
+        least = wish.min_pages or (LONG if wish.length == "long" else record.pages)
+        beyond = max(record.pages / most, least / record.pages)
         return 1.0 if beyond <= 1 else max(-1.0, 1.0 - 2.5 * (beyond - 1))
     said = length_of(record)
     return 0.7 if said == wish.length else -0.7 if said else 0.0
@@ -384,7 +395,7 @@ def _of_age(wish: Wish, record: Record) -> float:
 def _known_share(wish: Wish) -> float:
     """What a wish asks for that is no matter of words and that each work looked at fulfils: it counts as found."""
     return (
-        1.0 * (wish.age is not None or wish.audience is not None) + 1.0 * (wish.length is not None)
+        1.0 * (wish.age is not None or wish.audience is not None) + 1.0 * wish.is_measured
         + 0.5 * bool(wish.year_from or wish.year_to) + 0.5 * bool(wish.by_women)
         + 0.4 * (wish.is_translated or wish.is_native)
     )  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from dashboard.chat.lexicon import compiled, form_pattern, lexicon
+from dashboard.chat.lexicon import accented, compiled, form_pattern, lexicon
 from dashboard.chat.reading.question import MAX_QUESTION, Reading, language_of
 from dashboard.chat.reading.wish import Mention, Wish
 from models import search
@@ -26,30 +26,61 @@ def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | Non
     reading = Reading(" ".join(clean_text(text).split())[:MAX_QUESTION], language_of(text))
     words = reading.words
     found: list[Mention] = []
-    for start, end, book_id, is_whole in search.titles_within(conn, " ".join(word.folded for word in words)):
+    quoted = _words_quoted(reading)
+    hits = search.titles_within(conn, " ".join(word.folded for word in words))
+    records = statements.records(conn, [book_id for _start, _end, book_id, _whole in hits], audiences=audiences)
+    titles = {record.book_id: " ".join(re.findall(r"\w+", accented(record.title))) for record in records}
+    for start, end, book_id, is_whole in hits:
         said = words[start:end]
-        if not said:
+        if not said or book_id not in titles:
             continue
         telling = [word for word in said if not reading.is_silent(word)] or [w for w in said if w.raw[0].isupper()]
         folded = " ".join(word.folded for word in said)
-        is_written_as_name = any(word.raw[0].isupper() and not word.begins for word in telling) and not (
-            reading.is_title_case() and len(said) == 1
+        is_quoted = quoted.issuperset(range(start, end))
+        is_written_as_name = is_quoted or (
+            any(word.raw[0].isupper() and not word.begins for word in (telling if reading.language == "en" else said))
+            and not (reading.is_title_case() and len(said) == 1)
         )
-        is_concept = any(concept.any_asked(reading.language).fullmatch(folded) for concept in lexicon().concepts)
+        bare = folded.removeprefix("a ").removeprefix("an ").removeprefix("the ")
+        is_concept = any(
+            concept.any_asked(reading.language).fullmatch(each)
+            for concept in lexicon().concepts for each in {folded, bare}
+        )  # fmt: skip
         if len(said) == 1:
             before = words[start - 1].folded if start else ""
-            is_name = is_written_as_name or (bool(_BEFORE_TITLE.search(before)) and not is_concept and bool(telling))
+            is_syllable = reading.language == "vi" and len(folded) <= 3 and not is_quoted
+            is_name = (is_written_as_name and not is_syllable) or (
+                bool(_BEFORE_TITLE.search(before)) and not is_concept and bool(telling)
+            )
         elif is_whole:
-            # In Vietnamese any two syllables may meet: there a title shows by its capital.
-            is_name = bool(telling) and (is_written_as_name or (not is_concept and reading.language != "vi"))
+            # In Vietnamese any two syllables may meet: there a title shows by its capital, or by all its accents.
+            is_exact = len(said) > 2 and " ".join(w.accented for w in said) == titles[book_id]
+            is_name = bool(telling) and (
+                is_written_as_name or is_exact or (not is_concept and reading.language != "vi")
+            )
         else:
-            is_name = len(said[-1].folded) > 3 and any(len(word.folded) > 4 for word in telling) and not is_concept
+            goes_on = end < len(words) and said[-1].raw[0].isupper() and words[end].raw[0].isupper()
+            is_name = (
+                len(said[-1].folded) > 3 and any(len(word.folded) > 4 for word in telling) and not is_concept
+                and not goes_on
+            )  # fmt: skip
         if is_name:
-            found.append(Mention(folded, book_id))
-    if not found:
-        found = _mentions_by_name(conn, reading)
+            is_sure = is_whole and (is_quoted or is_written_as_name or len(said) > 2)
+            found.append(Mention(folded, book_id, is_sure))
+    if found:
+        return found
+    found = _mentions_by_name(conn, reading)
     allowed = {r.book_id for r in statements.records(conn, [each.book_id for each in found], audiences=audiences)}
     return [each for each in found if each.book_id in allowed]
+
+
+def _words_quoted(reading: Reading) -> frozenset[int]:
+    """The places of the words that stand in quotation marks."""
+    found: set[int] = set()
+    for match in re.finditer(r"[\"“«„]([^\"“”«»„]{2,120})[\"”»“]", reading.text):
+        before = len(re.findall(r"\w+", reading.text[: match.start()]))
+        found |= set(range(before, before + len(re.findall(r"\w+", match[1]))))
+    return frozenset(found)
 
 
 _FEW = 3
@@ -152,6 +183,8 @@ def whole_title(
             is_near and abs(len(fold_words(title)) - len(folded)) <= 0.4 * len(folded)
         ):
             return book_id if statements.records(conn, [book_id], audiences=audiences) else None
+    if not (wish.subjects or wish.themes or wish.moods) and (spelt := _spelt_nearly(conn, wish, folded)):
+        return spelt if statements.records(conn, [spelt], audiences=audiences) else None
     names = {word for author in authors for word in fold_words(author).split()}
     beside = " ".join(word for word in folded.split() if word not in names)
     if beside and beside != folded:
@@ -160,6 +193,24 @@ def whole_title(
             if authors & {*record.authors_text.split(", ")}:
                 return record.book_id
     return None
+
+
+def _spelt_nearly(conn: psycopg.Connection, wish: Wish, folded: str) -> int | None:
+    """The work whose title a question that says nothing else is spelt nearly like, without the talk around it."""
+    words = folded.split()
+    said = {part for run in wish.words for part in fold_words(run).split()}
+    places = [n for n, word in enumerate(words) if word in said]
+    if len(places) < 2:
+        return None
+    spelt = " ".join(words[places[0] : places[-1] + 1])
+    for asked in dict.fromkeys((folded, spelt)):
+        for book_id, title in search.titles_near(conn, asked, limit=1):
+            if any(abs(len(each) - len(asked)) <= _LONGER * len(asked) for each in _full_and_main(title)):
+                return book_id
+    return None
+
+
+_LONGER = 0.2
 
 
 def _full_and_main(title: str) -> tuple[str, str]:

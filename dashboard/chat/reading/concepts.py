@@ -12,6 +12,16 @@ from dashboard.chat.reading.wish import Wish
 _RATHER_LESS = r"\b(?:less|too|much|very|слишком|очень|менее|поменьше|quá|qua|bớt|bot|đỡ|nhiều|nhieu)\b"
 
 
+# After what is not wanted: "món Tây ngán lắm", "romance is not my thing", "любовь не надо".
+_DISMISSED = re.compile(
+    r"(?: \|)? (?:ngan|chan)(?: (?:lam|qua|roi))+\b|(?: \|)? (?:thi )?(?:thoi khoi|khoi can|mien|khong (?:thich|ham|me"
+    r"|can|muon))\b"
+    r"| (?:(?:is|are|s)(?: really)? )?(?:not (?:my|our|his|her) (?:thing|cup|bag)|not for (?:me|us|him|her)"
+    r"|need not apply"
+    r"|no thanks?|bores? me|put(?:s)? me off|leaves? me cold|(?:is|are) out\b)"
+    r"|(?: \|)? (?:не надо|не нужн\w+|не предлага\w+|не люблю|не хочу|надоел\w*|достал\w*|мимо|не мо[её]"
+    r"|осточертел\w*)\b"
+)
 # "Nặng quá" of what was just named.
 _COMPLAINS = re.compile(r" (?:qua|for me|для меня)\b")
 
@@ -27,6 +37,10 @@ def concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
             if is_complaint:
                 reading.negate(match, with_accents=not bare and reading.language == "vi")
                 less.append(concept.name)
+                continue
+            if not match["no"] and _DISMISSED.match(reading.original, match.end()):
+                reading.negate(match, with_accents=not bare and reading.language == "vi")
+                avoided.append(concept.name)
                 continue
             if not match["no"]:
                 found.append((match.start(), concept))
@@ -108,6 +122,10 @@ def _alternatives(reading: Reading) -> str:
 def _avoided_words(reading: Reading) -> Iterator[str]:
     """ "No superheroes": words of no concept that must not stand in a record."""
     marks = {"en": r"no|without|avoid|except", "vi": r"khong co|tru|dung co", "ru": r"без|кроме"}[reading.language]
+    # "Món Tây ngán lắm": what is said before it.
+    while match := reading.take(r"\b(?P<word>[^\W\d_]{3,}) (?:ngan|chan)(?: (?:lam|roi))+\b"):
+        reading.negate(match)
+        yield match["word"]
     while match := reading.take(rf"\b(?:{marks}) (?:any |the |a )?(?P<words>[^\W\d_]{{3,}}(?: [^\W\d_]{{3,}})?)\b"):
         reading.negate(match)
         said = [word for word in match["words"].split() if word not in lexicon().silent[reading.language]]
@@ -192,4 +210,6 @@ def words_left(reading: Reading, wish: Wish) -> Wish:
         words = [" ".join(word.accented if reading.has_accents else word.folded for word in run) for run in runs if run]
     else:
         words = [word.folded for run in runs for word in run]
-    return replace(wish, words=tuple(dict.fromkeys(words)), names=tuple(dict.fromkeys(names)), is_more=is_more)
+    return replace(
+        wish, words=tuple(dict.fromkeys(words)), names=tuple(dict.fromkeys(names)), is_more=wish.is_more or is_more
+    )

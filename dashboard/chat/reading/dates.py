@@ -1,5 +1,6 @@
 """When a book was first published: years, decades, centuries, "recent"."""
 
+import re
 from dataclasses import replace
 from datetime import date
 
@@ -59,7 +60,7 @@ def _decade_or_century(reading: Reading, wish: Wish, _today: date) -> Wish:
         begins = int(decade["long"] or 0) or 1900 + (
             int(decade["short"] or decade["vi"] or 0) or _DECADES[decade["word"]]
         )
-        return replace(wish, year_from=begins, year_to=begins + 9)
+        return replace(wish, year_from=begins, year_to=begins + 9, is_era=not _is_of_writing(decade))
     century = reading.take(
         rf"\b(?:the ky (?:thu )?)?(?P<n>1[0-9]|2[01]"
         rf"|{'|'.join(sorted(_CENTURIES, key=lambda w: -len(w)))})(?: ?(?:th|st|го))?(?: centur(?:y|ies)| век\w*"
@@ -71,6 +72,27 @@ def _decade_or_century(reading: Reading, wish: Wish, _today: date) -> Wish:
         number = int(said) if said.isdigit() else _CENTURIES[said]
         return replace(wish, year_from=100 * (number - 1), year_to=100 * number - 1)
     return wish
+
+
+_WRITING = (
+    r"(?:novels?|fiction|sci fi|poe(?:ms?|try)|books?|classics?|literature|stor(?:y|ies)|crime|thrillers?|pulp|comics?"
+    r"|myster(?:y|ies)|horror|detectives?|romances?|plays?|writ(?:ing|ers?)|authors?|tho|truyen|tieu thuyet|van|sach"
+    r"|kich"
+    r"|поэзи\w*|проз\w*|стих\w*|роман\w*|фантастик\w*|детектив\w*|книг\w*|литератур\w*|рассказ\w*|пьес\w*|повест\w*)"
+)
+
+
+def _is_of_writing(years: re.Match[str]) -> bool:
+    """Whether years are those in which books were written: "sixties sci-fi", but not "Ireland, the seventies"."""
+    before, after = years.string[: years.start()], years.string[years.end() :]
+    return bool(
+        years[0].startswith(("from ", "из "))
+        or re.search(
+            rf"\b(?:from|written|published|out|of|изда\w*|вышл\w*|написан\w*|xuat ban|viet|{_WRITING})(?: in)? $",
+            before,
+        )
+        or re.match(rf" (?:\w+ )?{_WRITING}\b", after)
+    )
 
 
 def _before_or_after(reading: Reading, wish: Wish, _today: date) -> Wish:
@@ -105,7 +127,8 @@ def _time(reading: Reading, wish: Wish, today: date) -> Wish:
     )
     if exact:
         year = int(exact["year"] or exact["ru"])
-        return replace(wish, year_from=year, year_to=year)
+        is_era = exact[0].startswith("nam ") or bool(exact["ru"])
+        return replace(wish, year_from=year, year_to=year, is_era=is_era and not _is_of_writing(exact))
     if reading.take(
         r"\b(?:newer|more recent|recently published|latest|newest|brand new|moi xuat ban|moi hon|gan day|поновее"
         r"|новинк\w*|недавн\w*|новее)\b"

@@ -3,9 +3,9 @@
 import re
 from dataclasses import replace
 
-from dashboard.chat.reading.named import SEQUEL
+from dashboard.chat.reading.known import SEQUEL
 from dashboard.chat.reading.question import SHORT_FOLLOW_UP, Reading
-from dashboard.chat.reading.wish import Wish
+from dashboard.chat.reading.wish import ALL, Wish
 
 _PLACES: tuple[tuple[int, str], ...] = (
     (0, r"first|1st|number one|number 1|dau tien|thu nhat|thu 1|so mot|перв(?:ая|ую|ыи|ои|ое|ого)"),
@@ -32,7 +32,8 @@ _WHY = (
 
 # Asked of a work by its place.
 _ABOUT_WHAT = (
-    r"\bwhat(?: is| s| was)?(?! about) .{0,40}\babout\b|\bwho (?:wrote|is it by|is the author)\b|\b(?:о|об"
+    r"\bwhat(?: is| s| was)?(?! about) .{0,40}\babout\b|\babout what\b|\bwho (?:wrote|is it by|is the author)\b|\b(?:о"
+    r"|об"
     r"|про) (?:чем|ком|что)\b"
     r"|\b(?:ve|ke|noi) (?:ve )?(?:cai |chuyen |dieu )?(?:gi|ai)\b|\bnoi dung\b|\bкто (?:автор|написал)\b|\bai viet\b"
 )
@@ -47,9 +48,22 @@ _CHOOSES = (
     r"|quyen) nao (?=.{1,20} nhat\b)"
 )
 _KNOWN_ALREADY = (
-    r"\b(?:read|seen|know|own|got|have|had) (?:it |that |this |the |them )?(?:already)?\b|\balready\b|\bчита(?:л|ла"
-    r"|ли)\b|\bпрочита\w*|\bесть дома\b"
+    r"\b(?:read|seen|know|own|got|have|had|done) (?:it |that |this |the |them )?(?:already)?\b|\balready\b|\bчита(?:л"
+    r"|ла"
+    r"|ли)\b|\b(?:про|за|пере)чита\w*|\bесть дома\b|\bдо дыр\b"
     r"|\bdoc (?:roi|cuon|quyen|qua)\b|\bda doc\b"
+)
+
+
+# All that were named; and what asks for more of their kind.
+_EACH = (
+    r"\b(?:both(?: of them| of those)?|all (?:three|two|of (?:them|those|these))|every one of them|each of them"
+    r"|обе|оба|все (?:три|их|эти)|их все|эти все|ca (?:hai|ba)(?: cuon| quyen)?|may cuon (?:nay|do|tren|kia)|het ca)\b"
+)
+_LIKE_THEM = (
+    r"\b(?:like|similar|same|that sort|that kind|more of|in that vein)\b"
+    r"|\b(?:так(?:ое|ого|ую|ие|ои) же|такое|похож\w*|в том же духе|вроде|подобн\w*|того же)\b"
+    r"|\b(?:giong|tuong tu|kieu do|kieu nay|cung kieu|nhu vay|nhu the|na na)\b"
 )
 
 
@@ -71,6 +85,11 @@ def references(reading: Reading, wish: Wish) -> Wish:
     if not is_why and reading.find(_CHOOSES):
         reading.take(_CHOOSES)
         return replace(wish, chooses=True)
+    if reading.find(_EACH) and (reading.find(_KNOWN_ALREADY) or reading.find(_LIKE_THEM)):
+        while reading.take(_EACH) or reading.take(_KNOWN_ALREADY):
+            pass
+        is_like = bool(reading.take(_LIKE_THEM))
+        return replace(wish, is_more=True, refers=ALL if is_like else None)
     if refers is not None and reading.find(_KNOWN_ALREADY):
         return replace(wish, is_more=True)  # not that one, and not its like
     is_same_author = bool(
@@ -110,7 +129,7 @@ _CONTINUES = (
 )
 # What points back at the question or the answer before.
 _POINTS_BACK = (
-    r"\b(?:ones?|them|those|these|it|that|this|same|any(?! (?:good )?(?:books?|novels?|stories)\b)"
+    r"\b(?:ones?|they|them|those|these|it|that|this|same|any(?! (?:good )?(?:books?|novels?|stories)\b)"
     r"|another|other|else|instead|more|too|less|rather|different"
     r"|already|"
     r"nua|khac|hon|qua|cuon nay|may cuon|thi sao|cung the|vay|nhung|"
@@ -143,6 +162,7 @@ def follow(wish: Wish, before: Wish, reading: Reading) -> Wish:
     kept = replace(
         wish,
         written_in=wish.written_in or before.written_in,
+        also_in=wish.also_in or before.also_in,
         audience=wish.audience or (before.audience if wish.age is None else None),
         age=before.age if wish.age is None and not wish.audience else wish.age,
         avoid=tuple(dict.fromkeys((*before.avoid, *wish.avoid))),
@@ -207,9 +227,10 @@ def _joined(wish: Wish, before: Wish) -> Wish:
         is_translated=wish.is_translated or before.is_translated,
         year_from=wish.year_from if has_years else before.year_from,
         year_to=wish.year_to if has_years else before.year_to,
-        length=wish.length or before.length,
-        max_pages=wish.max_pages if wish.length else before.max_pages,
-        min_pages=wish.min_pages if wish.length else before.min_pages,
+        length=wish.length if wish.is_measured else before.length,
+        is_extreme=wish.is_extreme,
+        max_pages=wish.max_pages if wish.is_measured else before.max_pages,
+        min_pages=wish.min_pages if wish.is_measured else before.min_pages,
         like=before.like,
     )
     held = (

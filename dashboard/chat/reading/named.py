@@ -6,46 +6,8 @@ from dataclasses import replace
 from itertools import takewhile
 
 from dashboard.chat.lexicon import Language, compiled, lexicon, spaced
-from dashboard.chat.reading.question import Reading
-from dashboard.chat.reading.wish import Mention, Wish
-
-SEQUEL = (
-    r"\bwhat (?:is|s) (?:the )?next\b(?: one| book| part| volume)?|\bnext one (?:called|in)\b"
-    r"|\bкак(?:ая|ую|ои) (?:идет )?следующ\w+|\bследующ\w+ (?:про|в сери\w+)\b|\bsequels?\b|\b(?:next|second"
-    r"|following) (?:part|volume|book|one|instal?lment)s? (?:in|of) (?:the|that"
-    r"|this) (?:series|saga|story)\b"
-    r"|\bnext in (?:the|that|this) series\b|\b(?:what|which(?: one| book)?) (?:comes|goes|is) (?:next|after)\b"
-    r"|\bpart two\b|\bvolume two\b"
-    r"|\brest of (?:the|that|this) series\b|\bпродолжени\w*|\b(?:вторая|следующая) (?:часть|книга)\b|\bчто (?:идет"
-    r"|дальше по) (?:после|серии)\b"
-    r"|\b(?:tap|phan|quyen) (?:tiep(?: theo)?|sau|2|hai)\b|\bphan tiep\b"
-)
-
-
-def likened(reading: Reading, wish: Wish, mentions: Sequence[Mention]) -> Wish:
-    """With the works that it asks for the like of: it names them, and says that it liked them or wants others."""
-    if not mentions:
-        return wish
-    spans = [match.span() for each in mentions if (match := reading.find(rf"\b{re.escape(each.words)}\b"))]
-    text = reading.folded
-    for start, end in spans:
-        text = text[:start] + "\0" * (end - start) + text[end:]
-    bare = [phrase.pattern if phrase.bare is None else phrase.bare for phrase in lexicon().likeness[wish.language]]
-    accents = Reading(wish.text, wish.language).written[True] if reading.has_accents else ""
-    if not re.search(SEQUEL, text) and not any(
-        compiled(phrase.pattern).search(accents) if accents else compiled(said).search(text)
-        for phrase, said in zip(lexicon().likeness[wish.language], bare, strict=True)
-    ):
-        return wish
-    if reading.take(SEQUEL):
-        wish = replace(wish, is_sequel=True)
-    for each in mentions:
-        reading.take(rf"\b{re.escape(each.words)}\b(?: (?:by|cua|автора?) {_name(wish.language)})?")
-    titled = " | ".join(each.words for each in mentions)
-    return replace(
-        wish, titled=titled, is_titled_as_name=True, like=tuple(dict.fromkeys(each.book_id for each in mentions))
-    )
-
+from dashboard.chat.reading.question import Reading, Word
+from dashboard.chat.reading.wish import Wish
 
 _LIKE = (
     r"\b(?:(?:something|anything|books?|novels?|stories|more|ones?|sth|similar|stuff|reads?|much|authors?|writers?"
@@ -62,6 +24,9 @@ _LIKE = (
     r"| quyen)?(?= (?!doc|sach|truyen))"
     r"|похож\w* на|вроде|в духе|после(?= «)|в стиле|наподобие|типа|как у|понравил(?:ась|ся|ись|ось)(?: книга| роман)?"
     r"|люблю (?=[А-я]))"
+)
+_LIKES_A_THING = (
+    r"i (?:like|love)\b|(?:minh|toi|em|con|be|chau) (?:(?:rat|cung|da|trai|gai|nha|minh) )*(?:thich|me|yeu)\b"
 )
 # Where the name of a book ends: what follows is another wish.
 _ENDS: dict[Language, str] = {
@@ -85,11 +50,8 @@ def likeness(reading: Reading, wish: Wish) -> Wish:
     said = reading.raw(match.start("title"), match.end("title"))
     if not title or (known and not any(word.raw[0].isupper() for word in said)):
         return wish  # "i loved poetry": a subject, not a book
-    if (
-        wish.language != "en"
-        or any(word.raw[0].isupper() for word in said)
-        or not match[0].startswith(("i like", "i love"))
-    ):
+    # "I like trains", "mê bóng đá": who likes what has no capital likes no book.
+    if any(word.raw[0].isupper() for word in said) or not re.match(_LIKES_A_THING, match[0]):
         reading.take(re.escape(match[0]) + r"(?!\w)")
         by = re.match(r"(?P<title>.+?) (?:by|cua|tac gia|автора?) (?P<author>.+)", title)
         if by:
@@ -125,27 +87,39 @@ _WRITTEN_BY: dict[Language, str] = {
 _NOT_BY: dict[Language, str] = {
     "en": r"(?:not|nothing|none|except|excluding|other than|no more|anything but)(?: anything| books?"
     r"| ones?)?(?: written)? (?:by|from|of) "
-    r"|\bread (?:all|everything|every book|most)(?: of)?(?: the)?(?: books?)?(?: (?:by|from|of))? ",
-    "vi": r"(?:khong phai|tru|khong phai la|ngoai tru|doc het)(?: sach| truyen)? (?:cua|do|tac gia) ",
-    "ru": r"(?:не|кроме|без|исключая|(?:всего|всю|всех|все) (?:уже )?(?:прочита\w*|читал\w*)?) ?",
+    r"",
+    "vi": r"(?:khong phai|tru|khong phai la|ngoai tru)(?: sach| truyen)? (?:cua|do|tac gia) ",
+    "ru": r"(?:не|кроме|без|исключая) ?",
+}
+# Whose books were read already, all of them: the name, written as one, follows or goes before.
+_HAS_READ: dict[Language, tuple[str, str]] = {
+    "en": (
+        r"(?:read|had|done|got|finished|know|own|(?:been|gone) through) (?:all|everything|every book|every|most|both)"
+        r"(?: of)?(?: the)?(?: books?| novels?)?(?: (?:by|from|of))? ",
+        r"(?: s)?(?: \|)?(?: (?:i ve|i have|we ve|she s|he s))? (?:read|had|done|finished) (?:them all|the lot"
+        r"|everything|all of)\b",
+    ),
+    "vi": (
+        r"(?:doc|coi|cay) (?:het|sach|het sach|gan het)(?: (?:sach|truyen|cac cuon|may cuon))?(?: cua)? ",
+        r" (?:minh |toi |em |con )?(?:doc|coi|cay) (?:het|sach)(?: roi| ca)?\b",
+    ),
+    "ru": (
+        r"(?:всего|всю|всех|все|весь) (?:уже )?(?:прочита\w*|читал\w*|перечита\w*|прочел|прочла)? ?",
+        r" (?:уже )?(?:всего|всю|весь|все) (?:уже )?(?:прочита\w*|читал\w*|перечита\w*|прочел|прочла|есть|знаю)\b",
+    ),
 }
 _SURE_MARKS = r"(?:written by|by|author|tac gia|nha van|nha tho|автор)"
 
 
-def _name(language: Language) -> str:
+def a_name(language: Language) -> str:
     """Up to five words that are a name."""
     return rf"(?!(?:{_NO_NAMES[language]})\b)(?P<name>[^\W\d_]+(?: (?!(?:{_NAME_ENDS[language]})\b)[^\W\d_]+){{0,4}})"
 
 
 def creators(reading: Reading, wish: Wish) -> Wish:
     """Who must have written it, and who must not."""
-    name = _name(wish.language)
-    avoided = reading.find(rf"\b(?:{_NOT_BY[wish.language]}){name}")
-    # In Russian nothing but its capital tells "не Акунина" from "без войны".
-    needs_capital = wish.language == "ru" or (avoided is not None and avoided[0].startswith("read "))
-    if avoided and (not needs_capital or reading.raw(*avoided.span("name"))[0].raw[0].isupper()):
-        reading.negate(reading.take(re.escape(avoided[0])) or avoided)
-        wish = replace(wish, avoid_author=avoided["name"])
+    name = a_name(wish.language)
+    wish = _avoided(reading, wish)
     for made in compiled(rf"\b{_WRITTEN_BY[wish.language]}{name}").finditer(reading.folded):
         said = reading.raw(*made.span("name"))
         # "by train", "cua toi": a name is written as one, or the marker says that it is one; "by" somebody is no name.
@@ -159,6 +133,36 @@ def creators(reading: Reading, wish: Wish) -> Wish:
             reading.take(re.escape(made[0][: made.start("name") - made.start()] + author) + r"(?!\w)")
             return replace(wish, author=author)
     return wish
+
+
+def _avoided(reading: Reading, wish: Wish) -> Wish:
+    """Whose books are not wanted, or were all read."""
+    name = a_name(wish.language)
+    before, behind = _HAS_READ[wish.language]
+    # In Russian nothing but its capital tells "не Акунина" from "без войны".
+    for pattern, needs_capital in (
+        (rf"\b(?:{_NOT_BY[wish.language]}){name}", wish.language == "ru"),
+        (rf"\b(?:{before}){name}", True),
+        (rf"\b(?P<name>[^\W\d_]+(?: [^\W\d_]+){{0,3}}){behind}", True),
+    ):
+        if not (match := reading.find(pattern)):
+            continue
+        said = reading.raw(*match.span("name"))
+        if needs_capital:
+            said = list(takewhile(lambda word: word.raw[0].isupper(), said)) or _last_capitals(said)
+        if not said:
+            continue
+        called = " ".join(word.folded for word in said)
+        # Of what stands behind "all of" only the name is meant.
+        whole = match[0] if not needs_capital or match.end("name") < match.end() else None
+        whole = whole or match[0][: match.start("name") - match.start()] + called
+        reading.negate(reading.take(re.escape(whole) + r"(?!\w)") or match)
+        return replace(wish, avoid_author=called)
+    return wish
+
+
+def _last_capitals(said: Sequence[Word]) -> list[Word]:
+    return list(takewhile(lambda word: word.raw[0].isupper(), reversed(said)))[::-1]
 
 
 _HAVE = (

@@ -11,11 +11,23 @@ _CHILD = (
     r"son|daughter|kid|kids|child|children|girl|boy|niece|nephew|grandson|granddaughter|grandchild|grandchildren"
     r"|grandkids|toddler|baby|pupil|pupils|students?|(?:little|kid|younger|baby) (?:brother|sister)|little one|boys"
     r"|girls|bairn"
-    r"|youngster|youngest|eldest|godson|goddaughter|godchild"
+    r"|youngster|youngest|eldest|godson|goddaughter|godchild|kiddo|kiddie|tot|sprog"
+    r"|wee one|(?:wee|little) (?:lad|lass)"
+    r"|stepson|stepdaughter|twins|preschooler|schoolboy|schoolgirl|grandbaby"
+)
+# Of these one may be grown up: an age tells.
+_YOUNG_KIN = (
+    r"lad|laddie|lass|lassie|brother|sister|cousin|sibling|young man|young lady|little man|little guy|someone|somebody"
 )
 _CHILD_RU = (
-    r"дочк[еиу]|дочер[иь]|дочь|сын[ауо]?к?[ауе]?|ребен[кок]+[ауе]?|дет[ея][ми]*|детеи|малыш\w*|внук[ауе]?|внучк[еиу]"
-    r"|племянниц[еы]|племянник[ау]|мальчик[ау]|девочк[еи]|школьник\w*"
+    r"дочк[аеиу]|дочер[иь]|дочь|сын[ауо]?к?[ауе]?|ребен[кок]+[ауе]?|дет[ея][ми]*|детеи|малыш\w*|внук[ауе]?|внучк[аеиу]"
+    r"|племянниц[аеыу]|племянник[ау]?|мальчик[ау]?|девочк[аеиу]|школьник\w*|дочур\w+|сынул\w+|сынишк\w+|мальчишк\w+"
+    r"|девчонк\w+|пацан\w*|мал(?:ои|ая|ому|ои)|мелк(?:ии|ая|ому|ои)|ребят\w+|крестни(?:к|ц)\w*|внучок|внучат\w+"
+)
+_YOUNG_KIN_RU = r"младш\w+|старш\w+|брат\w*|сестр\w+|сестренк\w+|братишк\w+|кузен\w*|кузин\w+"
+_CHILD_VI = (
+    r"(?:(?:thang|con|dua) )?(?:be|nhoc|cu|nho|ut)(?: (?:trai|gai|nhoc|em|con|nho|ti))?"
+    r"|(?:con|chau|em)(?: (?:trai|gai|ut|nho))?"
 )
 _TEEN = (
     r"teen|teens|teenager|teenagers|teenage|young adults?|ya|adolescents?|high schooler|подрост\w*|tuoi teen"
@@ -30,7 +42,7 @@ _FOR_KIN = (
     r"|in laws|mum|mom|mummy|mother|dad|daddy|father|parents|husband|wife|partner|boyfriend|girlfriend|fiancee?|grandma"
     r"|granny|gran|nan|grandmother|grandpa|grandad|granddad|grandfather|grandparents|aunt|auntie|uncle|boss|friends?"
     r"|colleagues?"
-    r"|coworkers?|neighbou?rs?|sister|brother|cousin|flatmate|roommate|teacher|doctor"
+    r"|coworkers?|neighbou?rs?|sister|brother|cousin|lad|lass|flatmate|roommate|teacher|doctor"
     r"|therapist)\b(?! (?:and (?:daughter|son)|s death))"
     r"|\b(?:cho|tang|bieu) (?:me|bo|ba|ma|vo|chong|ong|ba|anh|chi|ban gai|ban trai|ban than|sep|co giao|thay giao)\b"
     r"(?: (?:toi|minh|em|to|con|noi|ngoai))*|\b(?:(?:me|bo|ba)(?: (?:chong|vo|ruot))?|vo|chong|ong noi|ong ngoai"
@@ -57,26 +69,60 @@ _STATE = (
 )
 
 
+# A child that is only the reason why somebody has no time: "before the baby wakes".
+_NOT_READING = (
+    rf"\b(?:before|while|whilst|when|once|until|till|after|since|between|as soon as) (?:the |my "
+    rf"|our )?(?:{_CHILD})(?: s)?"
+    r" (?:wakes?|woke|sleeps?|naps?|napping|asleep|is asleep|are asleep|is off|off|go(?:es)? (?:to|down|off)|cries"
+    r"|feeds?"
+    r"|is in bed|are in bed|in bed|arrives?|is born|was born|came|comes home|left|leaves?|moved out|is at|are at"
+    r"|at school"
+    r"|is down|is out|are out)\b"
+    rf"|\b(?:пока|когда|прежде чем|после того как) (?:{_CHILD_RU}) (?:сп\w+|усн\w+|засн\w+|в саду|в школе|просн\w+"
+    rf"|уехал\w*)\b"
+    rf"|\b(?:luc|khi|trong khi|sau khi|truoc khi) (?:{_CHILD_VI}) (?:ngu|thuc|day|di hoc|di vang)\b"
+)
+# Who reads to a class says so: it is about no school.
+_CLASSROOM = (
+    r"\b(?:i teach|teaching|class (?:reader|read|novel|book|text)|for (?:my |the )?class|my class|story time|storytime"
+    r"|for school|read aloud|pupils|year \d{1,2}|grade \d|reads? to (?:my|the) class)\b"
+    r"|\b(?:для класса|в классе|для школы|на уроке|внеклассн\w+(?: чтени\w+)?)\b"
+    r"|\b(?:cho lop|ca lop|trong lop|tren lop|hoc sinh)\b"
+)
+
+
 def readers(reading: Reading, wish: Wish) -> Wish:
     """Whom it is for: an age, or children, teenagers, adults; and what only says who asks is read off."""
     wish = replace(wish, is_low=bool(reading.take(_STATE)))
+    while reading.take(_NOT_READING):
+        pass
     if reading.language != "ru" and reading.take(rf"\bmy (?:{_CHILD}) s\b"):
         pass  # "my daughter's class": it is for who asks
     age = _age(reading)
     while reading.take(_FOR_KIN):
         pass
     if age is not None:
+        if age <= 17:
+            while reading.take(_CLASSROOM):
+                pass
         reading.take(
-            rf"\b(?:for |для |cho )?(?:my |a |an |our |мо\w+ )?(?:{_CHILD}|{_CHILD_RU}|be|chau|con)(?: (?:trai"
-            rf"|gai))?(?: toi| minh| em)?\b"
+            rf"\b(?:for |для |cho )?(?:my |a |an |our |мо\w+ )?(?:{_CHILD}|{_YOUNG_KIN}|{_CHILD_RU}"
+            rf"|{_CHILD_VI})(?: toi| minh| em| nha \w+)?\b"
         )
+        if age <= 17:
+            reading.take(r"\bloves\b(?! (?:and|of|stor|triangle)| \||$)")  # what, not love
         audience = "children" if age <= 11 else "young adult" if age <= 17 else None
         return replace(wish, age=age, audience=audience)
+    return replace(wish, audience=_audience(reading))
+
+
+def _audience(reading: Reading) -> str | None:
+    """For whom it is, where no age is told."""
     if reading.take(
         rf"\b(?:for |для |cho )?(?:my |a |our )?(?:{_TEEN})s?\b(?: (?:books?|fiction|novels?|son|daughter|boy|girl"
         rf"|readers?))?"
     ):
-        return replace(wish, audience="young adult")
+        return "young adult"
     if reading.take(
         rf"\b(?:for|to read (?:to|with)|to) (?:my |a |an |our |the |some |small |young |little "
         rf"|younger )*(?:{_CHILD})\b|\b(?:children|kid|kids|child) s? ?(?:books?|stories|story|literature|classics?"
@@ -87,11 +133,15 @@ def readers(reading: Reading, wish: Wish) -> Wish:
         rf"|стих\w*|сказк\w*|рассказ\w*|книжк\w*)|\b(?:мо\w+|наш\w+) (?:{_CHILD_RU})\b|\bдетям\b|\bдетск(?:ое|ие|ую)\b"
         r"|\bthieu nhi\b|\btre em\b|\bcho (?:be|con|chau|tre)(?: (?:trai|gai|nho|toi|minh|em|trai toi|gai toi))*\b"
         r"|\bcon (?:trai|gai) (?:toi|minh|em)\b|\bnhi dong\b|\bmau giao\b"
+        r"|\b(?:sap nho|tui nho|lu tre|bon tre|tui nhoc|may dua nho|may nhoc|thang nhoc|con nhoc|thang cu|thang be)\b"
     ):
-        return replace(wish, audience="children")
+        return "children"
     if reading.take(r"\b(?:for (?:adults|grown ups|grownups)|для взрослых|cho nguoi lon)\b"):
-        return replace(wish, audience="adult")
-    return wish
+        return "adult"
+    return None
+
+
+_SMALL = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
 
 
 def _age(reading: Reading) -> int | None:
@@ -103,16 +153,30 @@ def _age(reading: Reading) -> int | None:
             rf"|years old)\b"
         )
         or reading.take(
-            rf"\b(?:{_CHILD})(?: (?:who is|is|turning|turns|of|aged))*(?: \|)? {N}\b(?! (?:books|novels|titles))"
+            rf"\b(?:{_CHILD}|{_YOUNG_KIN})(?: (?:who is|is|turning|turns|of|aged))*(?: \|)? {N}\b"
+            r"(?! (?:books|novels|titles))"
         )
-        or reading.take(rf"\b(?:he|she|who) (?:s|is|turns|just turned) {N}\b")
+        or reading.take(
+            rf"\b(?:{_CHILD}|{_YOUNG_KIN})(?: \|)? (?P<n>\d{{1,2}}|{_SMALL})(?= \||$| (?:and|who|loves?|likes?|wants?"
+            rf"|is|can"
+            r"|won|going|obsessed|mad|just|reads?|hates?|never|still|already|now)\b)"
+        )
+        or reading.take(
+            rf"\b(?:he|she|who) (?:s|is|turns|just turned|will be|about to be) (?:nearly |almost |only "
+            rf"|just )?{N}\b(?! (?:pages|books))"
+        )
         or reading.take(rf"\b(?:от |с )?{N} ?(?:лет|года?|годик\w*|летн\w+)\b")
         or reading.take(rf"\b(?P<n>{NUMBER_WORD})лет(?:н\w+|к\w+)\b")
         or reading.take(rf"\b{N}(?: (?P<m>\d{{1,2}}))? tuoi\b(?! tho)")
         or reading.take(rf"\b(?:{_CHILD_RU}|ему|еи)(?: уже| скоро| исполнилось| исполняется| почти)? {N}\b(?! книг)")
-        or reading.take(rf"\b(?:be|con|chau|no) (?:len|duoc|sap|moi|gan) {N}\b")
         or reading.take(
-            rf"\b(?:be|con|chau|em)(?: (?:trai|gai))?(?: (?:minh|toi|em|nha \w+))? {N}(?= \||$)(?! (?:cuon|quyen))"
+            rf"\b(?:{_CHILD_RU}|{_YOUNG_KIN_RU})(?: \|)? (?P<n>\d{{1,2}})(?= \||$| (?:и|не|очень|любит|обожает|уже)\b)"
+        )
+        or reading.take(rf"\b(?:be|con|chau|no|nhoc|cu|ut) (?:len|duoc|sap|moi|gan) {N}\b(?! (?:cuon|quyen|trang))")
+        or reading.take(
+            rf"\b(?:(?:be|nhoc|cu|nho|ut)(?: (?!lop|cap|len|khoi|tap)[^\W\d_]{{2,5}})?|{_CHILD_VI})"
+            rf"(?: (?:minh|toi|em|nha \w+))?(?: \|)? {N}(?= \||$)(?! (?:cuon"
+            rf"|quyen))"
         )
         or (reading.find(r"\b(?:he|she|him|her|his)\b") and reading.take(rf"^{N}(?= \|)"))
     )

@@ -15,6 +15,8 @@ Asks = Literal["books", "why", "greeting", "thanks", "orders", "not-books", "not
 Length = Literal["short", "long"]
 # Pages of a book that is quickly read, and of one for a long winter; a little more or less still passes.
 SHORT, LONG = 200, 500
+ANY_LANGUAGE = "any"
+ALL = -2  # works of the answer before
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Wish:
     `words` and `avoid_words` are folded words that records should hold, or not; `names` are those of the words that
     were written as names. `titled`: what books should be like; `named`: a title, author or series that must be there;
     `author`: who must have written it. `age` in years; `min_pages` and `max_pages` as asked.
-    `refers`: the place, from 0, of a work of the answer before that this is about; -1 the last.
+    `refers`: the place, from 0, of a work of the answer before that this is about; -1 the last, `ALL` each of them.
     """
 
     text: str
@@ -57,11 +59,14 @@ class Wish:
     in_order: bool = False  # a series, from its beginning
     teaches: bool = False  # it asks for a manual, or how something is done
     written_in: str | None = None
+    also_in: str | None = None  # a language that will do beside the reader's own, or `ANY_LANGUAGE`
     year_from: int | None = None
     year_to: int | None = None
+    is_era: bool = False  # they may be the years of which it tells
     audience: str | None = None
     age: int | None = None
     length: Length | None = None
+    is_extreme: bool = False  # the shortest or longest of all
     max_pages: int | None = None
     min_pages: int | None = None
     format: str | None = None
@@ -71,6 +76,8 @@ class Wish:
     refers: int | None = None
     is_sequel: bool = False  # what follows on the work it refers to, or is like
     chooses: bool = False  # one of the works that were named
+    had: tuple[int, ...] = ()  # works that were read already, or are not wanted
+    knows_series: bool = False  # more of a series than the work that was named
     like: tuple[int, ...] = ()  # set by `answer.look_up`: the works that books should be like
     refusal: str | None = field(default=None, compare=False)  # set by `answer.look_up`: why no book is named
 
@@ -82,11 +89,16 @@ class Wish:
         )  # fmt: skip
 
     @property
+    def is_measured(self) -> bool:
+        """Whether it asks for a length, or for pages from and to."""
+        return bool(self.length or self.min_pages or self.max_pages)
+
+    @property
     def narrows(self) -> bool:
         return bool(
             self.moods or self.written_in or self.year_from or self.year_to or self.audience or self.age is not None
-            or self.length or self.format or self.avoid or self.avoid_words or self.avoid_author or self.is_translated
-            or self.is_native or self.by_women
+            or self.is_measured or self.format or self.avoid or self.avoid_words or self.avoid_author
+            or self.is_translated or self.is_native or self.by_women
         )  # fmt: skip
 
     @property
@@ -100,6 +112,7 @@ class Mention:
 
     words: str
     book_id: int
+    is_sure: bool = False  # it is the whole title, and more than a word or written as a name
 
 
 class Understood(msgspec.Struct, forbid_unknown_fields=False):
@@ -112,6 +125,7 @@ class Understood(msgspec.Struct, forbid_unknown_fields=False):
     author: str = ""
     year_from: int | None = None
     year_to: int | None = None
+    is_era: bool = False  # they may be the years of which it tells
     audience: str = ""
     length: str = ""
 

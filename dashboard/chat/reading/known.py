@@ -1,0 +1,97 @@
+"""Works that a question names because somebody knows them: liked, read, not wanted. It asks for others than these."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dashboard.chat.lexicon import Language, compiled, lexicon
+from dashboard.chat.reading.named import a_name
+from dashboard.chat.reading.question import Reading
+from dashboard.chat.reading.wish import Mention, Wish
+
+SEQUEL = (
+    r"\bwhat (?:is|s) (?:the )?next\b(?: one| book| part| volume)?|\bnext one (?:called|in)\b"
+    r"|\bкак(?:ая|ую|ои) (?:идет )?следующ\w+|\bследующ\w+ (?:про|в сери\w+)\b|\bsequels?\b|\b(?:next|second"
+    r"|following) (?:part|volume|book|one|instal?lment)s? (?:in|of) (?:the|that"
+    r"|this) (?:series|saga|story)\b"
+    r"|\bnext in (?:the|that|this) series\b|\b(?:what|which(?: one| book)?) (?:comes|goes|is) (?:next|after)\b"
+    r"|\bpart two\b|\bvolume two\b"
+    r"|\brest of (?:the|that|this) series\b|\bпродолжени\w*|\b(?:вторая|следующая) (?:часть|книга)\b|\bчто (?:идет"
+    r"|дальше по) (?:после|серии)\b"
+    r"|\b(?:tap|phan|quyen|cuon) (?:ke(?: tiep| sau)?|tiep(?: theo)?|sau|2|hai)\b|\bphan tiep\b"
+)
+
+# Before the name of a work that is not wanted: "not «War and Peace»", "trừ Số đỏ".
+_BUT_NOT = re.compile(
+    r"\b(?:not|no|except(?: for)?|besides|apart from|other than|anything but|aside from|beyond|khong phai(?: la)?|tru"
+    r"|ngoai|dung|ngoai tru|не|кроме|помимо|только не|исключая)(?: (?:the|a|cuon|quyen|bo|ra))?(?: \|)? $"
+)
+# More than the one book of a series is known.
+_KNOWS_SERIES = re.compile(
+    r"\b(?:(?:the )?(?:first|other|next) (?:two|three|few|four|\d|ones?)|and the (?:next|second|sequel)\w*"
+    r"|(?:all|both|every(?:thing|one)?)(?: (?:of|in))?(?: (?:them|the|it|those|three|two))?|(?:the |whole |entire )+"
+    r"(?:series|saga|lot|trilogy|set))\b"
+    r"|\b(?:все|обе|весь|всю|целиком) (?:части|книги|тома|цикл|серию|сагу)\b"
+    r"|\b(?:ca bo|tron bo|het bo|het ca|ca series|may tap dau|het may tap)\b"
+)
+# Who asks so would have the very work that is named.
+_ASKS_FOR_IT = re.compile(
+    r"\b(?:got|do (?:you|we|they) have|have (?:you|we)|is there|are there|looking for|find|copy|copies|borrow|where is"
+    r"|reserve|on loan|available|in stock|edition|translation|who wrote|called|titled"
+    r"|remember|think it|was it|is it|name of|can i get|i need|i want)\b"
+    r"|\b(?:co (?:cuon|quyen|sach|ban|bo|truyen)|tim|kiem|muon (?:cuon|quyen|doc)|cho \w+ muon|con (?:cuon|quyen)"
+    r" \w+ khong|ban dich|ban tieng|thu vien|nhan de|ten la|tua la)\b"
+    r"|\b(?:есть|имеется|ищу|наидите|нужн\w+|взять|издани\w*|перевод\w*|называ\w*|где|помню|кажется)\b"
+)
+# Words beside a name, of who says more than that they would have it.
+_TELLS: dict[Language, int] = {"en": 6, "vi": 8, "ru": 5}
+
+
+def known(reading: Reading, wish: Wish, mentions: Sequence[Mention]) -> Wish:
+    """With the works it asks for the like of, and those that are not wanted; their names are read off.
+
+    A work is liked where the question says so, or says enough beside its name and does not ask for the work itself.
+    """
+    places = [(each, match.span()) for each in mentions if (match := reading.find(_said(each)))]
+    unwanted = [each for each, (start, _end) in places if _BUT_NOT.search(reading.folded[:start])]
+    for each in unwanted:
+        if named := reading.take(_said(each)):
+            reading.negate(named)
+    wish = replace(wish, had=tuple(dict.fromkeys(each.book_id for each in unwanted)))
+    places = [(each, span) for each, span in places if each not in unwanted]
+    if not places or not _is_liked(reading, wish, places):
+        return wish
+    if reading.take(SEQUEL):
+        wish = replace(wish, is_sequel=True)
+    for each, _span in places:
+        reading.take(rf"{_said(each)}(?: (?:by|cua|автора?) {a_name(wish.language)})?")
+    return replace(
+        wish,
+        titled=" | ".join(dict.fromkeys(each.words for each, _span in places)),
+        is_titled_as_name=True,
+        knows_series=not wish.is_sequel and bool(_KNOWS_SERIES.search(reading.folded)),
+        like=tuple(dict.fromkeys(each.book_id for each, _span in places)),
+    )
+
+
+def _said(mention: Mention) -> str:
+    """A pattern for the words of a mention, whatever marks part them."""
+    return r"\b" + r"(?: \|)? ".join(map(re.escape, mention.words.split())) + r"\b"
+
+
+def _is_liked(reading: Reading, wish: Wish, places: Sequence[tuple[Mention, tuple[int, int]]]) -> bool:
+    """Whether works are named because others like them, or what comes after them, are asked for."""
+    text = reading.folded
+    for _each, (start, end) in places:
+        text = text[:start] + "\0" * (end - start) + text[end:]
+    phrases = lexicon().likeness[wish.language]
+    if reading.has_accents:
+        accents = Reading(wish.text, wish.language).written[True]
+        says_so = any(compiled(phrase.pattern).search(accents) for phrase in phrases)
+    else:
+        says_so = any(compiled(phrase.bare or phrase.pattern).search(text) for phrase in phrases)
+    if says_so or re.search(SEQUEL, text):
+        return True
+    if not any(each.is_sure for each, _span in places) or _ASKS_FOR_IT.search(text):
+        return False
+    return len(reading.words) - sum(len(each.words.split()) for each, _span in places) >= _TELLS[wish.language]

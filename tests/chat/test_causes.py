@@ -1,0 +1,176 @@
+"""What patrons say around a wish is read for what it is: known books, ages, lengths, years, who wrote it. By cause."""
+
+from datetime import date
+
+import pytest
+
+from dashboard.chat.parse import parse
+from dashboard.chat.reading.wish import ALL, ANY_LANGUAGE, Mention, Wish
+
+TODAY = date(2026, 5, 1)
+DUNE = Mention("dune", 1, is_sure=True)
+EMMA_VI = Mention("khong gia dinh", 2, is_sure=True)
+SOLARIS = Mention("солярис", 3, is_sure=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "mention", "like", "had"),
+    [
+        # liked, and told without saying so
+        ("my sister won't stop talking about Dune, feed her something", DUNE, (1,), ()),
+        ("«Солярис» у мужа на тумбочке третий год, чем подменить", SOLARIS, (3,), ()),
+        ("đọc Không gia đình mà khóc sưng cả mắt, cuốn nào thấm vậy", EMMA_VI, (2,), ()),
+        # asked for itself
+        ("have you got Dune for my sister's birthday party?", DUNE, (), ()),
+        ("есть ли «Солярис» в хорошем издании?", SOLARIS, (), ()),
+        ("tìm cuốn Không gia đình bản đẹp làm quà cho mẹ", EMMA_VI, (), ()),
+        # not wanted
+        ("desert planets, but not Dune", DUNE, (), (1,)),
+        ("космос, только не «Солярис»", SOLARIS, (), (3,)),
+        ("chuyện mồ côi, trừ Không gia đình", EMMA_VI, (), (2,)),
+    ],
+)
+def test_a_work_that_is_named_is_asked_for_liked_or_not_wanted(
+    text: str, mention: Mention, like: tuple[int, ...], had: tuple[int, ...]
+) -> None:
+    wish = parse(text, mentions=[mention])
+
+    assert (wish.like, wish.had) == (like, had)
+
+
+@pytest.mark.parametrize(
+    ("text", "author"),
+    [
+        ("done all the Austens, more balls and manners", "austens"),
+        ("Wodehouse, I've read them all. another butler", "wodehouse"),
+        ("Донцову всю прочитала, ещё детективов", "донцову"),
+        ("đọc hết Nam Cao rồi, còn truyện làng quê nào", "nam cao"),
+    ],
+)
+def test_whose_books_were_all_read_is_left_out(text: str, author: str) -> None:
+    wish = parse(text)
+
+    assert wish.avoid_author == author
+    assert wish.subjects or wish.themes
+
+
+def test_who_asks_for_nothing_else_would_have_the_like_of_whom_was_read() -> None:
+    assert parse("I've read everything by Wodehouse").titled == "wodehouse"
+
+
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [
+        ("wee lass, 5, ponies", 5),
+        ("for my godson, 16, who likes chess", 16),
+        ("мальчишке 9, про роботов", 9),
+        ("внучка, 6, любит зайцев", 6),
+        ("cu Bin nhà em 7, thích xe", 7),
+        ("nhóc 12 tuổi mê bóng đá", 12),
+        ("my brother, 44, likes trains", 44),
+        ("one page before the baby wakes up", None),
+        ("что-нибудь, пока малыш спит", None),
+    ],
+)
+def test_an_age_is_read_after_whoever_is_so_old(text: str, age: int | None) -> None:
+    assert parse(text).age == age
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("a western of 150 to 250 pages", 150, 250),
+        ("between one hundred and two hundred pages", 100, 200),
+        ("страниц на триста-четыреста", 300, 400),
+        ("от 100 до 150 страниц", 100, 150),
+        ("cỡ 300 tới 400 trang", 300, 400),
+        ("hai ba trăm trang", 200, 300),
+        ("around 400 pages", 280, 440),
+        ("neither too long nor too short", 200, 500),
+        ("under 180 pages", None, 180),
+        ("two hundred and fifty pages at most", None, 250),
+    ],
+)
+def test_pages_have_two_bounds(text: str, least: int | None, most: int | None) -> None:
+    wish = parse(text)
+
+    assert (wish.min_pages, wish.max_pages) == (least, most)
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("your slimmest thriller", "short"), ("самый толстый роман", "long"), ("cuốn dày nhất", "long")],
+)
+def test_the_shortest_and_the_longest_are_extremes(text: str, length: str) -> None:
+    wish = parse(text)
+
+    assert (wish.length, wish.is_extreme) == (length, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("Berlin in the twenties, cabarets and hunger in Germany", 1920, None),
+        ("Китай, шестидесятые", 1960, None),
+        ("science fiction from the fifties", 1950, 1959),
+        ("детективы семидесятых", 1970, 1979),
+        ("thơ thập niên 60", 1960, 1969),
+    ],
+)
+def test_a_decade_is_what_it_is_about_or_when_it_was_written(text: str, first: int, last: int | None) -> None:
+    wish = parse(text, today=TODAY)
+
+    assert (wish.year_from, wish.year_to) == (first, last)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a thriller, the author should be a woman", {"by_women": True}),
+        ("фантастика, чтобы женщина писала", {"by_women": True}),
+        ("thơ, tác giả nữ người Việt", {"by_women": True, "is_native": True, "author": ""}),
+        ("truyện ma không phải dịch", {"is_native": True}),
+        ("рассказы, не переводные", {"is_native": True, "is_translated": False}),
+        ("sách tiếng Anh cũng được, về cá voi", {"also_in": "eng", "written_in": None}),
+        ("про китов, можно и на английском", {"also_in": "eng", "written_in": None}),
+        ("книги про китов, не обязательно на русском", {"also_in": ANY_LANGUAGE, "written_in": None}),
+        ("sách nói về cá voi", {"format": None}),
+        ("sách nói", {"format": "MP3"}),
+        ("химия, но не учебник", {"teaches": False}),
+        ("учебник химии", {"teaches": True}),
+    ],
+)
+def test_who_wrote_it_and_in_what_language(text: str, wanted: dict[str, object]) -> None:
+    wish = parse(text)
+
+    assert {name: getattr(wish, name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "avoid"),
+    [
+        ("a thriller, romance is not my thing", ("romance",)),
+        ("комедия, а любовь не надо", ("romance",)),
+        ("truyện vui, chiến tranh ngán lắm rồi", ("war",)),
+    ],
+)
+def test_what_is_dismissed_after_it_was_named_is_avoided(text: str, avoid: tuple[str, ...]) -> None:
+    wish = parse(text)
+
+    assert wish.avoid == avoid
+    assert wish.subjects == ("thriller",) or wish.subjects == ("humour",)
+
+
+@pytest.mark.parametrize(
+    ("text", "refers"),
+    [
+        ("read all three, anything like them?", ALL),
+        ("обе зачитаны, дайте такое же", ALL),
+        ("đọc cả ba rồi, còn cuốn nào giống vậy", ALL),
+        ("I've read them both, others please", None),
+    ],
+)
+def test_all_that_were_named_may_be_known_already(text: str, refers: int | None) -> None:
+    wish = parse(text, Wish("spy novels", "en", subjects=("thriller",)))
+
+    assert (wish.refers, wish.is_more) == (refers, True)
