@@ -9,6 +9,7 @@ import httpx
 import psycopg
 import pytest
 import streamlit as st
+from argon2 import PasswordHasher
 from PIL import Image
 from small_catalogue import WORKS, add_work
 from small_epub import epub_bytes
@@ -17,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 
 import dashboard
 from dashboard import forms, sessions, state
+from openshelf import passwords
 from openshelf.database import accounts, sign_ins
 
 APP = Path(dashboard.__file__).parent / "app.py"
@@ -59,6 +61,21 @@ def fresh_caches(components_known: None) -> Iterator[None]:
     yield
     st.cache_data.clear()
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def hashing_in_earnest() -> None:
+    """For tests of what a password's hash is and costs."""
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A password's hash takes a tenth of a second, on purpose: elsewhere it is argon2id with the least cost."""
+    passwords._of_nobody.cache_clear()
+    if "hashing_in_earnest" not in request.fixturenames:
+        monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    yield
+    passwords._of_nobody.cache_clear()
 
 
 @pytest.fixture

@@ -91,10 +91,11 @@ def test_a_new_password_is_refused_for_what_makes_it_weak(password: str, problem
     assert passwords.weakness(password, "lan.nguyen") is problem
 
 
+@pytest.mark.usefixtures("hashing_in_earnest")
 def test_a_password_is_kept_as_argon2id_and_known_in_either_unicode_form() -> None:
     kept = passwords.hashed("đèn bên cửa sổ")  # composed
 
-    assert kept.startswith("$argon2id$")
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$"), "64 MiB, as RFC 9106 has it where memory is short"
     assert passwords.is_right("đèn bên cửa sổ".replace("ổ", "ổ"), kept)
     assert not passwords.is_right("den ben cua so", kept)
     assert not passwords.is_right("đèn bên cửa sổ", None)
@@ -208,6 +209,7 @@ def test_every_form_is_refused_without_its_token_or_from_elsewhere(path: str, br
     assert client.post(path, data={forms.TOKEN: right}, headers=own).status_code == 403
 
 
+@pytest.mark.usefixtures("hashing_in_earnest")
 def test_an_unknown_name_and_a_wrong_password_are_answered_alike_and_after_as_long(
     browser: Browser, conn: psycopg.Connection
 ) -> None:
@@ -285,6 +287,7 @@ def test_registering_many_accounts_is_slowed(
     assert len(conn.execute("select from reading.accounts").fetchall()) == 30
 
 
+@pytest.mark.usefixtures("hashing_in_earnest")
 def test_an_older_hash_is_renewed_at_the_next_sign_in(browser: Browser, conn: psycopg.Connection) -> None:
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     accounts.create_local(conn, "lan", "Lan", weak)
