@@ -357,9 +357,10 @@ def _outcome(question: Question, named: tuple[int, ...], ids: Mapping[str, int],
 
 def best_floor(ranked: Sequence[tuple[Question, Ranked]], ids: Mapping[str, int]) -> float:
     """The floor under which a rival had better name nothing: most recall and refusal F1 together."""
+    both = [(r.score, _outcome(q, r.book_ids, ids), _outcome(q, (), ids)) for q, r in ranked]
 
     def worth(floor: float) -> float:
-        outcomes = [_outcome(q, r.book_ids if r.score >= floor else (), ids) for q, r in ranked]
+        outcomes = [named if score >= floor else silent for score, named, silent in both]
         return mean_recall(outcomes) + (refusal_figures(outcomes)["refusal_f1"] or 0.0)
 
     floors = sorted({r.score for _, r in ranked if r.book_ids})

@@ -51,7 +51,7 @@ class Bm25:
         found = np.zeros(len(self._counts))
         for word in words:
             if word in self._weights:
-                times = np.array([count[word] for count in self._counts], dtype=float)
+                times = np.array([count.get(word, 0) for count in self._counts], dtype=float)
                 found += self._weights[word] * times * (self._k1 + 1) / (times + self._damping)
         return found
 
