@@ -10,6 +10,8 @@ from playwright.sync_api import Locator, Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+# Half of what a page costs is a process that begins and compiles it anew.
+CHROMIUM_ARGS += ["--process-per-site"]
 PATIENCE_MS = 60_000
 # An act's answer is to be seen within a second; a busy test machine gets more.
 MOVED_MS = 20_000
