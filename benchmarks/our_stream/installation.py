@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,6 +121,10 @@ def postgres_cpu_s(home: Path) -> float:
     """Processor time of the server: of what runs, and of what ran and has ended."""
     server = embedded.postmaster(home)
     assert server
-    own, alive = server.cpu_times(), [child.cpu_times() for child in server.children(recursive=True)]
-    ended_s = own.children_user + own.children_system
-    return own.user + own.system + ended_s + sum(each.user + each.system for each in alive)
+    alive_s = 0.0
+    for child in server.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has ended since: the server's own figures have it
+            times = child.cpu_times()
+            alive_s += times.user + times.system
+    own = server.cpu_times()
+    return own.user + own.system + own.children_user + own.children_system + alive_s
