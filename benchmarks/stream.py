@@ -10,7 +10,8 @@ rebuilt in `old_design` (`--ours` leaves it out); all of one run, on one machine
 - `p50_ms_at_100` and the like: from the moment the log took the act to the moment its slate's row was written; acts
   come 100 or 500 a second, each in a transaction of its own
 - `acts_per_s`, `acts_per_s_two`: one process, or two that share nothing (`--share`), take a backlog, from the first
-  batch stored to the last; `acts_per_s_cluster`: two processes of one dataflow (`--workers 2`)
+  batch stored to the last; `acts_per_s_cluster`: two processes of one dataflow (`--workers 2`); `cpu_us_per_act_two`,
+  `cpu_us_per_act_cluster`: processor time of both together
 - `slates_per_s`: of these acts, those that a slate is drawn for (not the sight of a place); `throughput_ratio`: this
   over `old_acts_per_s`, since the old design recommends for every act that it takes
 - `broker_*`: the same with the relay and the broker between log and dataflow, which the old design reads from too
@@ -87,15 +88,8 @@ def measure_ours(size: Size) -> Report:
         # At once: the longer readers' histories are, the more a slate costs.
         say("the bare parts")
         report |= limit(conn, trace, size, one.cpu_us_per_act)
-        say("two processes")
-        backlog(conn, trace, size, processes=2)
-        two = catching_up.catch_up(conn, home, shares=2)
-        backlog(conn, trace, size, processes=2)
-        cluster = catching_up.catch_up(conn, home, workers=2)
         report |= {
             "acts_per_s": round(one.acts_per_s),
-            "acts_per_s_two": round(two.acts_per_s),
-            "acts_per_s_cluster": round(cluster.acts_per_s),
             "slates_per_s": round(one.acts_per_s * share),
             "cpu_us_per_act": round(one.cpu_us_per_act),
             "postgres_us_per_act": round(one.postgres_us_per_act),
@@ -106,7 +100,20 @@ def measure_ours(size: Size) -> Report:
             "append_processes": appending.COUNT_PROCESSES,
             "append_connections": appending.COUNT_PROCESSES * appending.CONNECTIONS_EACH,
         }
+    say("two processes")
+    report |= of_two("two", two_catch_up(size, shares=2)) | of_two("cluster", two_catch_up(size, workers=2))
     return report
+
+
+def two_catch_up(size: Size, *, shares: int = 1, workers: int = 1) -> catching_up.CaughtUp:
+    """A log of their own: nothing is read again, and readers' histories are on average as long as in that of one."""
+    with installation(WORKS) as home, pool.connect(autocommit=True, unlimited=True) as conn:
+        appending.fill_backlog(conn, Trace(WORKS, seed=1).take(2 * size.backlog, appending.recent()))
+        return catching_up.catch_up(conn, home, shares=shares, workers=workers)
+
+
+def of_two(name: str, taken: catching_up.CaughtUp) -> Report:
+    return {f"acts_per_s_{name}": round(taken.acts_per_s), f"cpu_us_per_act_{name}": round(taken.cpu_us_per_act)}
 
 
 def played_ms(
@@ -131,9 +138,9 @@ def measure_ours_by_broker(size: Size, broker: str) -> Report:
     return report | {"broker_acts_per_s": round(taken.acts_per_s)}
 
 
-def backlog(conn: psycopg.Connection, trace: Trace, size: Size, processes: int = 1) -> float:
-    """Acts that wait in the log, enough that who starts last hardly counts; the share that asks for a slate."""
-    acts = trace.take(size.backlog * processes, appending.recent())
+def backlog(conn: psycopg.Connection, trace: Trace, size: Size) -> float:
+    """Acts that wait in the log, for seconds of work; the share of them that asks for a slate."""
+    acts = trace.take(size.backlog, appending.recent())
     appending.fill_backlog(conn, acts)
     return count_slates(acts) / len(acts)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from toy_world import START, act, catalogue_of, newborn, restless, unit_rows
 
-from models import products
+from models import arms, products
 from models.arms import PolicyScorer
 from models.catalogue import Ranking
 from models.memory import Companions
@@ -25,6 +25,8 @@ EXPLORE = 0.2
 def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "WIDTH_ALONE", 128)
     monkeypatch.setattr(products, "WIDTH_TOGETHER", 128)
+    # A few readers of some hundred works at a time, and one reader of many works in parts.
+    monkeypatch.setattr(arms, "_NUMBERS_AT_ONCE", 1_500)
 
 
 def clustered(count: int, clusters: int) -> Catalogue:

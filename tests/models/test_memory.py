@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.memory import Companions, Memory, MemoryConfig, regress
+from models.memory import Companions, EndToEnd, Memory, MemoryConfig, regress
 from models.memory_fit import cross_fitted, fit_memory
 from models.policy import Policy, PolicyConfig
 from models.policy_ranker import catalogue_of, episodes_of
@@ -83,6 +83,26 @@ def test_scores_for_serving_and_features_for_learning_are_the_same_numbers(met: 
 
     torch.testing.assert_close(features[..., 0], scores)
     torch.testing.assert_close(some[..., 0], scores[:, asked])
+
+
+def test_two_memories_end_to_end_say_what_each_says_alone_however_few_readers_are_added_up_at_once():
+    sets = regress(random_sets(0), random_sets(0), ridge=5.0, companions=4, width=3)
+    sequences = regress(random_sets(1), random_sets(1), ridge=5.0, companions=5, width=4)
+    rng = np.random.default_rng(2)
+    met, acts = (torch.from_numpy(rng.integers(-1, WORKS, (5, length))) for length in (6, 4))
+    of_sets, of_acts = torch.rand(5, 6), torch.rand(5, 4)
+
+    rows = torch.cat([met, torch.where(acts >= 0, acts + WORKS, -1)], dim=1)
+    heard = EndToEnd.of(sets, sequences).heard(rows, torch.cat([of_sets, of_acts], dim=1), WORKS + 4)
+    at_once, in_pieces = torch.zeros(5, WORKS + 4), torch.zeros(5, WORKS + 4)
+    heard.add_to(at_once, 0, 5)
+    for start, end in ((2, 5), (0, 1), (1, 2)):
+        heard.add_to(in_pieces, start, end)
+
+    assert torch.equal(in_pieces, at_once)
+    torch.testing.assert_close(at_once[:, :WORKS], sets.scores(met, of_sets) + sequences.scores(acts, of_acts))
+    assert at_once[:, :WORKS].abs().sum() > 0
+    assert not at_once[:, WORKS:].any()
 
 
 def test_the_memory_of_sequences_knows_what_came_first():
