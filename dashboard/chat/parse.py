@@ -119,6 +119,12 @@ def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish
     )
     reading.take(r"\bof (?:that|this|the same) (?:kind|sort|type)\b")
     reading.take(r"\b(?:(?:that|this|some|any|what|same|right|which|of|a|the) )+kinds? of(?: thing| stuff| book)?\b")
+    # "The house is practically a character": as good as, of no use.
+    reading.take(r"\b(?:practically|virtually|literally|basically|(?:funnily|strangely|oddly) enough)\b")
+    if wish.like:  # "after it nothing grips me": what shall do so is asked for
+        reading.take(
+            r"\b(?:ничего|ничто|никакая книга)(?: \w+)? не(?= \w)|\bnothing(?: else)?(?: really| quite)?(?= \w+s\b)"
+        )
     reading.take(r"\b(?:i|we) (?:really |just )?(?:love|like|enjoy)(?= \w+ing\b)")
     if is_follow_up:
         wish = references(reading, wish)

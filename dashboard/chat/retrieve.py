@@ -162,11 +162,10 @@ def _of_series(conn: psycopg.Connection, name: str, wish: Wish | None, audiences
 
 def _is_same_work(one: Record, other: Record) -> bool:
     """Whether two records seem to be one work, in two languages."""
-    return (
-        one.year is not None
-        and one.language != other.language
-        and (one.year, one.authors_text) == (other.year, other.authors_text)
-    )
+    if one.language == other.language:
+        return False
+    title, same = (fold_words(re.split(r"[:.(]", record.title)[0]) for record in (one, other))
+    return title == same or (one.year is not None and (one.year, one.authors_text) == (other.year, other.authors_text))
 
 
 def _pool(conn: psycopg.Connection, ask: Ask, audiences: Sequence[str] | None) -> dict[int, float]:
@@ -257,10 +256,8 @@ def _fulfils(ask: Ask, view: View) -> bool:
         return False
     if wish.year_to and (record.year is None or record.year > wish.year_to):
         return False
-    if not _for_reader(wish, record) or not _by_whom(wish, record):
+    if not _for_reader(wish, record) or not _by_whom(wish, record) or not _is_meant_extreme(wish, record):
         return False
-    if wish.is_extreme and wish.is_story and record.subjects_text.split(", ")[0].casefold() in NO_STORIES:
-        return False  # "your fattest novel" is no biography
     least, most = (wish.min_pages or 0) / _SLACK, (wish.max_pages or record.pages or 0) * _SLACK
     if record.pages and not least <= record.pages <= most:
         return False
@@ -268,6 +265,19 @@ def _fulfils(ask: Ask, view: View) -> bool:
     if ask.avoided_authors & authors or (ask.authors and not set(ask.authors) & authors):
         return False
     return not _is_avoided(wish, view, language)
+
+
+def _is_meant_extreme(wish: Wish, record: Record) -> bool:
+    """Whether it may be the longest or shortest: the fattest novel is no biography, the thinnest book no picture book.
+
+    Where no length, or just any, is asked for, it may be all.
+    """
+    if not wish.is_extreme:
+        return True
+    if wish.is_story and record.subjects_text.split(", ")[0].casefold() in NO_STORIES:
+        return False
+    asks_for_child = wish.audience or wish.age is not None or {"children", "picture books"} & {*wish.subjects}
+    return bool(asks_for_child) or record.audience != "children"
 
 
 def _by_whom(wish: Wish, record: Record) -> bool:

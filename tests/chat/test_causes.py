@@ -174,3 +174,38 @@ def test_all_that_were_named_may_be_known_already(text: str, refers: int | None)
     wish = parse(text, Wish("spy novels", "en", subjects=("thriller",)))
 
     assert (wish.refers, wish.is_more) == (refers, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        # what is said of the books that were named is what is not wanted
+        ("they're all doorstoppers! one for the beach?", {"length": "short"}),
+        ("these are so gloomy", {"moods": ("light",), "length": None}),
+        ("these all sound ancient", {"year_from": 1980}),
+        ("anything from this century?", {"year_from": 2000}),
+        # it narrows, and keeps what was asked before
+        ("they're for my nephew, he's eight and rather picky about books", {"subjects": ("travel",), "age": 8}),
+        ("có cuốn nào do phụ nữ viết về chuyến đi của chính mình không", {"subjects": ("travel",), "by_women": True}),
+        ("còn tập nào buồn hơn không", {"subjects": ("travel",), "moods": ("sad",)}),
+        ("no, I meant by somebody Indian", {"author": ""}),
+        # which of them it speaks of
+        ("is the second one hard to follow for a beginner?", {"asks": "why", "refers": 1}),
+        ("cuốn thứ hai có dài quá không?", {"asks": "why", "refers": 1}),
+        ("а третья не слишком грустная?", {"asks": "why", "refers": 2}),
+        ("the first one's about what, then", {"asks": "why", "refers": 0}),
+        ("cuốn đầu hay quá, bà này còn viết gì nữa không", {"is_same_author": True, "refers": 0}),
+        ("the second one, do you have that in Russian?", {"refers": 1, "written_in": "rus"}),
+        ("anything like the second one?", {"asks": "books", "refers": 1}),
+    ],
+)
+def test_a_follow_up_speaks_of_what_was_named(text: str, wanted: dict[str, object]) -> None:
+    wish = parse(text, Wish("travel books", "en", subjects=("travel",)), TODAY)
+
+    assert {name: getattr(wish, name) for name in wanted} == wanted
+
+
+def test_by_whom_books_shall_be_is_kept() -> None:
+    wish = parse("shorter ones?", parse("travel books by women"))
+
+    assert (wish.by_women, wish.subjects, wish.length) == (True, ("travel",), "short")

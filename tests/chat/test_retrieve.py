@@ -55,6 +55,7 @@ def test_the_right_work_comes_first(conn: psycopg.Connection, keys: dict[str, in
 
 def test_what_is_avoided_is_not_there(conn: psycopg.Connection, keys: dict[str, int]) -> None:
     assert "Dune" not in titles(ask(conn, "science fiction without politics or sandworms", None))
+    assert "Dune" not in titles(ask(conn, "science fiction, just not Dune", None))
     assert titles(ask(conn, "science fiction as pdf", None)) == ["Dune Messiah"]
 
 
@@ -154,6 +155,11 @@ def test_ages_and_pages_are_bounds(conn: psycopg.Connection, described: dict[str
     assert "Dune" not in titles(ask(conn, "science fiction under 300 pages", None))
     friendly = titles(ask(conn, "nothing dark or cosy, about friendship", None))
     assert (friendly[0], "Charlotte's Web" in friendly) == ("The Left Hand of Darkness", False)
+
+
+def test_the_thinnest_book_is_none_for_the_smallest(conn: psycopg.Connection, described: dict[str, int]) -> None:
+    assert titles(ask(conn, "the thinnest book you have", None))[0] == "A Brief History of Time"
+    assert titles(ask(conn, "the thinnest book you have for children", None))[0] == "Charlotte's Web"
 
 
 def test_what_no_rule_knows_is_read_as_what_it_is_nearest_to() -> None:

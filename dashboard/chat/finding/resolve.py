@@ -40,6 +40,7 @@ _TALK, _TALK_ALONE = 0.5, 0.75
 _TERSE = 6  # words of a question that says no more than it must
 _SHORT_ROOT = 5  # letters
 _HELD = 0.5  # what only the question before asked for
+_TITLE_BESIDE_AUTHOR = 0.45
 _HEARD_TITLE = 0.35  # a title that is less surely said was not said
 
 
@@ -90,9 +91,12 @@ def resolve(  # noqa: C901
         # Not written as a name: "something like a fairy tale".
         more = () if is_named else wish.titled.replace("|", " ").split()
         wish = replace(wish, titled="", words=(*wish.words, *more))
+    heard_titles = search.titles_heard(conn, wish.wanted, in_syllables=wish.language == "vi")
     if wish.author:
         authors = authors_called(conn, wish.author)
-        if not authors:
+        if not authors and heard_titles and _surely(heard_titles[0]) >= _TITLE_BESIDE_AUTHOR:
+            wish = replace(wish, author="")  # "Trăm năm cô độc của ông Mác-két": the title is surer than the name
+        elif not authors:
             if wish.language != "en" or _is_written_as_name(wish.author, wish.text):
                 return None
             # "Told by somebody who was there": no author.
@@ -101,7 +105,6 @@ def resolve(  # noqa: C901
                 return None
             wish = replace(wish, author="", words=(*wish.words, *more))
     named_title, series = None, frozenset[str]()
-    heard_titles = search.titles_heard(conn, wish.wanted, in_syllables=wish.language == "vi")
     if wish.named:
         named_title = titled(conn, wish.named, audiences)
         series = frozenset(search.series_named(conn, wish.named.split()))
@@ -138,8 +141,13 @@ def resolve(  # noqa: C901
         wish, units, authors, likely, avoided_authors,
         series, named_title, like, _meaning(wish), nearest, terse, heard,
         _toward(_meaning(wish)), rarity,
-        {each.book_id: sure for each in heard_titles if (sure := each.share * (1 - 0.5**each.said)) >= _HEARD_TITLE},
+        {each.book_id: sure for each in heard_titles if (sure := _surely(each)) >= _HEARD_TITLE},
     )  # fmt: skip
+
+
+def _surely(heard: search.HeardTitle) -> float:
+    """How surely a title was said, 0 to 1: with how much of it, and whether that is no other's."""
+    return heard.share * (1 - 0.5**heard.said)
 
 
 def _is_written_as_name(name: str, text: str) -> bool:

@@ -54,7 +54,7 @@ class Candidate:
 WEIGHTS: dict[str, float] = {
     "nearness": 1.4, "gist": 2.5, "coverage": 2.0, "heard": 0.8, "alike": 1.65, "by likely author": 1.5,
     "in series": 1.2, "titled": 3.0, "title said": 4.0, "principal subject": 0.4, "rating": 0.1, "own language": 2.0,
-    "length": 1.25, "thickness": 0.6, "age": 2.0, "later in its series": -0.1, "for children": -0.3, "no story": -0.55,
+    "length": 1.25, "thickness": 0.6, "age": 3.0, "later in its series": -0.1, "for children": -0.3, "no story": -0.55,
     "too much of": -0.3,
 }  # fmt: skip
 
@@ -325,7 +325,8 @@ def _likeness(ask: Ask, view: View, cosine: float) -> float:
             + 0.2 * (_principal(liked) == _principal(view)) + 0.3 * same_author
             + 0.4 * same_language + 0.3 * (liked.record.audience == record.audience)
             + 0.15 * len(_about(liked.subjects).keys() & _about(view.subjects).keys())
-            + 0.2 * (liked.record.language == record.language) - 0.25 * _years_apart(liked.record, record),
+            + 0.2 * (liked.record.language == record.language) - 0.5 * _years_apart(liked.record, record)
+            + 0.2 * (_tells_a_story(liked) == _tells_a_story(view)),
         )  # fmt: skip
     return best
 
@@ -339,6 +340,10 @@ def _years_apart(one: Record, other: Record) -> float:
 
 def _principal(view: View) -> str:
     return next((name for name in view.subjects if name not in _FORMLESS), "")
+
+
+def _tells_a_story(view: View) -> bool:
+    return _principal(view) not in NO_STORIES
 
 
 def _about(subjects: Sequence[str]) -> dict[str, float]:
@@ -385,6 +390,8 @@ def _of_age(wish: Wish, record: Record) -> float:
     span = readers_of(record)
     if wish.age is None and wish.audience == "young adult":
         return -0.5 if record.audience == "adult" else -0.1 * (record.audience == "children")
+    if wish.age is not None and wish.age < 18 and not span:
+        return -0.2 * (record.audience == "adult")  # it may be easy, but nobody says that it is for the young
     if not span or wish.age is None or not span[0] <= wish.age <= span[1]:
         return 0.0
     middle = span[0] + min(span[1] - span[0], 5) / 2

@@ -46,7 +46,10 @@ def concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
                 found.append((match.start(), concept))
                 continue
             reading.negate(match, with_accents=not bare and reading.language == "vi")
-            (less if re.search(_RATHER_LESS, match["no"]) else avoided).append(concept.name)
+            is_mild = re.search(_RATHER_LESS, match["no"]) or (
+                concept.kind == "mood" and not re.search(rf"\b(?:{NOT[reading.language]})\b", match["no"])
+            )
+            (less if is_mild else avoided).append(concept.name)
             while more := reading.take(
                 rf"(?<=\0)(?: \|)? (?:or|nor|and|или|и|ни|да|hay|hoac|va) (?:{_alternatives(reading)})"
             ):
@@ -80,9 +83,7 @@ def concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
 
 def _take_phrase(reading: Reading, phrase: str, bare: bool) -> re.Match[str] | None:
     """A phrase, with the "no" before it if there is one."""
-    no, between = NOT[reading.language], BETWEEN
-    if reading.is_answer and reading.language == "en":
-        no += "|a bit|bit|rather"  # "bit heavy": said of what was just named
+    no, between = reading.no, BETWEEN
     if not bare and reading.language == "vi":
         no, between = NOT_WITH_ACCENTS, "(?:(?:quá|nhiều|về|có|nào|hay|kiểu|loại|dạy|toàn|phải|mấy|là) )*"
     # "Без пошлости и чернухи": what is joined to something that is not wanted.

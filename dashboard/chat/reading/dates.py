@@ -25,7 +25,7 @@ _YEAR = r"(?P<year>1[0-9]{3}|20[0-9]{2})"
 
 def dates(reading: Reading, wish: Wish, today: date) -> Wish:
     """When it was first published. "1984" by itself is a title."""
-    for rule in (_span, _decade_or_century, _before_or_after, _time):
+    for rule in (_span, _seeming, _decade_or_century, _before_or_after, _time):
         dated = rule(reading, wish, today)
         if dated.year_from or dated.year_to:
             reading.take(r"\b(?:newer|older|recent|published|written)\b")
@@ -112,6 +112,21 @@ def _before_or_after(reading: Reading, wish: Wish, _today: date) -> Wish:
             year_from=int(after["year"]) + (after[0].startswith(("after", "sau", "после", "later", "newer", "post"))),
         )
     return wish
+
+
+def _seeming(reading: Reading, wish: Wish, _today: date) -> Wish:
+    """Of this century or the last; or newer than what was named, of which a reader says that it is old."""
+    complains = reading.is_answer and reading.take(
+        rf"\b(?:{reading.no}) (?:old(?: fashioned)?|ancient|dated|antique|historic)\b"
+        r"|\b(?:слишком|очень|уж|все) (?:стар\w+|древн\w+|устаре\w+)|\b(?:cu|xua|co) qua\b"
+    )
+    if reading.take(
+        r"\b(?:this|our|the (?:21st|current)) century\b|\b(?:этого|нашего|нынешнего) века\b|\bthe ky nay\b"
+    ):
+        return replace(wish, year_from=2000)
+    if reading.take(r"\b(?:last|the previous) century\b|\bпрошлого века\b|\bthe ky truoc\b"):
+        return replace(wish, year_from=1900, year_to=1999)
+    return replace(wish, year_from=1980) if complains else wish
 
 
 def _time(reading: Reading, wish: Wish, today: date) -> Wish:

@@ -8,7 +8,11 @@ from dashboard.chat.reading.question import SHORT_FOLLOW_UP, Reading
 from dashboard.chat.reading.wish import ALL, Wish
 
 _PLACES: tuple[tuple[int, str], ...] = (
-    (0, r"first|1st|number one|number 1|dau tien|thu nhat|thu 1|so mot|перв(?:ая|ую|ыи|ои|ое|ого)"),
+    (
+        0,
+        r"first|1st|number one|number 1|dau tien|(?<=cuon )dau|(?<=quyen )dau"
+        r"|thu nhat|thu 1|so mot|перв(?:ая|ую|ыи|ои|ое|ого)",
+    ),
     (1, r"second|2nd|number two|number 2|thu hai|thu 2|so hai|втор(?:ая|ую|ои|ое|ого)"),
     (2, r"third|3rd|number three|number 3|thu ba|thu 3|so ba|треть(?:я|ю|еи|е|его)|третии"),
     (3, r"fourth|4th|number four|number 4|thu tu|thu 4|so bon|четверт(?:ая|ую|ыи|ои|ое|ого)"),
@@ -39,6 +43,23 @@ _ABOUT_WHAT = (
 )
 
 
+# Asks for others than the one that it points at, or for that one in another language.
+_ASKS_FOR_OTHERS = (
+    r"\b(?:like|similar|more|others?|another|else|instead|but|same|again|without|less|anything|something|next|after"
+    r"|in \w+"
+    r"|\w+er|by)\b"
+    r"|\b(?:похож\w*|еще|друг\w+|вроде|как|но|без|такое|только|на \w+ом|по \w+и|\w+ее|по\w+е|автор\w*|(?:у|от) н\w+)\b"
+    r"|\b(?:giong|khac|nua|them|nhung|tuong tu|kieu|hon|tieng|ban|cung|viet|tac gia|ma)\b"
+)
+
+
+def _asks_about_it(reading: Reading) -> bool:
+    """Whether a question that points at a work would know something of it: "is the second one hard to read?"."""
+    asks_for_others = re.search(_ASKS_FOR_OTHERS, reading.original)
+    is_asking = "?" in reading.text and not asks_for_others and not re.search(_KNOWN_ALREADY, reading.original)
+    return bool(re.search(_ABOUT_WHAT, reading.original)) or is_asking
+
+
 # Asks for one of those that were named.
 _CHOOSES = (
     r"\bwhich (?:one|of (?:these|those|them|the \w+)|is|would|should)\b(?! (?:after|next))|\b(?:out )?(?:of|from"
@@ -48,7 +69,8 @@ _CHOOSES = (
     r"|quyen) nao (?=.{1,20} nhat\b)"
 )
 _KNOWN_ALREADY = (
-    r"\b(?:read|seen|know|own|got|have|had|done) (?:it |that |this |the |them )?(?:already)?\b|\balready\b|\bчита(?:л"
+    r"\b(?<!you )(?<!we )(?:read|seen|know|own|got|have|had|done) (?:it |that |this |the |them )?(?:already)?\b"
+    r"|\balready\b|\bчита(?:л"
     r"|ла"
     r"|ли)\b|\b(?:про|за|пере)чита\w*|\bесть дома\b|\bдо дыр\b"
     r"|\bdoc (?:roi|cuon|quyen|qua)\b|\bda doc\b"
@@ -78,7 +100,7 @@ def references(reading: Reading, wish: Wish) -> Wish:
         ):
             refers = place
             break
-    is_why = is_why or (refers is not None and bool(re.search(_ABOUT_WHAT, reading.original)))
+    is_why = is_why or (refers is not None and _asks_about_it(reading))
     if not is_why and reading.find(SEQUEL):
         reading.take(SEQUEL)
         return replace(wish, refers=refers or 0, is_sequel=True)
@@ -100,7 +122,7 @@ def references(reading: Reading, wish: Wish) -> Wish:
             r"|of) (?:this|that|the) (?:one s )?(?:author|writer)\b"
             r"|\b(?:его|ее|их) (?:другие )?(?:книг\w*|роман\w*|вещ\w*)\b|\bу (?:него|нее|этого автора"
             r"|этои писательницы)\b|\b(?:он|она) (?:еще )?(?:написал|пис)\w*"
-            r"|\b(?:ong|ba|anh|co|chi) (?:ay|ta) (?:con )?viet\b|\btac gia (?:nay|do|ay)\b"
+            r"|\b(?:ong|ba|anh|co|chi|tac gia) (?:ay|ta|nay|do) (?:con |co )?viet\b|\btac gia (?:nay|do|ay)\b"
             r"|\b(?:by |from |of )?(?:the )?same (?:author|writer)\b|\bby (?:him|her|them|that author)\b|\b(?:cung"
             r"|chinh) tac gia(?: nay| do)?\b"
             r"|\b(?:тои|того|этого|эт[оу]и) же автор\w*|\b(?:этого|того же) автора\b|\bэтого (?:же )?писателя\b"
@@ -132,7 +154,7 @@ _POINTS_BACK = (
     r"\b(?:ones?|they|them|those|these|it|that|this|same|any(?! (?:good )?(?:books?|novels?|stories)\b)"
     r"|another|other|else|instead|more|too|less|rather|different"
     r"|already|"
-    r"nua|khac|hon|qua|cuon nay|may cuon|thi sao|cung the|vay|nhung|"
+    r"nua|khac|hon|qua|cuon nay|may cuon|(?:cuon|quyen|tap|bo) nao|thi sao|cung the|vay|nhung|"
     r"них|эти|этого|такое|такого|еще|другое|другие|другую|тоже|уже|слишком|это|наших|только|тогда|из них)\b|\w+er\b"
 )
 _LONG_FOLLOW_UP = 14  # words: who says more says it all
@@ -191,7 +213,7 @@ def follow(wish: Wish, before: Wish, reading: Reading) -> Wish:
             r"\b(?:same|то же|тоже|так(?:ое|ую|ои) же|cung (?:the|loai|kieu)|nhu (?:the|vay))\b", reading.original
         )
     )
-    if re.match(r"^(?:and|what about|how about|а|и|con|the con|va)\b", reading.original) and not (
+    if re.match(r"^(?:and|what about|how about|а|и|con(?! \w+ nao)|the con|va)\b", reading.original) and not (
         wish.is_more or is_same
     ):
         return kept  # "and about dinosaurs?": for the same child
@@ -224,7 +246,9 @@ def _joined(wish: Wish, before: Wish) -> Wish:
         author=before.author,
         is_story=wish.is_story or before.is_story,
         teaches=wish.teaches or before.teaches,
-        is_translated=wish.is_translated or before.is_translated,
+        is_translated=wish.is_translated or (before.is_translated and not wish.is_native),
+        is_native=wish.is_native or (before.is_native and not wish.is_translated),
+        by_women=wish.by_women or before.by_women,
         year_from=wish.year_from if has_years else before.year_from,
         year_to=wish.year_to if has_years else before.year_to,
         length=wish.length if wish.is_measured else before.length,

@@ -38,10 +38,10 @@ _KNOWS_SERIES = re.compile(
 _ASKS_FOR_IT = re.compile(
     r"\b(?:got|do (?:you|we|they) have|have (?:you|we)|is there|are there|looking for|find|copy|copies|borrow|where is"
     r"|reserve|on loan|available|in stock|edition|translation|who wrote|called|titled"
-    r"|remember|think it|was it|is it|name of|can i get|i need|i want)\b"
+    r"|remember|think it|was it|is it|name of|start|begin|order|can i get|i need|i want)\b"
     r"|\b(?:co (?:cuon|quyen|sach|ban|bo|truyen)|tim|kiem|muon (?:cuon|quyen|doc)|cho \w+ muon|con (?:cuon|quyen)"
-    r" \w+ khong|ban dich|ban tieng|thu vien|nhan de|ten la|tua la)\b"
-    r"|\b(?:есть|имеется|ищу|наидите|нужн\w+|взять|издани\w*|перевод\w*|называ\w*|где|помню|кажется)\b"
+    r" \w+ khong|ban dich|ban tieng|thu vien|nhan de|ten la|tua la|bat dau|tu dau|thu tu)\b"
+    r"|\b(?:есть|имеется|ищу|наидите|нужн\w+|взять|издани\w*|перевод\w*|называ\w*|где|помню|кажется|начинать|начать|порядк\w*|сначала)\b"
 )
 # Words beside a name, of who says more than that they would have it.
 _TELLS: dict[Language, int] = {"en": 6, "vi": 8, "ru": 5}

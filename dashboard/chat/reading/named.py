@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 
 from dashboard.chat.lexicon import Language, compiled, lexicon, spaced
 from dashboard.chat.reading.question import Reading, Word
@@ -72,7 +72,7 @@ _NO_NAMES: dict[Language, str] = {
     "female|male|someone|any|all|many|american|russian|british|english|french|german|japanese|chinese|vietnamese"
     "|african|indian|"
     "latin|italian|spanish|far|himself|herself|themselves|myself|yourself|itself|next|tomorrow|now|then|day|night"
-    "|car|plane|bus|chance|heart|theme|subject|year|age|topic|different|other|various|same|i",
+    "|car|plane|bus|chance|heart|theme|subject|year|age|topic|different|other|various|same|i|somebody|someone|anyone|anybody|people|authors?|writers?|folk",
     "vi": "nguoi|toi|minh|ban|em|ai|mot|cac|nhung|thu vien|nuoc|viet nam|nga|phap|anh|my|cuoc|nhieu|no|toi",
     "ru": "женщин|какого|разных|этого|того|нашего|вашего|других|разные",
 }
@@ -108,6 +108,7 @@ _HAS_READ: dict[Language, tuple[str, str]] = {
         r" (?:уже )?(?:всего|всю|весь|все) (?:уже )?(?:прочита\w*|читал\w*|перечита\w*|прочел|прочла|есть|знаю)\b",
     ),
 }
+_HONORIFICS = frozenset(["ông", "bà", "cô", "chú", "bác", "anh", "chị", "cụ", "nhà", "văn", "thơ", "tác", "giả"])
 _SURE_MARKS = r"(?:written by|by|author|tac gia|nha van|nha tho|автор)"
 
 
@@ -128,9 +129,10 @@ def creators(reading: Reading, wish: Wish) -> Wish:
             continue  # "by the sea"
         if not is_written and wish.language != "vi":
             said = list(takewhile(lambda word: not reading.is_silent(word), said))
+        said = list(dropwhile(lambda word: wish.language == "vi" and word.raw in _HONORIFICS, said))
         if said and (is_written or re.match(_SURE_MARKS, made[0])):
             author = " ".join(word.folded for word in said)
-            reading.take(re.escape(made[0][: made.start("name") - made.start()] + author) + r"(?!\w)")
+            reading.take(re.escape(made[0][: made[0].index(author)] + author) + r"(?!\w)")
             return replace(wish, author=author)
     return wish
 

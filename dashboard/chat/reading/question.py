@@ -95,6 +95,11 @@ class Reading:
         """What no rule has read."""
         return [word for word, taken in zip(self.words, self._taken, strict=True) if not taken]
 
+    @property
+    def no(self) -> str:
+        """A pattern of what says no; of what was just named, also what complains: "these are all bricks"."""
+        return NOT[self.language] + (f"|{_COMPLAINT}" if self.is_answer and self.language == "en" else "")
+
     def is_title_case(self) -> bool:
         """Whether most words begin with a capital, so that capitals tell no name."""
         longer = [word for word in self.words if len(word.raw) > 3]
@@ -141,6 +146,11 @@ NOT: dict[Language, str] = {
     "ru": r"без|кроме|не|ни|никак\w+|исключая|только не|не люблю|не хочу|ненавижу|но не|никто|надоел\w*|хватит"
     r"|устал\w* от|а то (?:все|одни|одна|везде|кругом|сплошн\w+)",
 }
+_COMPLAINT = (
+    r"a bit|bit|rather|(?:(?:these|those|they|that one|it|all)(?: three| two)? (?:are|re|is|s|were|was|look|looks|seem"
+    r"|seems|sound|sounds)|lovely but|good but|nice but)"
+    r"(?: (?:all|both|a bit|bit|a little|a tad|too|rather|so|very|quite|pretty|really|such))*"
+)
 NOT_WITH_ACCENTS = (
     "không|trừ|đừng|chẳng|ghét|tránh|không phải|ngoại trừ|không thích|không muốn|không có|đỡ|bớt|không quá|chán|ngán"
     "|ngấy"

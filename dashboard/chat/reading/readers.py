@@ -166,6 +166,7 @@ def _age(reading: Reading) -> int | None:
             rf"|just )?{N}\b(?! (?:pages|books))"
         )
         or reading.take(rf"\b(?:от |с )?{N} ?(?:лет|года?|годик\w*|летн\w+)\b")
+        or reading.take(rf"\b(?:лет|годик\w*) (?P<n>{NUMBER})\b")
         or reading.take(rf"\b(?P<n>{NUMBER_WORD})лет(?:н\w+|к\w+)\b")
         or reading.take(rf"\b{N}(?: (?P<m>\d{{1,2}}))? tuoi\b(?! tho)")
         or reading.take(rf"\b(?:{_CHILD_RU}|ему|еи)(?: уже| скоро| исполнилось| исполняется| почти)? {N}\b(?! книг)")

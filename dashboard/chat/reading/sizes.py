@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from dashboard.chat.lexicon import lexicon
 from dashboard.chat.reading.numbers import NUMBER, NUMBER_WORD, last_number, numbers
-from dashboard.chat.reading.question import BETWEEN, NOT, NOT_WITH_ACCENTS, Reading
+from dashboard.chat.reading.question import BETWEEN, NOT_WITH_ACCENTS, Reading
 from dashboard.chat.reading.wish import LONG, SHORT, Wish
 
 _UNDER = (
@@ -73,9 +73,9 @@ def sizes(reading: Reading, wish: Wish) -> Wish:
         reading.take(rf"(?:{_UNDER}|{_OVER}|\b(?:between|tu|co|с)\b)(?= \0)")
         return _said_of_size(reading, replace(wish, min_pages=least, max_pages=most))
     pages = reading.find(_PAGES)
-    number = last_number(pages["n"] or pages["m"]) if pages else 0
+    number = last_number(_counted(reading, pages)) if pages else 0
     if pages and number >= _FEWEST_PAGES:
-        before, after = pages.string[: pages.start()][-30:], pages.string[pages.end() :][:20]
+        before, after = pages.string[: pages.start() + len("tam ")][-30:], pages.string[pages.end() :][:20]
         reading.take(re.escape(pages[0]))
         around = [part for part in (before, after) if re.search(rf"{_UNDER}|{_OVER}", part)][:1]
         is_under = any(re.search(_UNDER, re.sub(_AT_LEAST, "", part)) for part in around)
@@ -90,6 +90,12 @@ def sizes(reading: Reading, wish: Wish) -> Wish:
         for bound in (rf"(?:{_UNDER}|{_OVER})(?= \0)", r"(?<=\0) (?:tops|or less|or so|or under|max)\b"):
             reading.take(bound)
     return _said_of_size(reading, wish)
+
+
+def _counted(reading: Reading, pages: re.Match[str]) -> str:
+    """The words of a number of pages; "tầm" before it is about, not eight."""
+    said = reading.raw(*pages.span("n" if pages["n"] else "m"))
+    return " ".join(word.folded for word in said if word.accented != "tầm")
 
 
 def _bounds(span: re.Match[str]) -> tuple[int, int] | None:
@@ -113,7 +119,7 @@ def _said_of_size(reading: Reading, wish: Wish) -> Wish:
         pattern = phrase.bare if is_bare else phrase.pattern
         if pattern is None:
             continue
-        no = NOT_WITH_ACCENTS if reading.has_accents else NOT[wish.language]
+        no = NOT_WITH_ACCENTS if reading.has_accents else reading.no
         between = "(?:(?:quá|nhiều|có|hay) )*" if reading.has_accents else BETWEEN
         found = (
             rf"(?P<no>\b(?:{no}) {between})?{_NO_GENRE if phrase.folded == 'ngan' else ''}(?:{pattern})"
