@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-import numpy as np
 import psycopg
 from pgvector import HalfVector
 from psycopg import sql
 from psycopg.rows import class_row
 
 from openshelf.errors import IngestError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Comparing a query with every vector takes 4 ms of the processor for 10,000.
 INDEXED_FROM = 20_000
@@ -104,7 +107,7 @@ def text_sources(conn: psycopg.Connection) -> list[TextSource]:
         ).fetchall()
 
 
-def store(conn: psycopg.Connection, model: str, rows: Sequence[tuple[int, str, np.ndarray]]) -> None:
+def store(conn: psycopg.Connection, model: str, rows: "Sequence[tuple[int, str, np.ndarray]]") -> None:
     """Insert or replace embeddings: book_id, text_hash, vector.
 
     Raises:
