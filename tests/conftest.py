@@ -26,6 +26,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 from xdist.scheduler import LoadScopeScheduling
 
+from openshelf import garbage
 from openshelf.database import embedded, migrate, pool
 from openshelf.settings import Settings, get_settings
 
@@ -45,6 +46,8 @@ LONG = (
     "streaming/test_many_workers.py",
     "privacy/test_whole_life.py",
     "chat/test_judge.py",
+    "ingest/test_embedding_of_works.py",
+    "streaming",  # waits much: what computes is dealt out after it, and beside
 )
 
 MAIN = sys.modules["__main__"]
@@ -137,6 +140,7 @@ def pytest_collection(session: pytest.Session) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
     gc.enable()
+    garbage.seldom()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
