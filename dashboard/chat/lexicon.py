@@ -105,8 +105,17 @@ def is_cyrillic(text: str) -> bool:
 
 
 def accented(text: str) -> str:
-    """Lower case with accents, in the one form that Vietnamese is compared in."""
-    return unicodedata.normalize("NFC", text).casefold()
+    """Lower case with accents, in the one form that Vietnamese is compared in: "hoà" is "hòa", "khoẻ" is "khỏe"."""
+    return _LATE_TONE.sub(_earlier_tone, unicodedata.normalize("NFC", text).casefold())
+
+
+# Of two vowels at the end of a syllable the second may bear the mark of the tone, or the first; in "quý" it is one.
+_LATE_TONE = re.compile(r"(?<!q)([ou])([àáảãạèéẻẽẹỳýỷỹỵ])\b")
+
+
+def _earlier_tone(late: re.Match[str]) -> str:
+    vowel, *tone = unicodedata.normalize("NFD", late[2])
+    return unicodedata.normalize("NFC", late[1] + "".join(tone)) + vowel
 
 
 def spaced(text: str, *, with_accents: bool = False) -> str:

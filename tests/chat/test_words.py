@@ -8,7 +8,7 @@ import pytest
 from dashboard.chat import explain
 from dashboard.chat.answer import REFUSALS
 from dashboard.chat.check import grounded, is_order, plain, quotable, supporting
-from dashboard.chat.lexicon import LANGUAGES, Language
+from dashboard.chat.lexicon import LANGUAGES, Language, accented
 from dashboard.chat.parse import parse
 from dashboard.chat.reading.question import language_of
 from dashboard.chat.reading.wish import Wish
@@ -208,3 +208,18 @@ def test_links_images_and_marks_are_stripped() -> None:
     text = plain("**Bold** [a link](http://evil.example) ![p](http://x/p.png) <script>x</script> www.evil.example end")
 
     assert text == "Bold a link p x end"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("chiến tranh và hoà bình", "chiến tranh và hòa bình"), ("sách về sức khoẻ", "sách về sức khỏe"),
+     ("truyện thần thoại có thuỷ quái", "truyện thần thoại có thủy quái")],
+)  # fmt: skip
+def test_a_tone_may_be_written_over_either_vowel(one: str, other: str) -> None:
+    read, same = parse(one), parse(other)
+
+    assert replace(read, text="", wanted="") == replace(same, text="", wanted="")
+
+
+def test_a_vowel_after_q_keeps_its_tone() -> None:
+    assert accented("Quý, quỳ, quà") == "quý, quỳ, quà"
