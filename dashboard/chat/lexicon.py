@@ -227,6 +227,7 @@ class Spaced:
 class Lexicon:
     silent: dict[Language, frozenset[str]]  # folded; the Russian ones also without endings
     silent_vietnamese: frozenset[str]  # with accents
+    occasions: tuple[Phrase, ...]  # Vietnamese expressions that say nothing about a book, the longest first
     speech: frozenset[str]  # folded: what says nothing that could be false
     speech_vietnamese: frozenset[str]  # the same with accents
     women: frozenset[str]  # folded first names
@@ -264,6 +265,9 @@ def lexicon() -> Lexicon:
     return Lexicon(
         silent=silent,
         silent_vietnamese=frozenset(accented(word) for word in f"{raw['silent']['vi']} {raw['talk']['vi']}".split()),
+        occasions=tuple(
+            sorted((_phrase(each, "vi") for each in _list(raw["occasions"]["vi"])), key=lambda phrase: -phrase.length)
+        ),
         speech=frozenset(
             word
             for words in (

@@ -251,3 +251,13 @@ def test_who_asks_for_books_about_something_else_has_left_the_question_before(qu
     wish = parse(question, parse("something like The Name of the Wind, but shorter"))
 
     assert (wish.titled, wish.length) == ("", None)
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [("sách dạy sửa xe máy", "xe máy"), ("truyện đọc trên xe buýt", None), ("sách đọc trên máy bay", None)],
+)
+def test_what_is_ridden_while_reading_is_no_topic_and_else_it_is(question: str, words: str | None) -> None:
+    said = " ".join(parse(question).words)
+
+    assert (words in said) if words else not said

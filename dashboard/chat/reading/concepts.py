@@ -31,6 +31,7 @@ def concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
     found: list[tuple[int, Concept]] = []
     avoided: list[str] = []
     less: list[str] = []
+    _pass_over_occasions(reading)
     for phrase, bare, concept in _phrases(reading):
         while match := _take_phrase(reading, phrase, bare):
             is_complaint = reading.is_answer and not match["no"] and _COMPLAINS.match(reading.original, match.end())
@@ -79,6 +80,14 @@ def concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
         subjects=tuple(names["subject"]), themes=tuple(names["theme"]), moods=tuple(names["mood"]),
         avoid=tuple(dict.fromkeys(avoided)), less=tuple(dict.fromkeys(less)),
     )  # fmt: skip
+
+
+def _pass_over_occasions(reading: Reading) -> None:
+    """ "On the plane", "waiting for the bus": in Vietnamese of syllables that elsewhere name what a book is about."""
+    for phrase in lexicon().occasions if reading.language == "vi" else ():
+        pattern = phrase.pattern if reading.has_accents else phrase.bare
+        while pattern and reading.take(pattern, with_accents=reading.has_accents):
+            pass
 
 
 def _take_phrase(reading: Reading, phrase: str, bare: bool) -> re.Match[str] | None:
