@@ -144,7 +144,7 @@ def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish
     if wish.is_era and (wish.themes or _TOLD_OF.intersection(wish.subjects)):
         wish = replace(wish, year_to=None)  # what tells of those years was written then or since
     wish = words_left(reading, wish)
-    if wish.avoid_author and not (is_follow_up or wish.has_topic or wish.moods):
+    if wish.knows_author and not (is_follow_up or wish.has_topic or wish.moods):
         wish = replace(wish, titled=wish.avoid_author, is_titled_as_name=True)  # all of hers was read: others like her
     # "Not a textbook": what teaches is not asked for.
     teaches = teaches and says(Reading(reading.wanted(), reading.language), "manuals")
@@ -155,7 +155,7 @@ def _read(reading: Reading, wish: Wish, is_follow_up: bool, today: date) -> Wish
         is_story=bool(re.search(_STORY, re.sub(_TRUE, "", reading.original))),
         is_true=bool(re.search(_TRUE, reading.original)),
         in_order=bool(re.search(_IN_ORDER, reading.original)),
-        teaches=teaches or "practical" in wish.moods or "learning" in wish.themes,
+        teaches=teaches or "practical" in wish.moods or ("learning" in wish.themes and wish.audience != "children"),
     )
 
 

@@ -20,7 +20,9 @@ SOLARIS = Mention("солярис", 3, is_sure=True)
         ("my sister won't stop talking about Dune, feed her something", DUNE, (1,), ()),
         ("«Солярис» у мужа на тумбочке третий год, чем подменить", SOLARIS, (3,), ()),
         ("đọc Không gia đình mà khóc sưng cả mắt, cuốn nào thấm vậy", EMMA_VI, (2,), ()),
+        ("Dune but at sea", DUNE, (1,), ()),
         # asked for itself
+        ("Dune, but in Russian", DUNE, (), ()),
         ("have you got Dune for my sister's birthday party?", DUNE, (), ()),
         ("есть ли «Солярис» в хорошем издании?", SOLARIS, (), ()),
         ("tìm cuốn Không gia đình bản đẹp làm quà cho mẹ", EMMA_VI, (), ()),
@@ -54,6 +56,35 @@ def test_whose_books_were_all_read_is_left_out(text: str, author: str) -> None:
     assert wish.subjects or wish.themes
 
 
+@pytest.mark.parametrize(
+    ("text", "author"),
+    [
+        ("a sea story, I can't stand Conrad", "conrad"),
+        ("детектив, терпеть не могу Донцову", "донцову"),
+        ("truyện học trò, không phải Nguyễn Nhật Ánh", "nguyen nhat anh"),
+    ],
+)
+def test_whom_somebody_does_not_like_is_left_out(text: str, author: str) -> None:
+    wish = parse(text)
+
+    assert (wish.avoid_author, wish.titled) == (author, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "titled"),
+    [
+        ("Wodehouse but darker", "wodehouse"),
+        ("a whodunnit, Agatha Christie style", "agatha christie"),
+        ("как Довлатов, только про деревню", "довлатов"),
+        ("kiểu Nguyễn Nhật Ánh nhưng cho người lớn", "nguyen nhat anh"),
+        ("crime, but no gore", ""),
+        ("kiểu Nhật Bản", ""),
+    ],
+)
+def test_in_whose_manner_books_shall_be_is_told_by_the_place_of_a_name(text: str, titled: str) -> None:
+    assert parse(text).titled == titled
+
+
 def test_who_asks_for_nothing_else_would_have_the_like_of_whom_was_read() -> None:
     assert parse("I've read everything by Wodehouse").titled == "wodehouse"
 
@@ -68,6 +99,9 @@ def test_who_asks_for_nothing_else_would_have_the_like_of_whom_was_read() -> Non
         ("cu Bin nhà em 7, thích xe", 7),
         ("nhóc 12 tuổi mê bóng đá", 12),
         ("my brother, 44, likes trains", 44),
+        ("a fourth grader with a taste for slime", 10),
+        ("the grandkids (4 and 8), pirates", 6),
+        ("ребёнку лет шести", 6),
         ("one page before the baby wakes up", None),
         ("что-нибудь, пока малыш спит", None),
     ],
@@ -107,6 +141,11 @@ def test_the_shortest_and_the_longest_are_extremes(text: str, length: str) -> No
     assert (wish.length, wish.is_extreme) == (length, True)
 
 
+@pytest.mark.parametrize("text", ["something to finish in an hour", "повесть на пару вечеров", "đọc trong hai tiếng"])
+def test_what_is_soon_read_is_short(text: str) -> None:
+    assert parse(text).length == "short"
+
+
 @pytest.mark.parametrize(
     ("text", "first", "last"),
     [
@@ -127,6 +166,10 @@ def test_a_decade_is_what_it_is_about_or_when_it_was_written(text: str, first: i
     ("text", "wanted"),
     [
         ("a thriller, the author should be a woman", {"by_women": True}),
+        ("a novel by an Irish woman", {"by_women": True, "themes": ("Ireland",)}),
+        ("nothing by men, horror", {"by_women": True}),
+        ("truyện viết trước 1960", {"is_native": False, "year_to": 1959}),
+        ("in Russian or English, either will do, chess", {"also_in": "rus", "written_in": None}),
         ("фантастика, чтобы женщина писала", {"by_women": True}),
         ("thơ, tác giả nữ người Việt", {"by_women": True, "is_native": True, "author": ""}),
         ("truyện ma không phải dịch", {"is_native": True}),

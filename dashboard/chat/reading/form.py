@@ -1,8 +1,9 @@
 """The book as a thing, whatever it is about: who wrote it and where, its language, its file."""
 
+import re
 from dataclasses import replace
 
-from dashboard.chat.lexicon import lexicon, other_languages
+from dashboard.chat.lexicon import CODES, lexicon, other_languages
 from dashboard.chat.reading.question import Reading
 from dashboard.chat.reading.wish import ANY_LANGUAGE, Wish
 
@@ -38,8 +39,7 @@ _NOT_TRANSLATED = (
 _WRITER = r"(?:authors?|writers?|poets?|novelists?|voices?)"
 _WOMAN = r"(?:wom[ae]n|female|lady|ladies)"
 _BY_WOMEN = (
-    rf"\b(?:by|written by|from) (?:(?:a|some|the|only|other|more) )?(?:\w+ )?{_WOMAN}(?: {_WRITER})?\b(?! s\b)"
-    rf"|\b{_WOMAN} {_WRITER}\b|\b(?:authoress|poetess)\w*"
+    rf"\b(?:nothing|not|no|none|nobody) (?:\w+ )?by (?:a )?m[ae]n\b|\b{_WOMAN} {_WRITER}\b|\b(?:authoress|poetess)\w*"
     rf"|\b{_WRITER} (?:(?:is|are|was|were|s|who|that|must|should|has|have|had|better|to|be|being|a) )+{_WOMAN}\b"
     rf"|\b{_WOMAN} (?:who |that |to |has |have |had |should |must )*(?:wr[io]te|written|writing|wrote)\b"
     r"|\b(?:do |boi |cua )?(?:cac )?(?:phu nu|nu gioi|dan ba) (?:viet|ke|sang tac)\b|\b(?:do|cua) phu nu\b"
@@ -49,12 +49,16 @@ _BY_WOMEN = (
     r"|\b(?:автор|писател|поэт)\w*(?: \||(?: (?:была?|был|это|чтобы?|обязательно|только|пусть|будет)))* женщин\w*"
     r"|\b(?:писательниц|поэтесс)\w*|\bженск\w+ (?:проз\w*|авторств\w*|поэзи\w*|перо|пера|рук\w+)\b"
 )
+# What stands between is where they are from.
+_BY_SOME_WOMEN = (
+    rf"\b(?:by|from) (?:(?:a|an|some|the|only|other|more) )?(?:\w+ ){{0,2}}{_WOMAN}(?: {_WRITER})?\b(?! s\b)"
+)
 _NATIVE = (
     r"\bnguoi viet(?: nam)?(?: minh)? viet\b|\b(?:truyen|tieu thuyet|van hoc|tho|sach) (?:nuoc )?(?:minh"
     r"|ta)\b(?! (?:muon|can|tim|thich|doc|hay|dang))|\b(?:tac gia|nha van|van hoc) (?:trong nuoc|viet nam|viet)\b"
     r"|(?:(?<=\0 )|\b(?:cua|do|tac gia|nha van) (?:la )?)nguoi viet(?: nam)?(?: minh| ta)?\b(?! (?:sach|van|truyen))"
     r"|\btruyen viet(?: nam)?\b"
-    r"|\b(?:русск\w+|отечественн\w+|наш\w*) (?:автор\w*|писател\w*|проз\w+|литератур\w*)\b"
+    r"|\b(?:русск\w+|российск\w+|отечественн\w+|наш\w*) (?:автор\w*|писател\w*|проз\w+|литератур\w*)\b"
 )
 
 
@@ -64,9 +68,16 @@ def origins(reading: Reading, wish: Wish) -> Wish:
         wish = replace(wish, is_native=True)
     if reading.take(_TRANSLATED):
         wish = replace(wish, is_translated=True)
+    if reading.find(_BY_SOME_WOMEN):
+        reading.take(rf"\b(?:(?:written )?by )?{_WOMAN}(?: {_WRITER})?\b")
+        wish = replace(wish, by_women=True)
     if reading.take(_BY_WOMEN) or (reading.is_answer and reading.take(_WOMEN_ALONE)):
         wish = replace(wish, by_women=True)
-    if reading.take(_NATIVE):
+    native = reading.find(_NATIVE)
+    # "Truyện viết trước 1975" was written then; only without accents may it be "truyện Việt".
+    said = {word.accented for word in reading.raw(*native.span())} if native else set()
+    if native and not (reading.has_accents and "viết" in said and "việt" not in said):
+        reading.take(re.escape(native[0]))
         wish = replace(wish, is_native=True)
     return wish
 
@@ -79,6 +90,15 @@ _WILL_DO_TOO = (
     r"| (?:тоже )?(?:можно|подоидет|поидет|сгодится|годится|сойдет|соидет|норм\w*|не проблема|ок|тоже)\b"
 )
 _EVEN = r"\b(?:even|or even|also|хоть|можно и|можно даже|можно|пусть даже|ke ca|cung doc duoc) (?:\w+ )?"
+
+
+# Beside another: "in Vietnamese or English".
+_NAMED = {
+    "english": "eng", "russian": "rus", "vietnamese": "vie", "french": "fra", "german": "deu", "spanish": "spa",
+    "английском": "eng", "русском": "rus", "вьетнамском": "vie", "французском": "fra", "немецком": "deu",
+    "anh": "eng", "nga": "rus", "viet": "vie", "phap": "fra", "duc": "deu",
+}  # fmt: skip
+_NAMES = "|".join(_NAMED)
 
 
 def languages(reading: Reading, wish: Wish) -> Wish:
@@ -97,6 +117,12 @@ def languages(reading: Reading, wish: Wish) -> Wish:
                     r"|chi))(?: \w+)? (?=\0)"
                 ):
                     return replace(wish, also_in=ANY_LANGUAGE)
+                other = reading.take(
+                    rf"(?<=\0) (?:or|and|или|и|hoac|hay)(?: (?:in|на|bang|tieng))? (?P<name>{_NAMES})\b"
+                )
+                if other and CODES[reading.language] in (code, _NAMED[other["name"]]):
+                    mine = code == CODES[reading.language]
+                    return replace(wish, also_in=_NAMED[other["name"]] if mine else code)
                 return replace(wish, also_in=code) if will_do else replace(wish, written_in=code)
     pattern, codes = other_languages(reading.language, bare=reading.language == "vi" and not reading.has_accents)
     match = reading.take(pattern, with_accents=reading.has_accents)

@@ -43,6 +43,10 @@ _ASKS_FOR_IT = re.compile(
     r" \w+ khong|ban dich|ban tieng|thu vien|nhan de|ten la|tua la|bat dau|tu dau|thu tu)\b"
     r"|\b(?:есть|имеется|ищу|наидите|нужн\w+|взять|издани\w*|перевод\w*|называ\w*|где|помню|кажется|начинать|начать|порядк\w*|сначала)\b"
 )
+# After the name of a work, others like it but for one thing: "The Martian, but at sea"; "but in Russian" is that work.
+_OTHERWISE = re.compile(
+    r"(?: \|)? (?:but|only|meets|nhung|но|только)\b(?! (?:in [a-z]+(?: \||$)|bang|ban|tieng|на|по) ?)"
+)
 # Words beside a name, of who says more than that they would have it.
 _TELLS: dict[Language, int] = {"en": 6, "vi": 8, "ru": 5}
 
@@ -90,7 +94,7 @@ def _is_liked(reading: Reading, wish: Wish, places: Sequence[tuple[Mention, tupl
         says_so = any(compiled(phrase.pattern).search(accents) for phrase in phrases)
     else:
         says_so = any(compiled(phrase.bare or phrase.pattern).search(text) for phrase in phrases)
-    if says_so or re.search(SEQUEL, text):
+    if says_so or re.search(SEQUEL, text) or any(_OTHERWISE.match(text, end) for _each, (_start, end) in places):
         return True
     if not any(each.is_sure for each, _span in places) or _ASKS_FOR_IT.search(text):
         return False

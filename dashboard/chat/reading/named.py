@@ -43,8 +43,10 @@ def likeness(reading: Reading, wish: Wish) -> Wish:
     if wish.titled:
         return wish
     match = reading.find(_LIKE + r"(?: \|)? (?P<title>[^\0]+?)" + rf"(?= (?:{_ENDS[wish.language]})\b| \||$)")
-    if not match or wish.refers is not None:
+    if wish.refers is not None:
         return wish
+    if not match:
+        return _in_the_manner(reading, wish)
     title = match["title"].strip(" |")
     known = [concept.name for concept in lexicon().concepts if concept.any_phrase("en").fullmatch(title)]
     said = reading.raw(match.start("title"), match.end("title"))
@@ -57,6 +59,39 @@ def likeness(reading: Reading, wish: Wish) -> Wish:
         if by:
             return replace(wish, titled=by["title"], author="", avoid_author="", is_titled_as_name=True)
         return replace(wish, titled=title, is_titled_as_name=any(word.raw[0].isupper() for word in said))
+    return wish
+
+
+# Of whose manner books shall be: the name, written as one, stands in its place.
+_RUN = r"(?P<title>[^\W\d_]+(?: [^\W\d_]+){0,3}?)"
+_MANNERS: dict[Language, tuple[str, ...]] = {
+    "en": (
+        rf"\b{_RUN} (?:style|esque|ish|type|vibes)\b",
+        rf"^{_RUN} (?:but|with|meets|only|except)\b",
+        rf"\b(?:league|vein|school|tradition|mould|class|footsteps|ilk) (?:as|of) {_RUN}"
+        rf"(?= \||$| (?:but|with|only)\b)",
+    ),
+    "vi": (rf"\b(?:kieu|theo loi|phong cach|van phong|hoi huong|chat) {_RUN}(?= \||$| (?:nhung|ma|cho|thoi|co)\b)",),
+    "ru": (rf"\b(?:как|уровня|школы|а ля) {_RUN}(?= \||$| (?:но|только)\b)",),
+}
+
+
+def _in_the_manner(reading: Reading, wish: Wish) -> Wish:
+    """ "Tolkien but funny", "kiểu Nguyễn Nhật Ánh": what is written as a name, and is no place."""
+    for pattern in _MANNERS[wish.language]:
+        match = reading.find(pattern)
+        said = reading.raw(*match.span("title")) if match else []
+        called = " ".join(word.folded for word in said)
+        is_concept = any(c.any_asked(wish.language, bare=True).search(called) for c in lexicon().concepts)
+        is_idle = all(reading.is_silent(word) for word in said)
+        if (
+            match
+            and not (is_concept or is_idle)
+            and all(word.raw[0].isupper() for word in said)
+            and not reading.is_title_case()
+        ):
+            reading.take(re.escape(match[0]))
+            return replace(wish, titled=called)
     return wish
 
 
@@ -94,7 +129,9 @@ _NOT_BY: dict[Language, str] = {
 # Whose books were read already, all of them: the name, written as one, follows or goes before.
 _HAS_READ: dict[Language, tuple[str, str]] = {
     "en": (
-        r"(?:read|had|done|got|finished|know|own|(?:been|gone) through) (?:all|everything|every book|every|most|both)"
+        r"(?:(?:read|had|done|got|finished|know|own|(?:been|gone) through)"
+        r" (?:all|everything|every book|every|most|both)"
+        r"|r[ua]n out)"
         r"(?: of)?(?: the)?(?: books?| novels?)?(?: (?:by|from|of))? ",
         r"(?: s)?(?: \|)?(?: (?:i ve|i have|we ve|she s|he s))? (?:read|had|done|finished) (?:them all|the lot"
         r"|everything|all of)\b",
@@ -109,6 +146,17 @@ _HAS_READ: dict[Language, tuple[str, str]] = {
     ),
 }
 _HONORIFICS = frozenset(["ông", "bà", "cô", "chú", "bác", "anh", "chị", "cụ", "nhà", "văn", "thơ", "tác", "giả"])
+_PEOPLES = frozenset(["nhật", "đức", "hàn", "trung", "tây", "ý", "pháp", "nga", "anh", "mỹ", "thái", "ấn"])
+# Whom somebody does not like, or has enough of; the name is written as one.
+_HAS_ENOUGH: dict[Language, str] = {
+    "en": (
+        r"(?:(?:don t|do not|doesn t|never|can t|cannot|couldn t) (?:really )?(?:get on with|like|rate|stand|bear|abide"
+        r"|stomach)|(?:sick|tired|bored|enough) of|fed up with|hates?|not"
+        r"|any(?:thing|one|body) but|no more) "
+    ),
+    "vi": r"(?:khong phai|tru|ngoai|dung|ngan|chan|khong thich|khong ua) ",
+    "ru": r"(?:не люблю|не выношу|терпеть не могу|надоел[аи]?|хватит|устал[аи]? от) ",
+}
 _SURE_MARKS = r"(?:written by|by|author|tac gia|nha van|nha tho|автор)"
 
 
@@ -130,6 +178,8 @@ def creators(reading: Reading, wish: Wish) -> Wish:
         if not is_written and wish.language != "vi":
             said = list(takewhile(lambda word: not reading.is_silent(word), said))
         said = list(dropwhile(lambda word: wish.language == "vi" and word.raw in _HONORIFICS, said))
+        if wish.language == "vi" and len(said) == 1 and said[0].accented in _PEOPLES:
+            continue  # "tác giả Nhật"
         if said and (is_written or re.match(_SURE_MARKS, made[0])):
             author = " ".join(word.folded for word in said)
             reading.take(re.escape(made[0][: made[0].index(author)] + author) + r"(?!\w)")
@@ -142,16 +192,18 @@ def _avoided(reading: Reading, wish: Wish) -> Wish:
     name = a_name(wish.language)
     before, behind = _HAS_READ[wish.language]
     # In Russian nothing but its capital tells "не Акунина" from "без войны".
-    for pattern, needs_capital in (
-        (rf"\b(?:{_NOT_BY[wish.language]}){name}", wish.language == "ru"),
-        (rf"\b(?:{before}){name}", True),
-        (rf"\b(?P<name>[^\W\d_]+(?: [^\W\d_]+){{0,3}}){behind}", True),
+    for pattern, needs_capital, is_read in (
+        (rf"\b(?:{_NOT_BY[wish.language]}){name}", wish.language == "ru", False),
+        (rf"\b(?:{_HAS_ENOUGH[wish.language]}){name}", True, False),
+        (rf"\b(?:{before}){name}", True, True),
+        (rf"\b(?P<name>[^\W\d_]+(?: [^\W\d_]+){{0,3}}){behind}", True, True),
     ):
         if not (match := reading.find(pattern)):
             continue
         said = reading.raw(*match.span("name"))
         if needs_capital:
-            said = list(takewhile(lambda word: word.raw[0].isupper(), said)) or _last_capitals(said)
+            goes_before = match.end("name") < match.end()
+            said = _last_capitals(said) if goes_before else list(takewhile(lambda word: word.raw[0].isupper(), said))
         if not said:
             continue
         called = " ".join(word.folded for word in said)
@@ -159,7 +211,7 @@ def _avoided(reading: Reading, wish: Wish) -> Wish:
         whole = match[0] if not needs_capital or match.end("name") < match.end() else None
         whole = whole or match[0][: match.start("name") - match.start()] + called
         reading.negate(reading.take(re.escape(whole) + r"(?!\w)") or match)
-        return replace(wish, avoid_author=called)
+        return replace(wish, avoid_author=called, knows_author=is_read)
     return wish
 
 

@@ -84,16 +84,18 @@ _NOT_READING = (
 )
 # Who reads to a class says so: it is about no school.
 _CLASSROOM = (
-    r"\b(?:i teach|teaching|class (?:reader|read|novel|book|text)|for (?:my |the )?class|my class|story time|storytime"
+    r"\b(?:i teach|teaching|class of|class (?:reader|read|novel|book|text)|for (?:my |the )?class|my class"
+    r"|story time|storytime"
     r"|for school|read aloud|pupils|year \d{1,2}|grade \d|reads? to (?:my|the) class)\b"
     r"|\b(?:для класса|в классе|для школы|на уроке|внеклассн\w+(?: чтени\w+)?)\b"
-    r"|\b(?:cho lop|ca lop|trong lop|tren lop|hoc sinh)\b"
+    r"|\b(?:lop (?:\d{1,2}|mot|hai|ba|bon|nam)|cho lop|ca lop|trong lop|tren lop|hoc sinh)\b"
 )
 
 
 def readers(reading: Reading, wish: Wish) -> Wish:
     """Whom it is for: an age, or children, teenagers, adults; and what only says who asks is read off."""
     wish = replace(wish, is_low=bool(reading.take(_STATE)))
+    reading.take(r"\b(?:mad|crazy|nuts|wild|bonkers|obsessed|mental) (?:on|about|for|over|with)\b")  # likes
     while reading.take(_NOT_READING):
         pass
     if reading.language != "ru" and reading.take(rf"\bmy (?:{_CHILD}) s\b"):
@@ -106,7 +108,7 @@ def readers(reading: Reading, wish: Wish) -> Wish:
             while reading.take(_CLASSROOM):
                 pass
         reading.take(
-            rf"\b(?:for |для |cho )?(?:my |a |an |our |мо\w+ )?(?:{_CHILD}|{_YOUNG_KIN}|{_CHILD_RU}"
+            rf"\b(?:for |для |cho )?(?:my |a |an |our |мо\w+ )?(?:{_CHILD}|{_TEEN}|{_YOUNG_KIN}|{_CHILD_RU}"
             rf"|{_CHILD_VI})(?: toi| minh| em| nha \w+)?\b"
         )
         if age <= 17:
@@ -146,14 +148,15 @@ _SMALL = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fo
 
 def _age(reading: Reading) -> int | None:
     match = (
-        reading.take(rf"\b(?:aged?|ages) {N}(?: (?:to|and|or)? ?(?P<m>\d{{1,2}}))?\b")
+        reading.take(rf"\b(?:aged?|ages)(?: about| around| of| roughly)? {N}(?: (?:to|and|or)? ?(?P<m>\d{{1,2}}))?\b")
         or reading.take(rf"\b{N} (?P<m>\d{{1,2}}) year olds?\b")
         or reading.take(
             rf"\b{N}(?: (?:to|or|and) \w+)? (?:(?:year|yr)s? )?old\w*\b|\b(?P<m>\d{{1,2}}) ?(?:yo|y o|yrs?"
             rf"|years old)\b"
         )
         or reading.take(
-            rf"\b(?:{_CHILD}|{_YOUNG_KIN})(?: (?:who is|is|turning|turns|of|aged))*(?: \|)? {N}\b"
+            rf"\b(?:{_CHILD}|{_YOUNG_KIN})(?: (?:who is|is|turning|turns|of|aged))*(?: \|)? {N}"
+            r"(?: (?:and|or|to) (?P<m>\d{1,2}))?\b"
             r"(?! (?:books|novels|titles))"
         )
         or reading.take(
@@ -221,7 +224,7 @@ def _school_years(reading: Reading) -> int | None:
         or reading.take(r"\b(?P<y>year) (?P<a>\d{1,2}|one|two|three|four|five|six|seven|eight|nine)\b(?! (?:old|ago))")
     )
     if match:
-        said = re.sub(r"(?:st|nd|rd|th| ?м| ?го| ?и)$", "", match["a"])
+        said = re.sub(r"(?<=\d)(?:st|nd|rd|th| ?м| ?го| ?и)$", "", match["a"])
         number = last_number(said) or next((n for word, n in _ORDINALS.items() if said.startswith(word)), 0)
         if 1 <= number <= 12:
             is_earlier = reading.language == "vi" or match.groupdict().get("y")

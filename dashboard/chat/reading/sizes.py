@@ -24,7 +24,7 @@ _OVER = (
     r"|минимум|tren|hon|it nhat|toi thieu|tro len)\b"
 )
 _PAGES = (
-    rf"\b(?P<n>{NUMBER}) ?(?:ish )?(?:pages?|pp|pg|trang|стр\w*)\b"
+    rf"\b(?P<n>{NUMBER})(?: \|)? ?(?:ish |plus |odd )?(?:pages?|pp|pg|trang|стр\w*)\b"
     rf"|\b(?:pages?|trang|стр\w*) (?:number |so |на |в |до |от |под |эдак |этак )?(?P<m>{NUMBER})\b"
 )
 _ABOUT = r"\b(?:around|about|ish|or so|roughly|примерно|около|порядка|tam|khoang|co|chung)\b"
@@ -79,7 +79,7 @@ def sizes(reading: Reading, wish: Wish) -> Wish:
         reading.take(re.escape(pages[0]))
         around = [part for part in (before, after) if re.search(rf"{_UNDER}|{_OVER}", part)][:1]
         is_under = any(re.search(_UNDER, re.sub(_AT_LEAST, "", part)) for part in around)
-        is_over = any(re.search(_OVER, re.sub(_AT_MOST, "", part)) for part in around)
+        is_over = any(re.search(_OVER, re.sub(_AT_MOST, "", part)) for part in around) or f"{number}+" in reading.text
         is_about = any(re.search(_ABOUT, part) for part in around) or not (is_under or number >= 0.8 * LONG)
         if number > 1.25 * SHORT and is_about and not is_over:
             wish = replace(wish, min_pages=round(0.7 * number), max_pages=round(1.1 * number))
@@ -144,9 +144,22 @@ def _said_of_size(reading: Reading, wish: Wish) -> Wish:
     return wish if is_span else _extreme(reading, wish)
 
 
+# How soon it shall be read.
+_IN_AN_HOUR = (
+    r"\b(?:read|finish\w*|through|done|manage\w*|polish off|devour\w*|knock off) (?:\w+ ){0,3}?"
+    r"(?:in|within|over|during|on) (?:about |under |just |only )?(?:an?|one|two|three|my|a couple of|a few|\d)(?: \w+)?"
+    r" (?:hours?|evenings?|sittings?|afternoons?|lunch|breaks?|commutes?|nights?|flights?|journeys?|days?)\b"
+    r"|\bна (?:час|полчаса)\b"
+    r"|\bна (?:пару|один|два|три|несколько)(?: (?:два|три))? (?:вечер\w*|час\w*|присест\w*|ноч\w+|дн\w+)\b"
+    r"|\b(?:doc|xong) (?:trong |het trong )?(?:mot|vai|hai|ba|\d) (?:tieng|gio|buoi|toi|dem)\b"
+)
+
+
 def _extreme(reading: Reading, wish: Wish) -> Wish:
-    """With whether the shortest or the longest of all is asked for."""
+    """With whether the shortest or the longest of all is asked for, or what is soon read."""
     for length, pattern in (("short", _SHORTEST), ("long", _LONGEST)):
         if re.search(pattern, reading.original):
             return replace(wish, length=length, is_extreme=True)  # pyright: ignore[reportArgumentType]
+    if not wish.is_measured and reading.take(_IN_AN_HOUR):
+        return replace(wish, length="short")
     return wish

@@ -46,6 +46,7 @@ class Wish:
     wanted: str = ""
     avoid_words: tuple[str, ...] = ()
     avoid_author: str = ""
+    knows_author: bool = False  # all by the author to be avoided was read
     titled: str = ""
     is_titled_as_name: bool = False  # it was written as one
     named: str = ""
