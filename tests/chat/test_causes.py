@@ -174,6 +174,8 @@ def test_a_decade_is_what_it_is_about_or_when_it_was_written(text: str, first: i
         ("thơ, tác giả nữ người Việt", {"by_women": True, "is_native": True, "author": ""}),
         ("truyện ma không phải dịch", {"is_native": True}),
         ("рассказы, не переводные", {"is_native": True, "is_translated": False}),
+        ("иностранный детектив", {"is_translated": True, "subjects": ("mystery",)}),
+        ("учебник иностранного языка", {"is_translated": False, "subjects": ("language",)}),
         ("sách tiếng Anh cũng được, về cá voi", {"also_in": "eng", "written_in": None}),
         ("про китов, можно и на английском", {"also_in": "eng", "written_in": None}),
         ("книги про китов, не обязательно на русском", {"also_in": ANY_LANGUAGE, "written_in": None}),

@@ -29,8 +29,9 @@ def form(reading: Reading, wish: Wish) -> Wish:
 _TRANSLATED = (
     r"(?<!di )(?<!ra )\b(?:tieu thuyet|truyen|sach|tac gia|van hoc|cua)? ?nuoc ngoai\b|\b(?:sach|truyen|tieu thuyet"
     r"|van hoc|hang) dich\b(?! (?:benh|ta))"
-    r"|\bтранслирован\w*\b|\bпереводн\w+\b|\bзарубежн\w+\b|\binostrann\w*\b"
-    r"|\bиностранн\w+ (?:литератур\w*|автор\w*)|\bin translation\b|\btranslated\b"
+    r"|\bпереводн\w+\b|\bзарубежн\w+\b"
+    r"|\bиностранн\w+(?= (?:литератур|автор|писател|проз|роман|книг|детектив|фантастик|поэзи))"
+    r"|\bin translation\b|\btranslated\b"
 )
 _NOT_TRANSLATED = (
     r"\b(?:khong phai|khong|dung|chang phai) (?:la )?(?:sach |truyen |ban |hang )?dich\b(?! benh| thuat)"
