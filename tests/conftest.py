@@ -286,14 +286,20 @@ def another_machine(
 
 
 @pytest.fixture
+def template(migrated_template: str) -> str:
+    """Name of the database that a test's own is a copy of."""
+    return migrated_template
+
+
+@pytest.fixture
 def database(
     passing_copy: Callable[[str], AbstractContextManager[str]],
-    migrated_template: str,
+    template: str,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Iterator[str]:
     """A fresh migrated database that `get_settings()`, `pool` and child processes use."""
-    with passing_copy(migrated_template) as url:
+    with passing_copy(template) as url:
         use_database(monkeypatch, url, tmp_path / "home")
         yield url
         pool.close_pool()

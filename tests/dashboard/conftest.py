@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
 import streamlit as st
 from argon2 import PasswordHasher
+from pgvector.psycopg import register_vector
 from PIL import Image
 from small_catalogue import WORKS, add_work
 from small_epub import epub_bytes
@@ -26,10 +28,42 @@ APP = Path(dashboard.__file__).parent / "app.py"
 ADDRESSED_OTHERWISE = {"my_list", "import_books"}
 
 
+@pytest.fixture(scope="session")
+def shelved(
+    make_database: Callable[..., str], migrated_template: str, once: Callable[[str, Callable[[], Any]], Any]
+) -> tuple[str, dict[str, int]]:
+    """Name of a database with the small catalogue, to copy, with one readable book and one cover; title -> book_id."""
+
+    def put() -> tuple[str, dict[str, int]]:
+        with psycopg.connect(make_database(migrated_template)) as conn:
+            register_vector(conn)
+            ids = {work.title: add_work(conn, work) for work in WORKS}
+            conn.execute(
+                "update library.editions set cover_path = 'Dune/cover.jpg' where book_id = %s returning edition_id",
+                [ids["Dune"]],
+            )
+            conn.execute(
+                "update library.works set cover_edition_id = (select edition_id from library.editions"
+                " where editions.book_id = works.book_id)"
+            )
+            conn.execute(
+                "update library.files set path = 'Dune/dune.epub' where format = 'EPUB' and edition_id in"
+                " (select edition_id from library.editions where book_id = %s)",
+                [ids["Dune"]],
+            )
+            return conn.info.dbname, ids
+
+    return once("shelved", put)
+
+
 @pytest.fixture
-def shelves(conn: psycopg.Connection, tmp_path: Path) -> dict[str, int]:
-    """The small catalogue with one readable book and one cover; title -> book_id."""
-    ids = {work.title: add_work(conn, work) for work in WORKS}
+def template(request: pytest.FixtureRequest, migrated_template: str) -> str:
+    return request.getfixturevalue("shelved")[0] if "shelves" in request.fixturenames else migrated_template
+
+
+@pytest.fixture
+def shelves(conn: psycopg.Connection, shelved: tuple[str, dict[str, int]], tmp_path: Path) -> dict[str, int]:
+    """The small catalogue in the test's database, and its files; title -> book_id."""
     root = tmp_path / "library"
     (root / "Dune").mkdir(parents=True)
     (root / "Dune" / "dune.epub").write_bytes(
@@ -37,21 +71,8 @@ def shelves(conn: psycopg.Connection, tmp_path: Path) -> dict[str, int]:
     )
     Image.new("RGB", (600, 900), "#1e5945").save(root / "Dune" / "cover.jpg")
     conn.execute("update library.libraries set path = %s", [str(root)])
-    conn.execute(
-        "update library.editions set cover_path = 'Dune/cover.jpg' where book_id = %s returning edition_id",
-        [ids["Dune"]],
-    )
-    conn.execute(
-        "update library.works set cover_edition_id = (select edition_id from library.editions"
-        " where editions.book_id = works.book_id)"
-    )
-    conn.execute(
-        "update library.files set path = 'Dune/dune.epub' where format = 'EPUB' and edition_id in"
-        " (select edition_id from library.editions where book_id = %s)",
-        [ids["Dune"]],
-    )
     conn.commit()
-    return ids
+    return dict(shelved[1])
 
 
 @pytest.fixture(autouse=True)
