@@ -169,7 +169,8 @@ _STORY = (
     r"(?! (?:of my|tale))"
 )
 _TRUE = (
-    r"\bnon ?fiction\b|\btrue (?:stuff|stor(?:y|ies)|crime|accounts?)\b|\breal (?:life|events|people|stor(?:y|ies))\b"
+    r"\bnon ?fiction\b|\btrue (?:ones?|stuff|stor(?:y|ies)|crime|accounts?)\b|\breal (?:life|events|people"
+    r"|stor(?:y|ies))\b"
     r"|\b(?:not|no|isn t|aren t|than) (?:a |any )?(?:novels?|fiction|stor(?:y|ies)|made up)\b"
     r"|\b(?:khong phai|khong doc|dung) (?:la )?(?:tieu thuyet|truyen|hu cau)\b|\bphi hu cau\b|\b(?:chuyen|nguoi"
     r"|viec) that\b"

@@ -234,6 +234,10 @@ def test_all_that_were_named_may_be_known_already(text: str, refers: int | None)
         ("có cuốn nào do phụ nữ viết về chuyến đi của chính mình không", {"subjects": ("travel",), "by_women": True}),
         ("còn tập nào buồn hơn không", {"subjects": ("travel",), "moods": ("sad",)}),
         ("no, I meant by somebody Indian", {"author": ""}),
+        ("and true ones?", {"subjects": ("travel",), "is_true": True}),
+        ("а весёлые есть?", {"subjects": ("travel", "humour")}),
+        ("слишком длинные", {"length": "short"}),
+        ("none of those. something about whales", {"subjects": (), "themes": ("whales",), "chooses": False}),
         # which of them it speaks of
         ("is the second one hard to follow for a beginner?", {"asks": "why", "refers": 1}),
         ("cuốn thứ hai có dài quá không?", {"asks": "why", "refers": 1}),

@@ -36,7 +36,8 @@ _WHY = (
 
 # Asked of a work by its place.
 _ABOUT_WHAT = (
-    r"\bwhat(?: is| s| was)?(?! about) .{0,40}\babout\b|\babout what\b|\bwho (?:wrote|is it by|is the author)\b|\b(?:о"
+    r"\b(?:how (?:many pages|long)|bao nhieu trang|may trang|сколько страниц)\b"
+    r"|\bwhat(?: is| s| was)?(?! about) .{0,40}\babout\b|\babout what\b|\bwho (?:wrote|is it by|is the author)\b|\b(?:о"
     r"|об"
     r"|про) (?:чем|ком|что)\b"
     r"|\b(?:ve|ke|noi) (?:ve )?(?:cai |chuyen |dieu )?(?:gi|ai)\b|\bnoi dung\b|\bкто (?:автор|написал)\b|\bai viet\b"
@@ -62,8 +63,8 @@ def _asks_about_it(reading: Reading) -> bool:
 
 # Asks for one of those that were named.
 _CHOOSES = (
-    r"\bwhich (?:one|of (?:these|those|them|the \w+)|is|would|should)\b(?! (?:after|next))|\b(?:out )?(?:of|from"
-    r"|among) (?:these|those|them|the (?:three|two))\b"
+    r"\bwhich (?:one|of (?:these|those|them|the \w+)|is|would|should)\b(?! (?:after|next))"
+    r"|\b(?:out )?(?:(?<!none )(?<!neither )(?<!any )of|from|among) (?:these|those|them|the (?:three|two))\b"
     r"|\bиз (?:них|этих|трех|двух|предложенн\w+)\b|\bкак(?:ая|ую|ои|ое) из\b|\bкакая (?:самая|короче|легче|смешнее)\b"
     r"|\btrong (?:so|may|ba|nhung|hai) (?:cuon|quyen|do|nay|truyen)\w*(?: (?:nay|do|tren))?\b|\b(?:cuon"
     r"|quyen) nao (?=.{1,20} nhat\b)"
@@ -174,6 +175,16 @@ _STANDS_ALONE = (
 )
 
 
+# "American ones?", "а исторические есть?": of what was asked for before.
+_OF_THE_SAME = r"\bones\b|^а \w+(?:ые|ие|ых|их)(?: есть| бывают| наидутся)*$"
+# What was named is not what was meant.
+_DROPS = (
+    r"\b(?:не то|не это|not (?:those|that|these|it|what i)|none of (?:those|these|them)"
+    r"|forget (?:that|it|those)|scrap that"
+    r"|khong phai (?:cai |cuon |loai |may cuon )?(?:do|nay|vay))\b"
+)
+
+
 def follow(wish: Wish, before: Wish, reading: Reading) -> Wish:
     """A question that says nothing by itself, or only narrows, stands on the one before it.
 
@@ -208,24 +219,31 @@ def follow(wish: Wish, before: Wish, reading: Reading) -> Wish:
         return wish if not begins else kept
     if not points_back and (len(reading.words) > _LONG_FOLLOW_UP or re.search(_REQUESTS, reading.original)):
         return wish  # a request of its own
-    is_same = bool(
-        re.search(
-            r"\b(?:same|то же|тоже|так(?:ое|ую|ои) же|cung (?:the|loai|kieu)|nhu (?:the|vay))\b", reading.original
-        )
-    )
-    if re.match(r"^(?:and|what about|how about|а|и|con(?! \w+ nao)|the con|va)\b", reading.original) and not (
-        wish.is_more or is_same
-    ):
+    if _leaves_topic(wish, reading):
         return kept  # "and about dinosaurs?": for the same child
     if re.match(_STANDS_ALONE, reading.original):
         return wish
     return _joined(kept, before)
 
 
+_NARROWS = frozenset(["humour", "horror", "romance"])  # subjects that say of what kind, not about what
+
+
+def _leaves_topic(wish: Wish, reading: Reading) -> bool:
+    """Whether another topic is asked for in place of the one before."""
+    if re.search(_DROPS, reading.original):
+        return bool(wish.themes or {*wish.subjects} - _NARROWS or re.search(r"\b(?:about|про|ve)\b", reading.original))
+    is_same = re.search(
+        r"\b(?:same|то же|тоже|так(?:ое|ую|ои) же|cung (?:the|loai|kieu)|nhu (?:the|vay))\b", reading.original
+    ) or re.search(_OF_THE_SAME, reading.original)
+    adds = re.match(r"^(?:and|what about|how about|а|и|con(?! \w+ nao)|the con|va)\b", reading.original)
+    return bool(adds) and not (wish.is_more or is_same)
+
+
 def _joined(wish: Wish, before: Wish) -> Wish:
     """A wish with what the one before it said; where it has a topic of its own, the older one weighs less."""
     own = {*wish.subjects, *wish.themes, *wish.moods, *wish.words}
-    is_narrower = not (wish.themes or wish.words or set(wish.subjects) - {"humour", "horror", "romance"})
+    is_narrower = not (wish.themes or wish.words or {*wish.subjects} - _NARROWS)
 
     def both(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in dict.fromkeys((*other, *one)) if name not in wish.avoid and name not in wish.less)
@@ -244,7 +262,8 @@ def _joined(wish: Wish, before: Wish) -> Wish:
         is_titled_as_name=before.is_titled_as_name,
         named=before.named,
         author=before.author,
-        is_story=wish.is_story or before.is_story,
+        is_story=wish.is_story or (before.is_story and not wish.is_true),
+        is_true=wish.is_true or (before.is_true and not wish.is_story),
         teaches=wish.teaches or before.teaches,
         is_translated=wish.is_translated or (before.is_translated and not wish.is_native),
         is_native=wish.is_native or (before.is_native and not wish.is_translated),

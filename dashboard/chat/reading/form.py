@@ -27,7 +27,8 @@ def form(reading: Reading, wish: Wish) -> Wish:
 
 
 _TRANSLATED = (
-    r"(?<!di )(?<!ra )\b(?:tieu thuyet|truyen|sach|tac gia|van hoc|cua)? ?nuoc ngoai\b|\b(?:sach|truyen|tieu thuyet"
+    r"(?<!di )(?<!ra )\b(?:tieu thuyet|truyen|sach|tac gia|van hoc|cua)? ?(?:nuoc ngoai|phuong tay)\b|\b(?:sach"
+    r"|truyen|tieu thuyet"
     r"|van hoc|hang) dich\b(?! (?:benh|ta))"
     r"|\bпереводн\w+\b|\bзарубежн\w+\b"
     r"|\bиностранн\w+(?= (?:литератур|автор|писател|проз|роман|книг|детектив|фантастик|поэзи))"

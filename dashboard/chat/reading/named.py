@@ -79,17 +79,13 @@ _MANNERS: dict[Language, tuple[str, ...]] = {
 def _in_the_manner(reading: Reading, wish: Wish) -> Wish:
     """ "Tolkien but funny", "kiểu Nguyễn Nhật Ánh": what is written as a name, and is no place."""
     for pattern in _MANNERS[wish.language]:
-        match = reading.find(pattern)
-        said = reading.raw(*match.span("title")) if match else []
+        if not (match := reading.find(pattern)) or reading.is_title_case():
+            continue
+        said = reading.raw(*match.span("title"))
         called = " ".join(word.folded for word in said)
         is_concept = any(c.any_asked(wish.language, bare=True).search(called) for c in lexicon().concepts)
         is_idle = all(reading.is_silent(word) for word in said)
-        if (
-            match
-            and not (is_concept or is_idle)
-            and all(word.raw[0].isupper() for word in said)
-            and not reading.is_title_case()
-        ):
+        if all(word.raw[0].isupper() for word in said) and not (is_concept or is_idle):
             reading.take(re.escape(match[0]))
             return replace(wish, titled=called)
     return wish
@@ -107,7 +103,7 @@ _NO_NAMES: dict[Language, str] = {
     "female|male|someone|any|all|many|american|russian|british|english|french|german|japanese|chinese|vietnamese"
     "|african|indian|"
     "latin|italian|spanish|far|himself|herself|themselves|myself|yourself|itself|next|tomorrow|now|then|day|night"
-    "|car|plane|bus|chance|heart|theme|subject|year|age|topic|different|other|various|same|i|somebody|someone|anyone|anybody|people|authors?|writers?|folk",
+    "|car|plane|bus|chance|heart|theme|subject|year|age|topic|different|other|various|same|i|somebody|someone|anyone|anybody|people|those|these|them|that|this|it|authors?|writers?|folk",
     "vi": "nguoi|toi|minh|ban|em|ai|mot|cac|nhung|thu vien|nuoc|viet nam|nga|phap|anh|my|cuoc|nhieu|no|toi",
     "ru": "женщин|какого|разных|этого|того|нашего|вашего|других|разные",
 }

@@ -143,7 +143,8 @@ NOT: dict[Language, str] = {
     r"|(?:tired|sick|bored|enough) of|fed up with|bored with",
     "vi": r"khong|tru|dung|chang|ghet|tranh|khong phai|ngoai tru|khong thich|khong muon|khong co|bot|do"
     r"|chan|ngan|ngay",
-    "ru": r"без|кроме|не|ни|никак\w+|исключая|только не|не люблю|не хочу|ненавижу|но не|никто|надоел\w*|хватит"
+    "ru": r"без|кроме|не|ни|слишком|чересчур|никак\w+|исключая|только не|не люблю|не хочу|ненавижу|но не|никто"
+    r"|надоел\w*|хватит"
     r"|устал\w* от|а то (?:все|одни|одна|везде|кругом|сплошн\w+)",
 }
 _COMPLAINT = (
