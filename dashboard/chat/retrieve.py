@@ -97,7 +97,7 @@ def _look(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None)
         return [Candidate(record, 100.0 - place, True, 1.0, 1.0) for place, record in enumerate(in_turn)]
     hits = _pool(conn, ask, audiences)
     records = statements.records(conn, list(hits), audiences=audiences)
-    had = statements.records(conn, list(wish.had), audiences=audiences)
+    had = statements.records(conn, list(wish.had), audiences=audiences) if wish.had else []
     known = {record.book_id for record in (*ask.like, *had)}
     # Who names a series by its name has read it; who names one book may go on with the next.
     is_read = len(ask.like) > 1 or wish.knows_series

@@ -69,7 +69,8 @@ def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | Non
             found.append(Mention(folded, book_id, is_sure))
     if found:
         return found
-    found = _mentions_by_name(conn, reading)
+    if not (found := _mentions_by_name(conn, reading)):
+        return []
     allowed = {r.book_id for r in statements.records(conn, [each.book_id for each in found], audiences=audiences)}
     return [each for each in found if each.book_id in allowed]
 
