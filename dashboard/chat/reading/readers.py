@@ -95,7 +95,9 @@ _CLASSROOM = (
 def readers(reading: Reading, wish: Wish) -> Wish:
     """Whom it is for: an age, or children, teenagers, adults; and what only says who asks is read off."""
     wish = replace(wish, is_low=bool(reading.take(_STATE)))
-    reading.take(r"\b(?:mad|crazy|nuts|wild|bonkers|obsessed|mental) (?:on|about|for|over|with)\b")  # likes
+    reading.take(
+        r"\b(?:(?:mad|crazy|nuts|bonkers|mental) (?:on|about|for|over)|obsessed (?:with|by)|wild about)\b"
+    )  # likes
     while reading.take(_NOT_READING):
         pass
     if reading.language != "ru" and reading.take(rf"\bmy (?:{_CHILD}) s\b"):
