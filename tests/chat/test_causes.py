@@ -26,6 +26,9 @@ SOLARIS = Mention("солярис", 3, is_sure=True)
         ("have you got Dune for my sister's birthday party?", DUNE, (), ()),
         ("есть ли «Солярис» в хорошем издании?", SOLARIS, (), ()),
         ("tìm cuốn Không gia đình bản đẹp làm quà cho mẹ", EMMA_VI, (), ()),
+        # what a book is to be about
+        ("a novel about the desert planet Dune", DUNE, (), ()),
+        ("роман про далёкую живую планету Солярис", SOLARIS, (), ()),
         # not wanted
         ("desert planets, but not Dune", DUNE, (), (1,)),
         ("космос, только не «Солярис»", SOLARIS, (), (3,)),

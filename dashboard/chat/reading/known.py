@@ -47,6 +47,11 @@ _ASKS_FOR_IT = re.compile(
 _OTHERWISE = re.compile(
     r"(?: \|)? (?:but|only|meets|nhung|но|только)\b(?! (?:in [a-z]+(?: \||$)|bang|ban|tieng|на|по) ?)"
 )
+# Before the name of what a book is to be about: "a novel about the desert planet Dune".
+_ABOUT = re.compile(
+    r"\b(?:books?|novels?|stor(?:y|ies)|something|anything|sach|truyen|tieu thuyet|cuon|книг\w*|роман\w*|истори\w*"
+    r"|что (?:нибудь|то))(?: \w+)? (?:about|on|ve|про|о|об)\b[^|\0]*$"
+)
 # Words beside a name, of who says more than that they would have it.
 _TELLS: dict[Language, int] = {"en": 6, "vi": 8, "ru": 5}
 
@@ -97,5 +102,7 @@ def _is_liked(reading: Reading, wish: Wish, places: Sequence[tuple[Mention, tupl
     if says_so or re.search(SEQUEL, text) or any(_OTHERWISE.match(text, end) for _each, (_start, end) in places):
         return True
     if not any(each.is_sure for each, _span in places) or _ASKS_FOR_IT.search(text):
+        return False
+    if any(_ABOUT.search(text[:start]) for _each, (start, _end) in places):
         return False
     return len(reading.words) - sum(len(each.words.split()) for each, _span in places) >= _TELLS[wish.language]
