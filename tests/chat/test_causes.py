@@ -26,6 +26,10 @@ SOLARIS = Mention("солярис", 3, is_sure=True)
         ("have you got Dune for my sister's birthday party?", DUNE, (), ()),
         ("есть ли «Солярис» в хорошем издании?", SOLARIS, (), ()),
         ("tìm cuốn Không gia đình bản đẹp làm quà cho mẹ", EMMA_VI, (), ()),
+        ("my book club meets on Thursday and has picked Dune this time", DUNE, (), ()),
+        ("I saw the film last night with my brother, Dune I mean", DUNE, (), ()),
+        ("нам в школе задали «Солярис», а дома такой книги нет", SOLARIS, (), ()),
+        ("cô giáo giao đọc Không gia đình mà nhà mình không ai có", EMMA_VI, (), ()),
         # what a book is to be about
         ("a novel about the desert planet Dune", DUNE, (), ()),
         ("роман про далёкую живую планету Солярис", SOLARIS, (), ()),

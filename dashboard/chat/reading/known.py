@@ -38,10 +38,18 @@ _KNOWS_SERIES = re.compile(
 _ASKS_FOR_IT = re.compile(
     r"\b(?:got|do (?:you|we|they) have|have (?:you|we)|is there|are there|looking for|find|copy|copies|borrow|where is"
     r"|reserve|on loan|available|in stock|edition|translation|who wrote|called|titled"
-    r"|remember|think it|was it|is it|name of|start|begin|order|can i get|i need|i want)\b"
+    r"|remember|think it|was it|is it|name of|start|begin|order|can i get|i need|i want|film|movie|adaptation"
+    r"|book club|reading group"
+    r"|must read|have to read|has to read|should read|supposed to read|needs? (?:to read|it)|assigned|set (?:text|book)"
+    r"|syllabus|curriculum|for (?:school|class|college|an? exam)|never read|haven t read|hear(?:d|ing)? (?:of|about)"
+    r"|recommended|everyone (?:s|is) reading|keep meaning to)\b"
     r"|\b(?:co (?:cuon|quyen|sach|ban|bo|truyen)|tim|kiem|muon (?:cuon|quyen|doc)|cho \w+ muon|con (?:cuon|quyen)"
-    r" \w+ khong|ban dich|ban tieng|thu vien|nhan de|ten la|tua la|bat dau|tu dau|thu tu)\b"
-    r"|\b(?:есть|имеется|ищу|наидите|нужн\w+|взять|издани\w*|перевод\w*|называ\w*|где|помню|кажется|начинать|начать|порядк\w*|сначала)\b"
+    r" \w+ khong|ban dich|ban tieng|thu vien|nhan de|ten la|tua la|bat dau|tu dau|thu tu|phim"
+    r"|phai doc|can doc|bat doc|nen doc|(?:co|thay) (?:\w+ )?(?:giao|bat|bao)|chuong trinh|de thi|on thi|chua doc"
+    r"|nghe noi|nghe don|duoc khen|gioi thieu|cau lac bo)\b"
+    r"|\b(?:есть|имеется|ищу|наидите|нужн\w+|взять|издани\w*|перевод\w*|называ\w*|где|помню|кажется|начинать|начать|порядк\w*|сначала|фильм\w*"
+    r"|экранизаци\w*|сериал\w*|задали|задано|по программе|для школы|экзамен\w*|клуб\w*|надо (?:прочесть|прочитать)"
+    r"|нужно (?:прочесть|прочитать)|не читал\w*|слышал\w*|хвалят|советовал\w*|все читают)\b"
 )
 # After the name of a work, others like it but for one thing: "The Martian, but at sea"; "but in Russian" is that work.
 _OTHERWISE = re.compile(
