@@ -13,7 +13,7 @@ import structlog
 
 from dashboard.chat import explain
 from dashboard.chat.check import grounded, plain, supporting
-from dashboard.chat.finding.titles import mentions, resemble
+from dashboard.chat.finding.titles import asked_by_title, mentions, resemble
 from dashboard.chat.lexicon import Language, concepts_of_term, known
 from dashboard.chat.parse import parse
 from dashboard.chat.reading.wish import ALL, Wish, merge
@@ -117,6 +117,8 @@ def look_up(
     """
     turn = voice if isinstance(voice, Turn) else None
     wish = parse(question, before.wish if before else None, mentions=mentions(conn, question, audiences))
+    if wish.asks == "books" and wish.is_empty and not wish.is_more:
+        wish = replace(wish, named=asked_by_title(conn, question, audiences))
     if turn is not None and (wish.words or wish.is_empty) and (understood := turn.understand(wish.text)):
         wish = merge(wish, understood)
     wish = _placed(wish, before)

@@ -53,6 +53,30 @@ def test_the_right_work_comes_first(conn: psycopg.Connection, keys: dict[str, in
     assert titles(ask(conn, question, None))[0] == first
 
 
+@pytest.mark.parametrize(
+    ("title", "question"),
+    [
+        ("Becoming", "do you have becoming"), ("My Brilliant Friend", "My Brilliant Friend please"),
+        ("And Then There Were None", "could you tell me whether and then there were none is on the shelves"),
+        ("Mình và họ", "có cuốn mình và họ không ạ"), ("Что делать?", "есть у вас книга что делать"),
+    ],
+)  # fmt: skip
+def test_a_title_of_words_that_say_nothing_is_asked_for(
+    conn: psycopg.Connection, keys: dict[str, int], title: str, question: str
+) -> None:
+    conn.execute("update library.works set title = %s where book_id = %s", [title, keys["Dune"]])
+
+    assert titles(ask(conn, question, None)) == [title]
+
+
+@pytest.mark.parametrize("question", ["do you have it", "speak to me please", "what is becoming of us"])
+def test_a_title_within_other_words_is_not(conn: psycopg.Connection, keys: dict[str, int], question: str) -> None:
+    for title, work in (("Becoming", "Dune"), ("Speak", "Charlotte's Web"), ("It", "Dune Messiah")):
+        conn.execute("update library.works set title = %s where book_id = %s", [title, keys[work]])
+
+    assert not {"Becoming", "Speak", "It"} & {*titles(ask(conn, question, None))}
+
+
 def test_what_is_avoided_is_not_there(conn: psycopg.Connection, keys: dict[str, int]) -> None:
     assert "Dune" not in titles(ask(conn, "science fiction without politics or sandworms", None))
     assert "Dune" not in titles(ask(conn, "science fiction, just not Dune", None))

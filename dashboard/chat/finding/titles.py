@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from dashboard.chat.lexicon import accented, compiled, form_pattern, lexicon
+from dashboard.chat.lexicon import Language, accented, compiled, form_pattern, lexicon
 from dashboard.chat.reading.question import MAX_QUESTION, Reading, language_of
 from dashboard.chat.reading.wish import Mention, Wish
 from models import search
@@ -82,6 +82,35 @@ def _words_quoted(reading: Reading) -> frozenset[int]:
         before = len(re.findall(r"\w+", reading.text[: match.start()]))
         found |= set(range(before, before + len(re.findall(r"\w+", match[1]))))
     return frozenset(found)
+
+
+# Words of who asks for a book by its title, folded.
+_REQUEST: dict[Language, str] = {
+    "en": "do|you|have|got|any|an?|the|copy|of|book|novel|called|titled?|please|is|there|it|in|stock|on|shel(?:f|ves)"
+    "|could|can|would|may|i|m|we|get|borrow|want|need|like|looking|for|after|whether|if|tell|me|at|moment|hi|hello",
+    "vi": "co|cuon|quyen|sach|truyen|tieu|thuyet|khong|a|nhe|cho|minh|muon|tim|thu|vien|doc|em|toi|can|con|ten|la|voi",
+    "ru": "есть|ли|у|вас|книг[ау]|роман|ищу|хочу|взять|можно|почитать|прочитать|прочесть|пожалуиста|мне|нужна|нужен"
+    "|скажите|а",
+}
+_SAYS_ENOUGH = 5  # letters of a title of one word without its capital
+
+
+def asked_by_title(conn: psycopg.Connection, text: str, audiences: Sequence[str] | None) -> str:
+    """The title that is all a question says beside asking for it, folded: "My Brilliant Friend, please"; else nothing.
+
+    For questions in which nothing else was read: the words of such titles say nothing in any other question.
+    """
+    reading = Reading(" ".join(clean_text(text).split())[:MAX_QUESTION], language_of(text))
+    words, request = reading.words, compiled(_REQUEST[reading.language])
+    found: dict[int, str] = {}
+    for start, end, book_id, is_whole in search.titles_within(conn, " ".join(word.folded for word in words)):
+        said = words[start:end]
+        title = " ".join(word.folded for word in said)
+        is_said = len(said) > 1 or len(title) >= _SAYS_ENOUGH or (bool(said) and said[0].raw[0].isupper())
+        if is_whole and is_said and all(request.fullmatch(word.folded) for word in (*words[:start], *words[end:])):
+            found[book_id] = title
+    allowed = {record.book_id for record in statements.records(conn, list(found), audiences=audiences)}
+    return max((title for book_id, title in found.items() if book_id in allowed), key=len, default="")
 
 
 _FEW = 3

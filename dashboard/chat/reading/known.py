@@ -60,6 +60,18 @@ _ABOUT = re.compile(
     r"\b(?:books?|novels?|stor(?:y|ies)|something|anything|sach|truyen|tieu thuyet|cuon|книг\w*|роман\w*|истори\w*"
     r"|что (?:нибудь|то))(?: \w+)? (?:about|on|ve|про|о|об)\b[^|\0]*$"
 )
+# Who seeks a book is after it; a monk's name is no liking.
+_NO_LIKING = re.compile(
+    r"\b(?:i m|i am|we re|we are|she s|he s|they re|is|are|was|chasing) after\b"
+    r"|\bthich (?=nhat hanh|minh|chan|nu|tri|thanh)"
+)
+_MONK = re.compile(r"\bThích (?=[A-ZĐ])")
+# Who says much beside a name and likes it, asks for something else.
+_ASKS_FOR_OTHERS = re.compile(
+    r"\b(?:something|anything|what|which|where|else|another|others?|more|next|reads?|novels|books|recommend\w*|suggest\w*"
+    r"|ideas?|similar|follow\w*|replace\w*)\b|\b(?:gi|nao|nua|khac|goi y|kieu|giong|them)\b"
+    r"|\b(?:что|чего|чем|чему|как\w+|еще|посовет\w*|подска\w*|порекоменд\w*|похож\w*|друг\w+|дальше)\b"
+)
 # Words beside a name, of who says more than that they would have it.
 _TELLS: dict[Language, int] = {"en": 6, "vi": 8, "ru": 5}
 
@@ -101,15 +113,18 @@ def _is_liked(reading: Reading, wish: Wish, places: Sequence[tuple[Mention, tupl
     text = reading.folded
     for _each, (start, end) in places:
         text = text[:start] + "\0" * (end - start) + text[end:]
+    text = _NO_LIKING.sub(lambda said: "\0" * len(said[0]), text)
     phrases = lexicon().likeness[wish.language]
     if reading.has_accents:
-        accents = Reading(wish.text, wish.language).written[True]
+        accents = Reading(_MONK.sub("", wish.text), wish.language).written[True]
         says_so = any(compiled(phrase.pattern).search(accents) for phrase in phrases)
     else:
         says_so = any(compiled(phrase.bare or phrase.pattern).search(text) for phrase in phrases)
     if says_so or re.search(SEQUEL, text) or any(_OTHERWISE.match(text, end) for _each, (_start, end) in places):
         return True
     if not any(each.is_sure for each, _span in places) or _ASKS_FOR_IT.search(text):
+        return False
+    if not _ASKS_FOR_OTHERS.search(text):
         return False
     if any(_ABOUT.search(text[:start]) for _each, (start, _end) in places):
         return False

@@ -147,7 +147,7 @@ _PEOPLES = frozenset(["nhật", "đức", "hàn", "trung", "tây", "ý", "pháp"
 _HAS_ENOUGH: dict[Language, str] = {
     "en": (
         r"(?:(?:don t|do not|doesn t|never|can t|cannot|couldn t) (?:really )?(?:get on with|like|rate|stand|bear|abide"
-        r"|stomach)|(?:sick|tired|bored|enough) of|fed up with|hates?|not"
+        r"|stomach)|(?:sick|tired|bored|enough) of|fed up with|(?<!the )hates?|not"
         r"|any(?:thing|one|body) but|no more) "
     ),
     "vi": r"(?:khong phai|tru|ngoai|dung|ngan|chan|khong thich|khong ua) ",

@@ -194,7 +194,8 @@ def _age(reading: Reading) -> int | None:
     groups = match.groupdict()
     first, second = groups.get("n"), groups.get("m")
     years = [year for each in (first, second) if each for year in numbers(each)]
-    return min(sum(years) // len(years), 99) if years else None
+    age = sum(years) // len(years) if years else None
+    return age if age is None or age < 100 else None  # "One Hundred Years of Solitude" is nobody's age
 
 
 _ORDINALS = {
