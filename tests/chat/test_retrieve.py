@@ -69,6 +69,18 @@ def test_a_title_of_words_that_say_nothing_is_asked_for(
     assert titles(ask(conn, question, None)) == [title]
 
 
+@pytest.mark.parametrize(
+    "question", ["do you have salt fat acid haet", "do you have the historeis", "есть книга азаель"]
+)
+def test_a_title_of_one_telling_word_may_be_misspelt(
+    conn: psycopg.Connection, keys: dict[str, int], question: str
+) -> None:
+    for title, work in (("The Histories", "Dune"), ("Азазель", "Dune Messiah")):
+        conn.execute("update library.works set title = %s where book_id = %s", [title, keys[work]])
+
+    assert titles(ask(conn, question, None))[0] in {"The Histories", "Азазель", "Salt, Fat, Acid, Heat"}
+
+
 @pytest.mark.parametrize("question", ["do you have it", "speak to me please", "what is becoming of us"])
 def test_a_title_within_other_words_is_not(conn: psycopg.Connection, keys: dict[str, int], question: str) -> None:
     for title, work in (("Becoming", "Dune"), ("Speak", "Charlotte's Web"), ("It", "Dune Messiah")):

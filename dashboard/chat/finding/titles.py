@@ -230,9 +230,17 @@ def _spelt_nearly(conn: psycopg.Connection, wish: Wish, folded: str) -> int | No
     words = folded.split()
     said = {part for run in wish.words for part in fold_words(run).split()}
     places = [n for n, word in enumerate(words) if word in said]
-    if len(places) < 2:
+    request = compiled(_REQUEST[wish.language])
+    telling = [n for n, word in enumerate(words) if not request.fullmatch(word)]
+    if len(places) > 1:
+        spelt = " ".join(words[places[0] : places[-1] + 1])
+    elif places and telling and len(" ".join(words[telling[0] : telling[-1] + 1])) >= _SAYS_ENOUGH:
+        # All but these words only asks for the book, or is the article of its title.
+        spelt = " ".join(words[telling[0] : telling[-1] + 1])
+        article = words[telling[0] - 1] if telling[0] and words[telling[0] - 1] in ("the", "a", "an") else ""
+        spelt = f"{article} {spelt}".strip()
+    else:
         return None
-    spelt = " ".join(words[places[0] : places[-1] + 1])
     for asked in dict.fromkeys((folded, spelt)):
         for book_id, title in search.titles_near(conn, asked, limit=1):
             if any(abs(len(each) - len(asked)) <= _LONGER * len(asked) for each in _full_and_main(title)):
