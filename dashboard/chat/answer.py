@@ -116,9 +116,12 @@ def look_up(
     answers, the wish's `refusal` says why.
     """
     turn = voice if isinstance(voice, Turn) else None
-    wish = parse(question, before.wish if before else None, mentions=mentions(conn, question, audiences))
-    if wish.asks == "books" and wish.is_empty and not wish.is_more:
-        wish = replace(wish, named=asked_by_title(conn, question, audiences))
+    named = mentions(conn, question, audiences)
+    wish = parse(question, before.wish if before else None, mentions=named)
+    alone = parse(question, mentions=named) if before else wish
+    says_nothing = alone.asks == "books" and alone.is_empty and not alone.is_more
+    if says_nothing and (title := asked_by_title(conn, question, audiences)):
+        wish = replace(alone, named=title)
     if turn is not None and (wish.words or wish.is_empty) and (understood := turn.understand(wish.text)):
         wish = merge(wish, understood)
     wish = _placed(wish, before)
@@ -130,8 +133,8 @@ def look_up(
         known = [book.book_id for book in before.books if book.book_id not in hidden]
         return wish, choose(conn, wish, known, audiences)
     wish = replace(wish, like=resemble(conn, wish, audiences))
-    named = before.named if before and (wish.is_more or wish.refers is not None) else ()
-    found = retrieve(conn, wish, Bounds(audiences, hidden, named))
+    told = before.named if before and (wish.is_more or wish.refers is not None) else ()
+    found = retrieve(conn, wish, Bounds(audiences, hidden, told))
     # What staff took out of the recommendations is not recommended here either.
     excluded = hand.excluded(conn)
     answering = [candidate for candidate in found.answering if candidate.record.book_id not in excluded]

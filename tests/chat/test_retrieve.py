@@ -67,6 +67,7 @@ def test_a_title_of_words_that_say_nothing_is_asked_for(
     conn.execute("update library.works set title = %s where book_id = %s", [title, keys["Dune"]])
 
     assert titles(ask(conn, question, None)) == [title]
+    assert titles(ask(conn, question, None, before=ask(conn, "stories for children", None))) == [title]
 
 
 @pytest.mark.parametrize(
