@@ -118,9 +118,9 @@ def look_up(
     turn = voice if isinstance(voice, Turn) else None
     named = mentions(conn, question, audiences)
     wish = parse(question, before.wish if before else None, mentions=named)
-    alone = parse(question, mentions=named) if before else wish
-    says_nothing = alone.asks == "books" and alone.is_empty and not alone.is_more
-    if says_nothing and (title := asked_by_title(conn, question, audiences)):
+    title = asked_by_title(conn, question, audiences) if before or wish.is_empty else ""
+    alone = parse(question, mentions=named) if before and title else wish
+    if title and alone.asks == "books" and alone.is_empty and not alone.is_more:
         wish = replace(alone, named=title)
     if turn is not None and (wish.words or wish.is_empty) and (understood := turn.understand(wish.text)):
         wish = merge(wish, understood)

@@ -19,8 +19,9 @@ import psycopg
 
 from dashboard.chat.answer import Answer, Told, ask, collect, look_up, stream
 from dashboard.chat.finding.titles import mentions
-from dashboard.chat.lexicon import Language
+from dashboard.chat.lexicon import Language, is_cyrillic
 from dashboard.chat.parse import parse
+from dashboard.chat.reading.question import VIETNAMESE
 from dashboard.chat.rivals import Nearness, Ranked, Rival, load_rivals, nearest_works
 from dashboard.chat.voice import Voice
 from models import embedding
@@ -43,8 +44,6 @@ RESAMPLES = 2_000
 _WORDLESS = frozenset({"empty", "nonsense"})
 _CODES: dict[Language, str] = {"en": "eng", "vi": "vie", "ru": "rus"}
 
-_CYRILLIC = re.compile(r"[\u0400-\u04ff]")
-_VIETNAMESE = re.compile(r"[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]", re.IGNORECASE)
 _QUOTED = re.compile(r"“([^”\n]+)”|«([^»\n]+)»|„([^“”\n]+)[“”]|(?<!\w)\"([^\"\n]+)\"|\*\*(.+?)\*\*|__(.+?)__")
 _WORD = re.compile(r"\w[\w'’\-]*")
 _SMALL = 4  # letters at most of a word that may stand without a capital inside a name ("of", "the", "и")
@@ -227,10 +226,10 @@ def grouped(outcomes: Sequence[Outcome], by: str) -> dict[str, dict[str, Any]]:
 def is_in(text: str, language: Language) -> bool:
     """Whether a sentence is in this language; what it quotes may be in another."""
     own = _QUOTED.sub(" ", text)
-    cyrillic = len(_CYRILLIC.findall(own)) * 2 > sum(c.isalpha() for c in own)
+    cyrillic = sum(map(is_cyrillic, own)) * 2 > sum(c.isalpha() for c in own)
     if language == "ru":
         return cyrillic
-    return not cyrillic and bool(_VIETNAMESE.search(own)) == (language == "vi")
+    return not cyrillic and bool(VIETNAMESE.search(own)) == (language == "vi")
 
 
 def invented_names(text: str, allowed: str, titles: Mapping[str, str]) -> list[str]:

@@ -19,11 +19,10 @@ from dashboard.chat.reading.followups import follow, references
 from dashboard.chat.reading.form import form, origins
 from dashboard.chat.reading.known import SEQUEL, known
 from dashboard.chat.reading.named import creators, likeness, quoted
-from dashboard.chat.reading.question import MAX_QUESTION, Reading, language_of, says
+from dashboard.chat.reading.question import Reading, says
 from dashboard.chat.reading.readers import readers
 from dashboard.chat.reading.sizes import sizes
 from dashboard.chat.reading.wish import Asks, Mention, Wish
-from openshelf.contracts import clean_text
 
 
 def parse(
@@ -33,9 +32,8 @@ def parse(
 
     `mentions`: works of ours that it names; where it asks for books like them, their names are read as that alone.
     """
-    text = " ".join(clean_text(question).split())[:MAX_QUESTION]
-    language = language_of(text, before.language if before else None)
-    reading = Reading(text, language)
+    reading = Reading.of(question, before.language if before else None)
+    text, language = reading.text, reading.language
     asks = _asks(reading, text)
     if asks != "books":
         return Wish(text, language, asks)

@@ -22,6 +22,7 @@ from dashboard.chat.finding.resolve import Ask, prefix, resolve
 from dashboard.chat.finding.scores import Candidate, weigh
 from dashboard.chat.finding.titles import browse
 from dashboard.chat.lexicon import CODES, Language, accented, compiled, concepts_of_term, form_pattern, lexicon
+from dashboard.chat.reading.question import VIETNAMESE
 from dashboard.chat.reading.wish import LONG, SHORT, Wish
 from models import embedding, search
 from openshelf.database import search as statements
@@ -261,7 +262,7 @@ def _fulfils(ask: Ask, view: View) -> bool:
     least, most = (wish.min_pages or 0) / _SLACK, (wish.max_pages or record.pages or 0) * _SLACK
     if record.pages and not least <= record.pages <= most:
         return False
-    authors = set(record.authors_text.split(", "))
+    authors = {*record.authors}
     if ask.avoided_authors & authors or (ask.authors and not set(ask.authors) & authors):
         return False
     return not _is_avoided(wish, view, language)
@@ -282,7 +283,7 @@ def _is_meant_extreme(wish: Wish, record: Record) -> bool:
 
 def _by_whom(wish: Wish, record: Record) -> bool:
     """Whether its authors are who the wish asks for, as far as names tell."""
-    first = [fold_words(author).split(" ")[0] for author in record.authors_text.split(", ") if author]
+    first = [fold_words(author).split(" ")[0] for author in record.authors if author]
     if wish.by_women:
         # A Vietnamese name ends with what a person is called by.
         last = accented(record.authors_text).replace(",", " ").split() if record.language == "vie" else []
@@ -302,9 +303,7 @@ def _by_whom(wish: Wish, record: Record) -> bool:
 
 
 # Letters and names of other Latin alphabets.
-_FOREIGN = re.compile(
-    r"[éèêëíóúñüöäçßáà](?!\w*[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ])\w{3,}|[fjwz]|\w{8,}", re.IGNORECASE
-)
+_FOREIGN = re.compile(rf"[éèêëíóúñüöäçßáà](?!\w*{VIETNAMESE.pattern})\w{{3,}}|[fjwz]|\w{{8,}}", re.IGNORECASE)
 
 
 def _is_avoided(wish: Wish, view: View, language: Language | None) -> bool:

@@ -227,6 +227,10 @@ class Record:
     themes: tuple[str, ...] = ()  # what it is about and how it feels, as its source says, the strongest first
     moods: tuple[str, ...] = ()
 
+    @property
+    def authors(self) -> list[str]:
+        return self.authors_text.split(", ")
+
 
 def records(conn: psycopg.Connection, book_ids: list[int], *, audiences: Sequence[str] | None = None) -> list[Record]:
     """Records of the active ones of these works, in the order given."""

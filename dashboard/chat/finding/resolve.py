@@ -121,7 +121,7 @@ def resolve(  # noqa: C901
         named_title = whole_title(conn, wish, likely, audiences)
     if like and wish.author:
         authors = authors_called(conn, wish.author)
-        if any({*record.authors_text.split(", ")} & {*authors} for record in like):
+        if any({*record.authors} & {*authors} for record in like):
             authors = ()  # who wrote the book that others should be like
     avoided_authors = frozenset(authors_called(conn, wish.avoid_author) if wish.avoid_author else ())
     series = series or frozenset(search.series_named(conn, said) if said and len(said) <= 4 else ())
@@ -137,10 +137,11 @@ def resolve(  # noqa: C901
     terse = min(1.0, _TERSE / max(len(fold_words(wish.text).split()), 1))
     plain = " ".join(word for word in wish.words if word not in wish.names)
     nearest = dict(nearest_to(plain)) if plain and wish.language == "en" else {}
+    meaning = _meaning(wish)
     return Ask(
         wish, units, authors, likely, avoided_authors,
-        series, named_title, like, _meaning(wish), nearest, terse, heard,
-        _toward(_meaning(wish)), rarity,
+        series, named_title, like, meaning, nearest, terse, heard,
+        _toward(meaning), rarity,
         {each.book_id: sure for each in heard_titles if (sure := _surely(each)) >= _HEARD_TITLE},
     )  # fmt: skip
 

@@ -70,7 +70,7 @@ def weigh(ask: Ask, view: View, cosine: float) -> Candidate:
     coverage = (held + known) / total if total else 0.0
     if language in ("vi", "ru") and (ask.like or wish.language != "en"):
         cosine = 0.0  # the encoder reads no Vietnamese or Russian: to it, all of it is alike
-    by_likely = bool(ask.likely_authors & set(record.authors_text.split(", ")))
+    by_likely = bool(ask.likely_authors & {*record.authors})
     in_series = record.series_name in ask.series if record.series_name else False
     is_titled = record.book_id == ask.titled
     is_named = bool(wish.named) and all(
@@ -317,7 +317,7 @@ def _likeness(ask: Ask, view: View, cosine: float) -> float:
         )
         if not (liked.terms and view.terms):
             themes = moods = subjects  # one of them says nothing of its kind
-        same_author = bool({*liked.record.authors_text.split(", ")} & {*record.authors_text.split(", ")})
+        same_author = bool({*liked.record.authors} & {*record.authors})
         same_language = record.language == (ask.wish.written_in or CODES[ask.wish.language])
         best = max(
             best,

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import psycopg
 
 from dashboard.chat.lexicon import Language, accented, compiled, form_pattern, lexicon
-from dashboard.chat.reading.question import MAX_QUESTION, Reading, language_of
+from dashboard.chat.reading.question import QUOTED, Reading
 from dashboard.chat.reading.wish import Mention, Wish
 from models import search
-from openshelf.contracts import clean_text
 from openshelf.database import catalogue
 from openshelf.database import search as statements
 from openshelf.database.filters import Filters
@@ -23,7 +22,7 @@ _BEFORE_TITLE = re.compile(
 
 def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | None) -> list[Mention]:
     """Works of ours that a question names: whole titles, and beginnings of titles that say enough."""
-    reading = Reading(" ".join(clean_text(text).split())[:MAX_QUESTION], language_of(text))
+    reading = Reading.of(text)
     words = reading.words
     found: list[Mention] = []
     quoted = _words_quoted(reading)
@@ -78,7 +77,7 @@ def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | Non
 def _words_quoted(reading: Reading) -> frozenset[int]:
     """The places of the words that stand in quotation marks."""
     found: set[int] = set()
-    for match in re.finditer(r"[\"“«„]([^\"“”«»„]{2,120})[\"”»“]", reading.text):
+    for match in QUOTED.finditer(reading.text):
         before = len(re.findall(r"\w+", reading.text[: match.start()]))
         found |= set(range(before, before + len(re.findall(r"\w+", match[1]))))
     return frozenset(found)
@@ -100,7 +99,7 @@ def asked_by_title(conn: psycopg.Connection, text: str, audiences: Sequence[str]
 
     For questions in which nothing else was read: the words of such titles say nothing in any other question.
     """
-    reading = Reading(" ".join(clean_text(text).split())[:MAX_QUESTION], language_of(text))
+    reading = Reading.of(text)
     words, request = reading.words, compiled(_REQUEST[reading.language])
     found: dict[int, str] = {}
     for start, end, book_id, is_whole in search.titles_within(conn, " ".join(word.folded for word in words)):
@@ -109,6 +108,8 @@ def asked_by_title(conn: psycopg.Connection, text: str, audiences: Sequence[str]
         is_said = len(said) > 1 or len(title) >= _SAYS_ENOUGH or (bool(said) and said[0].raw[0].isupper())
         if is_whole and is_said and all(request.fullmatch(word.folded) for word in (*words[:start], *words[end:])):
             found[book_id] = title
+    if not found:
+        return ""
     allowed = {record.book_id for record in statements.records(conn, list(found), audiences=audiences)}
     return max((title for book_id, title in found.items() if book_id in allowed), key=len, default="")
 
@@ -120,7 +121,7 @@ _ALONE = 0.9  # what is said of a title where one word of it is in no other
 def _mentions_by_name(conn: psycopg.Connection, reading: Reading) -> list[Mention]:
     """Works of which a question names a word that no other title holds, or a series: "Mauses", "every Narnia"."""
     found: list[Mention] = []
-    quoted = fold_words(" ".join(re.findall(r"[\"“«„]([^\"“”«»„]{2,120})[\"”»“]", reading.text))).split()
+    quoted = fold_words(" ".join(QUOTED.findall(reading.text))).split()
     for word in reading.words:
         is_name = word.raw[0].isupper() and not word.begins and not reading.is_title_case() and len(word.folded) > 3
         if not (is_name or word.folded in quoted) or reading.is_silent(word):
@@ -220,7 +221,7 @@ def whole_title(
     if beside and beside != folded:
         ids = [book_id for book_id, title in search.titles_near(conn, beside) if beside in _full_and_main(title)]
         for record in statements.records(conn, ids, audiences=audiences):
-            if authors & {*record.authors_text.split(", ")}:
+            if authors & {*record.authors}:
                 return record.book_id
     return None
 
@@ -230,17 +231,17 @@ def _spelt_nearly(conn: psycopg.Connection, wish: Wish, folded: str) -> int | No
     words = folded.split()
     said = {part for run in wish.words for part in fold_words(run).split()}
     places = [n for n, word in enumerate(words) if word in said]
-    request = compiled(_REQUEST[wish.language])
-    telling = [n for n, word in enumerate(words) if not request.fullmatch(word)]
-    if len(places) > 1:
-        spelt = " ".join(words[places[0] : places[-1] + 1])
-    elif places and telling and len(" ".join(words[telling[0] : telling[-1] + 1])) >= _SAYS_ENOUGH:
-        # All but these words only asks for the book, or is the article of its title.
-        spelt = " ".join(words[telling[0] : telling[-1] + 1])
-        article = words[telling[0] - 1] if telling[0] and words[telling[0] - 1] in ("the", "a", "an") else ""
-        spelt = f"{article} {spelt}".strip()
-    else:
+    if not places:
         return None
+    if len(places) == 1:
+        # All but these words only asks for the book, or is the article of its title.
+        request = compiled(_REQUEST[wish.language])
+        places = [n for n, word in enumerate(words) if not request.fullmatch(word)]
+        if not places or len(" ".join(words[places[0] : places[-1] + 1])) < _SAYS_ENOUGH:
+            return None
+        if places[0] and words[places[0] - 1] in ("the", "a", "an"):
+            places = [places[0] - 1, *places]
+    spelt = " ".join(words[places[0] : places[-1] + 1])
     for asked in dict.fromkeys((folded, spelt)):
         for book_id, title in search.titles_near(conn, asked, limit=1):
             if any(abs(len(each) - len(asked)) <= _LONGER * len(asked) for each in _full_and_main(title)):

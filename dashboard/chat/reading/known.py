@@ -122,10 +122,9 @@ def _is_liked(reading: Reading, wish: Wish, places: Sequence[tuple[Mention, tupl
         says_so = any(compiled(phrase.bare or phrase.pattern).search(text) for phrase in phrases)
     if says_so or re.search(SEQUEL, text) or any(_OTHERWISE.match(text, end) for _each, (_start, end) in places):
         return True
-    if not any(each.is_sure for each, _span in places) or _ASKS_FOR_IT.search(text):
+    if _ASKS_FOR_IT.search(text) or not _ASKS_FOR_OTHERS.search(text):
         return False
-    if not _ASKS_FOR_OTHERS.search(text):
-        return False
-    if any(_ABOUT.search(text[:start]) for _each, (start, _end) in places):
+    is_topic = any(_ABOUT.search(text[:start]) for _each, (start, _end) in places)
+    if is_topic or not any(each.is_sure for each, _span in places):
         return False
     return len(reading.words) - sum(len(each.words.split()) for each, _span in places) >= _TELLS[wish.language]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import dropwhile, takewhile
 
 from dashboard.chat.lexicon import Language, compiled, lexicon, spaced
-from dashboard.chat.reading.question import Reading, Word
+from dashboard.chat.reading.question import QUOTED, Reading, Word
 from dashboard.chat.reading.wish import Wish
 
 _LIKE = (
@@ -117,8 +117,7 @@ _WRITTEN_BY: dict[Language, str] = {
 }
 _NOT_BY: dict[Language, str] = {
     "en": r"(?:not|nothing|none|except|excluding|other than|no more|anything but)(?: anything| books?"
-    r"| ones?)?(?: written)? (?:by|from|of) "
-    r"",
+    r"| ones?)?(?: written)? (?:by|from|of) ",
     "vi": r"(?:khong phai|tru|khong phai la|ngoai tru)(?: sach| truyen)? (?:cua|do|tac gia) ",
     "ru": r"(?:не|кроме|без|исключая) ?",
 }
@@ -231,7 +230,7 @@ _HAVING_READ = (
 
 def quoted(reading: Reading, wish: Wish) -> Wish:
     """A title in quotation marks, or what is asked for as one thing: "do you have Emma?"."""
-    quoted = re.search(r"[\"“«„]([^\"“”«»„]{2,120})[\"”»“]", wish.text)
+    quoted = QUOTED.search(wish.text)
     if quoted and not wish.titled:
         title = spaced(quoted[1])
         pattern = re.escape(title).replace(r"\ ", " ").replace(" \\| ", "(?: \\| | )")

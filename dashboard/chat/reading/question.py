@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.chat.lexicon import Language, accented, aside, compiled, gap, is_cyrillic, lexicon, spaced, stem
+from openshelf.contracts import clean_text
 from openshelf.folding import fold
 
-MAX_QUESTION = 2_000
+_MAX_QUESTION = 2_000
 # Letters that of these three languages only Vietnamese has; NFC.
-_VIETNAMESE = re.compile(r"[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]", re.IGNORECASE)
+VIETNAMESE = re.compile(r"[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]", re.IGNORECASE)
+# What stands in quotation marks.
+QUOTED = re.compile(r"[\"“«„]([^\"“”«»„]{2,120})[\"”»“]")
 SHORT_FOLLOW_UP = 4  # words
 
 
@@ -18,12 +21,12 @@ def language_of(text: str, before: Language | None = None) -> Language:
     letters = [c for c in text if c.isalpha()]
     if sum(is_cyrillic(c) for c in letters) * 2 > len(letters):
         return "ru"
-    if len(_VIETNAMESE.findall(text)) >= 2:
+    if len(VIETNAMESE.findall(text)) >= 2:
         return "vi"
     words = spaced(text).split()
     silent = lexicon().silent
     english, vietnamese = (sum(word in among for word in words) for among in (silent["en"], silent["vi"]))
-    if english == vietnamese and (before == "vi" or _VIETNAMESE.search(text)):
+    if english == vietnamese and (before == "vi" or VIETNAMESE.search(text)):
         return "vi"
     return "vi" if vietnamese > english else "en"
 
@@ -39,10 +42,16 @@ class Word:
 class Reading:
     """The words of a question. What one rule has read, the next does not see."""
 
+    @classmethod
+    def of(cls, question: str, before: Language | None = None) -> "Reading":
+        """A question as it was sent; `before`: the language of the one that it follows on."""
+        text = " ".join(clean_text(question).split())[:_MAX_QUESTION]
+        return cls(text, language_of(text, before))
+
     def __init__(self, text: str, language: Language) -> None:
         self.text = text
         self.language: Language = language
-        self.has_accents = language == "vi" and bool(_VIETNAMESE.search(text))
+        self.has_accents = language == "vi" and bool(VIETNAMESE.search(text))
         self.words: list[Word] = []
         self._spans: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
         self.written = {False: "", True: ""}  # what no rule has read: folded, and with its accents

@@ -66,9 +66,12 @@ _NO_GENRE = "(?<!truyen )(?<!truyện )"  # "truyện ngắn" are short stories
 
 def sizes(reading: Reading, wish: Wish) -> Wish:
     """How long it may be: by pages, or by what is said of it; "not a brick" is short."""
-    spans = [span for pattern in _RANGES if (span := reading.find(pattern)) and _bounds(span)][:1]
-    for span in spans:
-        least, most = _bounds(span) or (None, None)
+    for pattern in _RANGES:
+        span = reading.find(pattern)
+        bounds = _bounds(span) if span else None
+        if span is None or bounds is None:
+            continue
+        least, most = bounds
         reading.take(re.escape(span[0]))
         reading.take(rf"(?:{_UNDER}|{_OVER}|\b(?:between|tu|co|с)\b)(?= \0)")
         return _said_of_size(reading, replace(wish, min_pages=least, max_pages=most))
