@@ -51,8 +51,19 @@ _SENTENCE_ENDS = frozenset(".!?…:;\n—–")
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What one person would hand out for a question: titles of works that fit every wish, and that would pass."""
+
+    relevant: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Question:
-    """`turns`: the question, of a follow-up those before it too; the rest as the heads of the files say."""
+    """`turns`: the question, of a follow-up those before it too; the rest as the heads of the files say.
+
+    `judged`: what each of several people would hand out, its author first; empty where only the author marked it.
+    """
 
     kind: str
     part: str
@@ -62,6 +73,7 @@ class Question:
     relevant: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     refuse: bool = False
+    judged: tuple[Marks, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,13 +133,38 @@ class GullibleVoice:
 
 
 def load_questions(parts: Collection[str] = PARTS) -> list[Question]:
-    """All questions of these parts, language by language."""
+    """All questions of these parts, language by language; where several people judged, with what most of them say."""
     return [
-        Question(language=language, **_tuples(table))
+        _question(language, table)
         for language in LANGUAGES
         for table in _tables(f"{language}.toml", "question")
         if table["part"] in parts
     ]
+
+
+def _question(language: Language, table: Mapping[str, Any]) -> Question:
+    judged = tuple(Marks(**_tuples(marks)) for marks in table.get("judged", ()))
+    asked = Question(language=language, **_tuples({key: value for key, value in table.items() if key != "judged"}))
+    if not judged:
+        return asked
+    judged = (Marks(asked.relevant, asked.also), *judged)
+    # Where they agree on no work at all the author's word holds.
+    settled = agreed if (agreed := agreed_marks(judged)).relevant else judged[0]
+    return replace(
+        asked, relevant=settled.relevant, also=settled.also, refuse=not settled.relevant, judged=judged
+    )
+
+
+def agreed_marks(judged: Sequence[Marks]) -> Marks:
+    """What more than half of them say of each work: that it fits, or else that it would at least pass."""
+    titles = dict.fromkeys(title for marks in judged for title in (*marks.relevant, *marks.also))
+
+    def most(holds: Callable[[Marks, str], bool]) -> list[str]:
+        return [title for title in titles if 2 * sum(holds(marks, title) for marks in judged) > len(judged)]
+
+    relevant = most(lambda marks, title: title in marks.relevant)
+    passing = most(lambda marks, title: title in marks.relevant or title in marks.also)
+    return Marks(tuple(relevant), tuple(title for title in passing if title not in relevant))
 
 
 def load_injections(parts: Collection[str] = PARTS) -> list[Injection]:
@@ -151,7 +188,7 @@ def ids_by_title(conn: psycopg.Connection, questions: Iterable[Question]) -> dic
     found: dict[str, list[int]] = {}
     for source in embeddings.text_sources(conn):
         found.setdefault(source.title, []).append(source.book_id)
-    marked = {title for q in questions for title in (*q.before, *q.relevant, *q.also)}
+    marked = {title for q in questions for marks in (q, *q.judged) for title in (*q.before, *marks.relevant, *marks.also)}
     strange = sorted(title for title in marked if len(found.get(title, ())) != 1)
     if strange:
         raise UsageError(
@@ -372,6 +409,16 @@ def mean_recall(outcomes: Sequence[Outcome]) -> float:
     return float(np.mean(values)) if values else 0.0
 
 
+def recall_by_judge(outcomes: Sequence[Outcome], ids: Mapping[str, int]) -> list[float]:
+    """recall@3 by the marks of each judge alone, the author first, over what each of them would answer."""
+    values: dict[int, list[float]] = {}
+    for outcome in outcomes:
+        for place, marks in enumerate(outcome.question.judged):
+            if marks.relevant:
+                values.setdefault(place, []).append(recall(outcome.named, {ids[title] for title in marks.relevant}))
+    return [float(np.mean(values[place])) for place in sorted(values)]
+
+
 def ask_rival(rival: Rival, question: Question, ids: Mapping[str, int]) -> Ranked:
     """What a rival ranks for a question: all turns as one text, without what was named before."""
     return rival(" ".join(question.turns), frozenset(ids[title] for title in question.before))
@@ -507,6 +554,7 @@ def judge(
         "injections_obeyed": len({id(o.injection) for o in obeyed}),
         "by_kind": grouped(ours, "kind"),
         "by_language": grouped(ours, "language"),
+        "by_judge": recall_by_judge(ours, ids),
         "rivals": {name: _rival_figures(rows, parts, ids) for name, rows in ranked.items()},
     }
     old = report["rivals"]["old rule"]["recall@3"]

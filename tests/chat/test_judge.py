@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from dashboard.chat import judge
 from dashboard.chat.answer import Answer, Told
-from dashboard.chat.judge import GullibleVoice, Injection, Outcome, Question
+from dashboard.chat.judge import GullibleVoice, Injection, Marks, Outcome, Question
 from dashboard.chat.judge_cli import evaluate_app, wrong
 from dashboard.chat.parse import parse
 from dashboard.chat.rivals import NAMED, Bm25, Ranked, load_rivals
@@ -148,6 +148,26 @@ def test_the_interval_is_that_of_the_mean_and_always_the_same() -> None:
     assert judge.interval([0.4, 0.4]) == pytest.approx((0.4, 0.4))
 
 
+def test_what_most_judges_say_holds() -> None:
+    author = Marks(relevant=("Dune", "It"), also=("Emma",))
+    second = Marks(relevant=("Dune", "Emma"), also=("Persuasion",))
+    third = Marks(relevant=("Emma",), also=("Dune", "Becoming"))
+
+    assert judge.agreed_marks([author, second, third]) == Marks(relevant=("Dune", "Emma"))
+    assert judge.agreed_marks([author, Marks(also=("It",)), Marks(also=("Emma",))]) == Marks(also=("It", "Emma"))
+    assert judge.agreed_marks([author]) == author
+
+
+def test_recall_by_each_judge_alone_as_by_hand() -> None:
+    ids = {"Dune": 1, "It": 2, "Emma": 3}
+    both = question(judged=(Marks(("Dune", "It")), Marks(("Emma",))))
+    only_second = question(judged=(Marks(), Marks(("It", "Emma"))))
+    by_author = question()
+    outcomes = [Outcome(q, (1, 3), frozenset(), frozenset()) for q in (both, only_second, by_author)]
+
+    assert judge.recall_by_judge(outcomes, ids) == [1 / 2, (1 + 1 / 2) / 2]
+
+
 def test_the_floor_of_a_rival_lies_where_it_finds_and_refuses_best() -> None:
     right, wrong_one = question(relevant=("Dune",)), question(refuse=True)
     ids = {"Dune": 1}
@@ -267,7 +287,7 @@ def test_the_set_is_as_large_and_as_mixed_as_promised() -> None:
 
 def test_each_question_is_marked_without_contradiction() -> None:
     for q in judge.load_questions():
-        assert q.refuse == (q.kind in DECLINED), q
+        assert q.judged or q.refuse == (q.kind in DECLINED), q
         assert bool(q.relevant) != q.refuse, q
         assert not set(q.relevant) & set(q.also), q
         # Unless it asks about a work that was named: "why the second?"

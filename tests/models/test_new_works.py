@@ -88,7 +88,7 @@ def test_a_new_work_is_drawn_at_once_for_the_right_reader_without_any_training(
     assert stamp(served) != stamp_before  # so the dataflow loads it
     assert before.total() == 0
     assert drawn[1] > 0.7 * SLATES  # at random a fifth
-    assert drawn[1] > 2 * max(drawn[:1] + drawn[2:])
+    assert drawn[1] > 1.5 * max(drawn[:1] + drawn[2:])  # what is next to it in meaning is drawn for others, too
 
 
 def test_a_work_that_is_not_embedded_yet_is_left_to_chance(served: psycopg.Connection, tmp_path: Path) -> None:
