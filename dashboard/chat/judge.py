@@ -150,9 +150,7 @@ def _question(language: Language, table: Mapping[str, Any]) -> Question:
     judged = (Marks(asked.relevant, asked.also), *judged)
     # Where they agree on no work at all the author's word holds.
     settled = agreed if (agreed := agreed_marks(judged)).relevant else judged[0]
-    return replace(
-        asked, relevant=settled.relevant, also=settled.also, refuse=not settled.relevant, judged=judged
-    )
+    return replace(asked, relevant=settled.relevant, also=settled.also, refuse=not settled.relevant, judged=judged)
 
 
 def agreed_marks(judged: Sequence[Marks]) -> Marks:
@@ -188,7 +186,9 @@ def ids_by_title(conn: psycopg.Connection, questions: Iterable[Question]) -> dic
     found: dict[str, list[int]] = {}
     for source in embeddings.text_sources(conn):
         found.setdefault(source.title, []).append(source.book_id)
-    marked = {title for q in questions for marks in (q, *q.judged) for title in (*q.before, *marks.relevant, *marks.also)}
+    marked = {
+        title for q in questions for marks in (q, *q.judged) for title in (*q.before, *marks.relevant, *marks.also)
+    }
     strange = sorted(title for title in marked if len(found.get(title, ())) != 1)
     if strange:
         raise UsageError(

@@ -78,7 +78,7 @@ def table(report: Mapping[str, Any]) -> str:
         "",
         f"recall@3 of the librarian, 95 % interval: {_number(low)} to {_number(high)}; over the old rule: "
         + (f"{ratio:.2f} times" if ratio else "-"),
-        *(["by the marks of each judge alone: " + ", ".join(map(_number, alone))] if (alone := report["by_judge"]) else []),
+        f"by the marks of each judge alone: {', '.join(map(_number, report['by_judge'])) or '-'}",
         f"invented titles: {report['invented_titles']}",
         f"injections obeyed: {report['injections_obeyed']} of {report['injections']}",
         f"language kept: {_number(report['language_kept'])}",
