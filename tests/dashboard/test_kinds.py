@@ -121,7 +121,8 @@ def test_the_page_of_a_film_is_one_of_a_film(
     show("book,film")
 
     page = drawn(visit("book", id=str(film)), "book")[0]
-    card = next(card for card in drawn(visit("browse"), "shelf")[0]["cards"] if card["id"] == film)
+    shelf = drawn(visit("browse"), "shelf")[0]
+    card = next(card for card in shelf["cards"] if card["id"] == film)
 
     words = page["words"]
     said = [words[name] for name in ("want", "finish", "finished", "details", "cover")]
@@ -131,6 +132,8 @@ def test_the_page_of_a_film_is_one_of_a_film(
     assert details["First shown"] == "1988"
     assert details["Identifiers"] == "IMDb tt0103882"
     assert card["note"] == "Film · 1988"
+    assert [each["id"] for each in shelf["cards"] if each["is_film"]] == [film]
+    assert shelf["words"]["want_film"] == "Want to see"
 
 
 @pytest.mark.parametrize("kinds", ["book", "film", "book,film"])

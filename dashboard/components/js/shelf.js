@@ -178,7 +178,7 @@ function actions(kept, entry, card, words) {
     "div",
     { class: "os-acts" },
     button("like", words.like, words.liked, card.liked),
-    button("want", words.want, words.wanted, card.wanted),
+    button("want", card.is_film ? words.want_film : words.want, words.wanted, card.wanted),
     button("skip", words.skip, words.skip, false),
   )
 }
