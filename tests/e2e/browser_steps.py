@@ -72,6 +72,15 @@ def keep_history(page: Page) -> None:
     page.wait_for_url("**/your_data?done=kept")
 
 
+def at_rest(page: Page) -> None:
+    """Wait until nothing that moves or fades is still on its way."""
+    page.wait_for_timeout(300)
+    page.wait_for_function(
+        "document.getAnimations().every(each => each.playState !== 'running' "
+        "|| each.effect.getComputedTiming().iterations === Infinity)"
+    )
+
+
 def for_you(page: Page) -> Locator:
     """The cards of the For-you row."""
     return page.locator("section.os-slate li.os-card")

@@ -1,12 +1,14 @@
 """Every page for every eye and hand: axe finds nothing serious, nothing is lost at 320 pixels or with large letters,
 and the whole of it works from the keyboard."""
 
+import contextlib
 import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser_steps import PATIENCE_MS, sign_in_demo
+from browser_steps import PATIENCE_MS, at_rest, sign_in_demo
 from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Error as PlaywrightError
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -52,6 +54,11 @@ WAIVED: dict[str, str] = {}
 AXE = Axe().axe_script
 PAPER = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
 
+BEYOND = (
+    "Math.max(...[document.documentElement, document.querySelector('[data-testid=stMain]')]"
+    ".map(each => each.scrollWidth - each.clientWidth))"
+)
+
 
 def come_to(page: Page, path: str) -> None:
     page.goto(path)
@@ -72,11 +79,10 @@ def faults(page: Page) -> list[str]:
 
 
 def hidden_at_the_side(page: Page) -> int:
-    """Pixels of the page that are out of sight at its side."""
-    return page.evaluate(
-        "Math.max(...[document.documentElement, document.querySelector('[data-testid=stMain]')]"
-        ".map(each => each.scrollWidth - each.clientWidth))"
-    )
+    """Pixels of the page that are out of sight at its side, once it has had time to fit its width."""
+    with contextlib.suppress(PlaywrightError):
+        page.wait_for_function(f"{BEYOND} <= 0", timeout=5_000)
+    return page.evaluate(BEYOND)
 
 
 def lost(page: Page) -> dict[int, int]:
@@ -112,8 +118,8 @@ def test_axe_finds_nothing_serious_and_nothing_is_lost_on_a_narrow_screen(
         light, found[f"{path} in light"] = page.evaluate(PAPER), faults(page)
         page.set_viewport_size({"width": 390, "height": 900})
         page.emulate_media(color_scheme="dark")
-        page.wait_for_timeout(500)
-        assert page.evaluate(PAPER) != light, "it turns dark"
+        page.wait_for_function(f"light => {PAPER} !== light", arg=light)  # it turns dark
+        at_rest(page)
         assert hidden_at_the_side(page) <= 0, f"{path} scrolls sideways on a telephone"
         found[f"{path} in dark"] = faults(page)
         if who is None:

@@ -11,7 +11,7 @@ from typing import Literal
 import psycopg
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser_steps import sign_in_demo, sign_out
+from browser_steps import at_rest, sign_in_demo, sign_out
 from ollama_server import hangs, serving
 from playwright.sync_api import Locator, Page, expect
 
@@ -204,7 +204,7 @@ def test_on_a_telephone_the_panel_is_a_sheet_of_its_own(page: Page) -> None:
     opener(page).click()
     sheet = page.get_by_role("dialog", name="Ask the librarian")
     expect(sheet).to_be_visible()
-    page.wait_for_timeout(400)
+    at_rest(page)
     assert sheet.bounding_box() == {"x": 0, "y": 0, "width": 320, "height": 640}
     for _ in range(12):  # nothing behind the sheet can be reached
         page.keyboard.press("Tab")
@@ -309,7 +309,7 @@ def test_the_open_panel_is_for_every_eye_and_hand(page: Page, scheme: Literal["l
     opener(page).click()
     ask(page, QUESTION)
     ask(page, "zxqvian plorf maintenance")
-    page.wait_for_timeout(600)
+    at_rest(page)
 
     found = Axe().run(page).response["violations"]
 
