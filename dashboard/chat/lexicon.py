@@ -7,7 +7,7 @@ The words are data: `words.toml`, for questions alone `asked.toml`, and for what
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib import resources
@@ -159,12 +159,37 @@ def form_pattern(word: str) -> str:
         return re.escape(word[1:])
     root = stem(word)
     if is_cyrillic(word):
-        return re.escape(root) + (r"\w{0,4}" if len(root) >= 5 else f"(?:{'|'.join(RUSSIAN_ENDINGS)})?")
+        return re.escape(root) + r"\w{0,4}" if len(root) >= 5 else _short_russian(word, root)
     if word.endswith("y") and len(word) > 3:
         return f"{re.escape(word[:-1])}(?:y|ies)"
     if len(root) >= 6:
         return re.escape(root) + r"\w{0,4}"
     return f"(?:{re.escape(root)}(?:s|es|e|ed|ing|ies|y)?|{re.escape(word)})" if root != word else word + "(?:s|es)?"
+
+
+def _short_russian(word: str, root: str) -> str:
+    """The forms of a short Russian word. Of so few letters many words are made, so that endings must be its own.
+
+    What is a noun by its last letters is declined as such: "брат" is not in "брать", nor "месть" in "место". Of
+    adjectives, verbs and cases any ending will do.
+    """
+    for last, (cut, endings) in _DECLINED.items():
+        if re.search(rf"(?:{last})$", word) and len(word) - cut >= _LEAST_ROOT and not _NO_NOUN.search(word):
+            return f"{re.escape(word[: len(word) - cut])}(?:{endings})"
+    return f"{re.escape(root)}(?:{'|'.join(RUSSIAN_ENDINGS)})?"
+
+
+_LEAST_ROOT = 3  # letters
+# Endings of verbs, adjectives, and of nouns in other cases than that in which words are looked up.
+_NO_NOUN = re.compile(
+    r"(?:[аеиоуыя]ть|ться|[аеуяю]т|ил|л[аи]|[ая](?:ми|м|х)|[оеыи][мвх]|[ое]го|[ое]му|ью|[аеиоуыюя]и|[уюое]|[ая]я)$"
+)
+_HARD, _SOFT = "а|у|ом|ем|е|ы|и|ов|еи|ам|ами|ах|", "я|ю|ем|е|и|еи|ев|ям|ями|ях"
+# Of nouns: how they end -> how many letters of that change, and into what.
+_DECLINED = {
+    "ья": (1, f"{_SOFT}|ею"), "я": (1, f"{_SOFT}|ею|ь|"), "ь": (1, f"{_SOFT}|ь|ью"), "[гжкхчшщ]и": (1, _HARD),
+    "и": (1, f"{_SOFT}|ь|ью"), "[аы]": (1, f"{_HARD}ои|ою"), "": (0, _HARD),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -257,11 +282,13 @@ def lexicon() -> Lexicon:
         )
         for language, words in raw["silent"].items()
     }
-    silent["ru"] |= {stem(word) for word in silent["ru"]}
     asked = tomllib.loads((resources.files("dashboard.chat") / "asked.toml").read_text("utf-8"))
     concepts = tuple(
-        _concept(name, kind, phrases, asked) for kind, section in _SECTIONS for name, phrases in raw[section].items()
+        _concept(name, kind, phrases, asked, silent)
+        for kind, section in _SECTIONS
+        for name, phrases in raw[section].items()
     )
+    silent["ru"] |= {stem(word) for word in silent["ru"]}
     return Lexicon(
         silent=silent,
         silent_vietnamese=frozenset(accented(word) for word in f"{raw['silent']['vi']} {raw['talk']['vi']}".split()),
@@ -400,12 +427,24 @@ def _by_name() -> dict[str, Concept]:
     return {concept.name: concept for concept in lexicon().concepts}
 
 
-def _concept(name: str, kind: Kind, phrases: dict[str, str], asked: dict[str, dict[str, str]]) -> Concept:
+def _concept(
+    name: str,
+    kind: Kind,
+    phrases: dict[str, str],
+    asked: dict[str, dict[str, str]],
+    silent: Mapping[Language, frozenset[str]],
+) -> Concept:
     known: dict[Language, tuple[Phrase, ...]] = {
         language: tuple(_phrase(each, language) for each in _list(phrases[language])) for language in LANGUAGES
     }
     more: dict[Language, tuple[Phrase, ...]] = {
-        language: (*known[language], *(_phrase(each, language) for each in _list(asked[language].get(name, ""))))
+        language: tuple(
+            _but_for(phrase, silent[language], language)
+            for phrase in (
+                *known[language],
+                *(_phrase(each, language) for each in _list(asked[language].get(name, ""))),
+            )
+        )
         for language in LANGUAGES
     }
     return Concept(
@@ -444,6 +483,23 @@ def _phrase(text: str, language: Language) -> Phrase:
     written = text.replace("*", "").replace("=", "")
     folded = " ".join(words).replace("*", "").replace("=", "")
     return Phrase(pattern, pattern, len(text), index_words, folded, "*" in text, written)
+
+
+# What is named after it is meant, though it would say nothing elsewhere: "about a brother".
+_NAMED_AFTER: dict[Language, str] = {
+    "en": r"(?<=\babout )|(?<=\babout a )|(?<=\babout the )", "ru": r"(?<=\bпро )|(?<=\bо )|(?<=\bоб )",
+}  # fmt: skip
+
+
+def _but_for(phrase: Phrase, silent: frozenset[str], language: Language) -> Phrase:
+    """A phrase that is no form of a word that says nothing: "понять" names no pony, "my friend" no friendship."""
+    if language == "vi" or " " in phrase.folded:
+        return phrase
+    others = [word for word in silent if word != phrase.folded and re.fullmatch(phrase.pattern, word)]
+    if not others:
+        return phrase
+    pattern = rf"(?:{_NAMED_AFTER[language]}|\b(?!(?:{'|'.join(sorted(others))})\b)){phrase.pattern}"
+    return replace(phrase, pattern=pattern, bare=pattern)
 
 
 def _exact(phrase: Phrase) -> Phrase:
