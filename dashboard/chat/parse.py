@@ -167,7 +167,9 @@ _STORY = (
     r"(?! (?:of my|tale))"
 )
 _TRUE = (
-    r"\bnon ?fiction\b|\btrue (?:ones?|stuff|stor(?:y|ies)|crime|accounts?)\b|\breal (?:life|events|people"
+    r"\b(?:really|actually|truly) happened\b|\b(?:not|nothing|isn t|wasn t|aren t) (?:all )?(?:made up|invented)\b"
+    r"|\b(?:было|есть|случил\w+|происходил\w+|бывает) на самом деле\b"
+    r"|\bnon ?fiction\b|\btrue (?:ones?|stuff|stor(?:y|ies)|crime|accounts?)\b|\breal (?:life|events|people"
     r"|stor(?:y|ies))\b"
     r"|\b(?:not|no|isn t|aren t|than) (?:a |any )?(?:novels?|fiction|stor(?:y|ies)|made up)\b"
     r"|\b(?:khong phai|khong doc|dung) (?:la )?(?:tieu thuyet|truyen|hu cau)\b|\bphi hu cau\b|\b(?:chuyen|nguoi"

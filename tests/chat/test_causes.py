@@ -261,6 +261,70 @@ def test_a_follow_up_speaks_of_what_was_named(text: str, wanted: dict[str, objec
     assert {name: getattr(wish, name) for name in wanted} == wanted
 
 
+@pytest.mark.parametrize(
+    ("text", "themes", "moods"),
+    [
+        # forms of words that say nothing
+        ("хочу понять море, пока оно тихое", ("the sea",), ("gentle",)),
+        ("как оно было на море", ("the sea",), ()),
+        ("my friend needs a plan: a novel about whales", ("whales",), ()),
+        # unless a book is to be about them
+        ("a novel about a friend", ("friendship",), ()),
+        ("роман про пони", ("horses",), ()),
+        # other words of as few letters
+        ("что брать про китов", ("whales",), ()),
+        ("местами смешное про китов", ("whales",), ()),
+        ("про месть и братьев", ("revenge", "brothers and sisters"), ()),
+    ],
+)
+def test_a_word_names_nothing_that_only_looks_like_it(
+    text: str, themes: tuple[str, ...], moods: tuple[str, ...]
+) -> None:
+    wish = parse(text)
+
+    assert (wish.themes, wish.moods) == (themes, moods)
+
+
+@pytest.mark.parametrize(
+    ("text", "avoid", "themes"),
+    [
+        ("so done with ghosts, whales please", ("ghosts",), ("whales",)),
+        ("whales, and spare me the dragons", ("dragons",), ("whales",)),
+        ("whales without a whiff of war", ("war",), ("whales",)),
+        ("a whale story where nobody is allowed to die", ("death",), ("whales",)),
+        ("truyện về cá voi, không cần chiến tranh", ("war",), ("whales",)),
+        ("про китов, драконы мне не нужны", ("dragons",), ("whales",)),
+        ("про китов, сыт по горло драконами", ("dragons",), ("whales",)),
+        # said of what comes next
+        ("про китов, не люблю драконов", ("dragons",), ("whales",)),
+    ],
+)
+def test_there_are_many_ways_to_say_no(text: str, avoid: tuple[str, ...], themes: tuple[str, ...]) -> None:
+    wish = parse(text)
+
+    assert (wish.avoid, wish.themes) == (avoid, themes)
+
+
+@pytest.mark.parametrize(
+    ("text", "age", "audience"),
+    [
+        ("дед прожил десять лет на севере, хочу про север", None, None),
+        ("он умер пять лет назад, он любил море", None, None),
+        ("мальчику десять лет", 10, "children"),
+        ("two weeks at sea, 11 yrs of it", None, None),
+        ("for my nephew, 9 yrs", 9, "children"),
+        ("my niece's just turning six, whales", 6, "children"),
+        ("whales, but not for little kids", None, "adult"),
+        ("про китов, не детское", None, "adult"),
+        ("whale stories, grown-up ones", None, "adult"),
+    ],
+)
+def test_years_are_an_age_where_somebody_has_it(text: str, age: int | None, audience: str | None) -> None:
+    wish = parse(text)
+
+    assert (wish.age, wish.audience) == (age, audience)
+
+
 def test_by_whom_books_shall_be_is_kept() -> None:
     wish = parse("shorter ones?", parse("travel books by women"))
 

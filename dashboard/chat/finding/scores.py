@@ -81,7 +81,7 @@ def weigh(ask: Ask, view: View, cosine: float) -> Candidate:
     principal = view.subjects[0] if view.subjects else ""
     is_later = record.series_name and (record.series_index or 1) > 1
     asks_for_it = in_series or by_likely or is_titled or ask.authors or _has_series(ask.like, record)
-    for_grown = wish.audience is None and wish.age is None and not ask.like and not is_titled
+    for_grown = wish.audience is None and (wish.age is None or wish.age >= 18) and not ask.like and not is_titled
     evidence = {
         "nearness": cosine,
         "gist": _gist(ask, view),

@@ -12,15 +12,19 @@ from dashboard.chat.reading.wish import Wish
 _RATHER_LESS = r"\b(?:less|too|much|very|слишком|очень|менее|поменьше|quá|qua|bớt|bot|đỡ|nhiều|nhieu)\b"
 
 
-# After what is not wanted: "món Tây ngán lắm", "romance is not my thing", "любовь не надо".
-_DISMISSED = re.compile(
-    r"(?: \|)? (?:ngan|chan)(?: (?:lam|qua|roi))+\b|(?: \|)? (?:thi )?(?:thoi khoi|khoi can|mien|khong (?:thich|ham|me"
-    r"|can|muon))\b"
+# After what is not wanted: "món Tây ngán lắm", "romance is not my thing", "любовь мне не нужна".
+_NO_THANKS = (
+    r" (?:ngan|chan)(?: (?:lam|qua|roi))+\b"
+    r"| (?:thi )?(?:thoi khoi|khoi can|mien|khong (?:thich|ham|me|can|muon))\b"
     r"| (?:(?:is|are|s)(?: really)? )?(?:not (?:my|our|his|her) (?:thing|cup|bag)|not for (?:me|us|him|her)"
-    r"|need not apply"
+    r"|not (?:required|needed|wanted|necessary|welcome)|need not apply"
     r"|no thanks?|bores? me|put(?:s)? me off|leaves? me cold|(?:is|are) out\b)"
-    r"|(?: \|)? (?:не надо|не нужн\w+|не предлага\w+|не люблю|не хочу|надоел\w*|достал\w*|мимо|не мо[её]"
-    r"|осточертел\w*)\b"
+    r"|(?: (?:мне|нам|тут|больше|уже|точно|совсем|вообще))* (?:не надо|не нужн\w+|ни к чему|не предлага\w+|не люблю"
+    r"|не хочу|надоел\w*|достал\w*|мимо|не мо[её]|осточертел\w*)\b"
+)
+# Beyond a comma it may be said of what comes next: "про море, не люблю детективы".
+_DISMISSED = re.compile(
+    rf"(?:{_NO_THANKS})|(?: \|)(?:{_NO_THANKS})(?: (?:lam|dau|nhe|nua|уже|больше|пожалуиста|please))*(?= \||$)"
 )
 # "Nặng quá" of what was just named.
 _COMPLAINS = re.compile(r" (?:qua|for me|для меня)\b")
@@ -94,7 +98,7 @@ def _take_phrase(reading: Reading, phrase: str, bare: bool) -> re.Match[str] | N
     """A phrase, with the "no" before it if there is one."""
     no, between = reading.no, BETWEEN
     if not bare and reading.language == "vi":
-        no, between = NOT_WITH_ACCENTS, "(?:(?:quá|nhiều|về|có|nào|hay|kiểu|loại|dạy|toàn|phải|mấy|là) )*"
+        no, between = NOT_WITH_ACCENTS, "(?:(?:quá|nhiều|về|có|nào|ai|hay|kiểu|loại|dạy|toàn|phải|mấy|là) )*"
     # "Без пошлости и чернухи": what is joined to something that is not wanted.
     joined = r"(?:без|without|no) [^\W\d_]{4,} (?:и|или|ни|and|or|nor) "
     return reading.take(

@@ -148,13 +148,20 @@ def says(reading: Reading, section: str) -> bool:
 
 NOT: dict[Language, str] = {
     "en": r"no|not|less|without|nothing|too|except|avoid|avoiding|minus|free of|hates?|dislikes?|never|neither|nor"
-    r"|anything but|don t (?:want|like|need)|doesn t (?:want|like)|rather than|instead of|not into|nobody|no one"
-    r"|(?:tired|sick|bored|enough) of|fed up with|bored with",
+    r"|anything but|don t (?:want|like|need)|doesn t (?:want|like)|rather than|instead of|not into"
+    r"|(?:nobody|no one|nothing)(?: (?:that|which|who|is|gets?|allowed|to|should|must|can|may|will|has|ever|even))*"
+    r"|(?:tired|sick|bored|enough) of|(?:fed up|bored|done|had it|enough) with|had (?:enough|my fill) of"
+    r"|spare (?:me|us)"
+    r"|can(?: t|not) (?:stand|bear|stomach|face|take|abide)|(?:do|go|live) without"
+    r"|(?:steer|keep) (?:clear|away) (?:of|from)"
+    r"|allergic to",
     "vi": r"khong|tru|dung|chang|ghet|tranh|khong phai|ngoai tru|khong thich|khong muon|khong co|bot|do"
-    r"|chan|ngan|ngay",
+    r"|chan|ngan|ngay|khong can(?: ai)?",
     "ru": r"без|кроме|не|ни|слишком|чересчур|никак\w+|исключая|только не|не люблю|не хочу|ненавижу|но не|никто"
     r"|надоел\w*|хватит"
-    r"|устал\w* от|а то (?:все|одни|одна|везде|кругом|сплошн\w+)",
+    r"|устал\w* от|не (?:выношу|терплю|переношу)|терпеть не могу"
+    r"|(?:тошнит|воротит|мутит) от|объел\w*|наел\w*|сыт\w* по горло"
+    r"|(?:никого|никому|ничего)(?: не)?|а то (?:все|одни|одна|везде|кругом|сплошн\w+)",
 }
 _COMPLAINT = (
     r"a bit|bit|rather|(?:(?:these|those|they|that one|it|all)(?: three| two)? (?:are|re|is|s|were|was|look|looks|seem"
@@ -162,11 +169,11 @@ _COMPLAINT = (
     r"(?: (?:all|both|a bit|bit|a little|a tad|too|rather|so|very|quite|pretty|really|such))*"
 )
 NOT_WITH_ACCENTS = (
-    "không|trừ|đừng|chẳng|ghét|tránh|không phải|ngoại trừ|không thích|không muốn|không có|đỡ|bớt|không quá|chán|ngán"
-    "|ngấy"
+    "không|không cần(?: ai)?|trừ|đừng|chẳng|ghét|tránh|không phải|ngoại trừ|không thích|không muốn|không có|đỡ|bớt"
+    "|không quá|chán|ngán|ngấy"
 )
 BETWEEN = (
     r"(?:(?:kind of|sort of|more|another|overly|be|get|going|all|kieu|loai|day|toan|phai|тех|таких|такие|всякие"
     r"|всяких|too|much|any|a|an|the|so|very|about|with|of|has|have|is|are|and|really|set in|on|in|по|про|о|об|qua|nhieu"
-    r"|ve|co|nao|слишком|очень|много|hay|sad) )*"
+    r"|ve|co|nao|слишком|очень|много|hay|sad|a \w+ of|single) )*"
 )

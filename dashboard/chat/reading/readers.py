@@ -100,7 +100,9 @@ def readers(reading: Reading, wish: Wish) -> Wish:
     )  # likes
     while reading.take(_NOT_READING):
         pass
-    if reading.language != "ru" and reading.take(rf"\bmy (?:{_CHILD}) s\b"):
+    if reading.language != "ru" and reading.take(
+        rf"\bmy (?:{_CHILD}) s\b(?! (?:(?:just|nearly|almost) )?(?:turning|turned|{NUMBER})\b)"
+    ):
         pass  # "my daughter's class": it is for who asks
     age = _age(reading)
     while reading.take(_FOR_KIN):
@@ -120,8 +122,23 @@ def readers(reading: Reading, wish: Wish) -> Wish:
     return replace(wish, audience=_audience(reading))
 
 
+_FOR_GROWN = (
+    r"\bnot (?:just |only )?for (?:the |very |little |small |young |wee |my |any )*(?:kids|children|kiddies"
+    r"|babies|toddlers|little ones)\b|\b(?:no|not|nothing) childish\b"
+    r"|\bfor (?:adults|grown ups|grownups)\b"
+    r"|\bgrown ?up (?:ones?|stories|books?|stuff|fiction|novels?|reads?|reading)\b"
+    r"|\bне (?:для (?:\w+ )?(?:детеи|малышеи|детишек)|детск\w+)\b|\bдля взрослых\b"
+    r"|\bвзросл\w+ (?:книг|роман|проз|рассказ|литератур|стих)\w*"
+    r"|\bkhong phai (?:sach |truyen |loai |do )?(?:cho |danh cho )?(?:tre em|tre con|con nit|thieu nhi)\b"
+    r"|\bcho nguoi lon\b"
+    r"|\b(?:sach|truyen) (?:cua )?nguoi lon\b"
+)
+
+
 def _audience(reading: Reading) -> str | None:
     """For whom it is, where no age is told."""
+    if reading.take(_FOR_GROWN):
+        return "adult"
     if reading.take(
         rf"\b(?:for |для |cho )?(?:my |a |our )?(?:{_TEEN})s?\b(?: (?:books?|fiction|novels?|son|daughter|boy|girl"
         rf"|readers?))?"
@@ -140,24 +157,33 @@ def _audience(reading: Reading) -> str | None:
         r"|\b(?:sap nho|tui nho|lu tre|bon tre|tui nhoc|may dua nho|may nhoc|thang nhoc|con nhoc|thang cu|thang be)\b"
     ):
         return "children"
-    if reading.take(r"\b(?:for (?:adults|grown ups|grownups)|для взрослых|cho nguoi lon)\b"):
-        return "adult"
     return None
 
 
 _SMALL = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
 
 
+# How long something took is nobody's age: "отсидел десять лет", "пять лет назад".
+_YEARS_LONG = (
+    r"\b(?:(?:за|уже|последн\w+|через|каждые|первые|все"
+    r"|(?!буд)\w{2,}(?:л|ла|ли|лся|лась|лись|ает|яет|ует|ит|аю|яю|ую|жу)) "
+    rf"{NUMBER} (?:лет|года?)|{NUMBER} (?:лет|года?) (?:назад|подряд|спустя|стажа|отработ\w+|прожи\w+|отсид\w+))\b"
+)
+
+
 def _age(reading: Reading) -> int | None:
+    reading.take(_YEARS_LONG)
     match = (
         reading.take(rf"\b(?:aged?|ages)(?: about| around| of| roughly)? {N}(?: (?:to|and|or)? ?(?P<m>\d{{1,2}}))?\b")
         or reading.take(rf"\b{N} (?P<m>\d{{1,2}}) year olds?\b")
         or reading.take(
-            rf"\b{N}(?: (?:to|or|and) \w+)? (?:(?:year|yr)s? )?old\w*\b|\b(?P<m>\d{{1,2}}) ?(?:yo|y o|yrs?"
+            rf"\b{N}(?: (?:to|or|and) \w+)? (?:(?:year|yr)s? )?old\w*\b|\b(?P<m>\d{{1,2}}) ?(?:yo|y o"
             rf"|years old)\b"
         )
+        or reading.take(rf"\b(?:for|{_CHILD}|{_YOUNG_KIN})(?: \w+)?(?: \|)? (?P<m>\d{{1,2}}) ?yrs?\b")
         or reading.take(
-            rf"\b(?:{_CHILD}|{_YOUNG_KIN})(?: (?:who is|is|turning|turns|of|aged))*(?: \|)? {N}"
+            rf"\b(?:{_CHILD}|{_YOUNG_KIN})(?: (?:who is|is|s|has|just|nearly|almost|turning|turned|turns|of|aged))*"
+            rf"(?: \|)? {N}"
             r"(?: (?:and|or|to) (?P<m>\d{1,2}))?\b"
             r"(?! (?:books|novels|titles))"
         )
