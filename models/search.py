@@ -5,13 +5,10 @@ Without the encoder the words alone answer, and the log says so.
 """
 
 import re
-import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from itertools import pairwise
-from math import log1p
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -320,7 +317,7 @@ def titles_within(conn: psycopg.Connection, folded: str) -> list[tuple[int, int,
     The text is folded; words are compared by their sound and without Russian endings. Of a title of three words or more
     its beginning is enough, if no other title begins so. The longest are taken, from left to right.
     """
-    words = [(place, _title_key(word)) for place, word in enumerate(folded.split()) if word != "s"]
+    words = [(place, title_key(word)) for place, word in enumerate(folded.split()) if word != "s"]
     known = _titles(conn).by_beginning
     found: list[tuple[int, int, int, bool]] = []
     start = 0
@@ -332,49 +329,6 @@ def titles_within(conn: psycopg.Connection, folded: str) -> list[tuple[int, int,
                 break
         start += 1
     return found
-
-
-@dataclass(frozen=True)
-class HeardTitle:
-    """A title of which words were said: `share` of it, 0 to 1, the rarer a word among titles the more.
-
-    `said`: how much was said of it, 1 for each word that no other title holds.
-    """
-
-    book_id: int
-    share: float
-    said: float
-
-
-def titles_heard(
-    conn: psycopg.Connection, text: str, *, in_syllables: bool = False, limit: int = 10
-) -> list[HeardTitle]:
-    """Titles of which a text says something, however it is spelt, what says most of one first.
-
-    `in_syllables`: its words are of several, as in Vietnamese, and one syllable without its accent may be any.
-    """
-    known = _titles(conn)
-    if not in_syllables:
-        index = known.by_sound
-    else:
-        index = known.by_accents if any(len(fold(c)) and fold(c) != c.casefold() for c in text) else known.by_pairs
-    heard: dict[str, float] = {}
-    for key in index.keys_of(text):
-        if key in index.holders:
-            heard[key] = 1.0
-        elif not in_syllables and len(key) > MIN_MENDED:
-            near = process.extract(key, index.keys, scorer=fuzz.ratio, score_cutoff=MIN_NAME_RATIO, limit=3)
-            for other, ratio, _place in near:
-                heard[other] = max(heard.get(other, 0.0), (ratio / 100) ** 2)
-    found: list[HeardTitle] = []
-    telling = [key for key in heard if index.weights[key] >= _TELLING]
-    for place in {place for key in telling for place in index.holders[key]}:
-        best = (0.0, 0.0)
-        for part in index.parts[place]:
-            said = sum(index.weights[key] * heard.get(key, 0.0) for key in part)
-            best = max(best, (said / sum(index.weights[key] for key in part), said))
-        found.append(HeardTitle(known.works[place][0], *best))
-    return sorted(found, key=lambda each: (-each.share * (1 - 0.5**each.said), each.book_id))[:limit]
 
 
 def similar(
@@ -639,67 +593,13 @@ class _Titles:
     mains: list[str]  # what stands before a colon
     by_beginning: dict[tuple[str, ...], tuple[int, bool]]  # keys of words -> the one work, and whether that is all
 
-    # Made when they are first asked for: only a librarian that hears titles does, and each in its language.
-    @cached_property
-    def by_sound(self) -> "_TitleWords":
-        return self._words(_sounds)
-
-    @cached_property
-    def by_accents(self) -> "_TitleWords":
-        return self._words(_accented)
-
-    @cached_property
-    def by_pairs(self) -> "_TitleWords":
-        """Of syllables without accents."""
-        return self._words(_pairs)
-
-    def _words(self, keys_of: Callable[[str], list[str]]) -> "_TitleWords":
-        return _TitleWords.of([title for _book_id, title in self.works], keys_of)
-
-
-@dataclass(frozen=True)
-class _TitleWords:
-    """Which titles hold which words, in one form of the words."""
-
-    keys_of: Callable[[str], list[str]]
-    parts: list[tuple[frozenset[str], ...]]  # keys of the words of each title, and of what stands before a colon
-    holders: dict[str, list[int]]  # of each key: the places of the titles that hold it
-    keys: tuple[str, ...]
-    weights: dict[str, float]  # of each key: near 1 for what one title holds, near 0 for what many hold
-
-    @classmethod
-    def of(cls, titles: Sequence[str], keys_of: Callable[[str], list[str]]) -> "_TitleWords":
-        both = ((title, title.split(":")[0]) for title in titles)
-        parts = [tuple(frozenset(keys) for each in dict.fromkeys(texts) if (keys := keys_of(each))) for texts in both]
-        holders: dict[str, list[int]] = {}
-        for place, own in enumerate(parts):
-            for key in frozenset().union(*own):
-                holders.setdefault(key, []).append(place)
-        rarest = log1p(len(titles))
-        # Squared: what many titles hold, such as an article, says next to nothing.
-        weights = {key: (log1p(len(titles) / len(own)) / rarest) ** 2 for key, own in holders.items()}
-        return cls(keys_of, parts, holders, tuple(sorted(holders)), weights)
-
-
-def _sounds(text: str) -> list[str]:
-    return [_title_key(word) for word in fold_words(text).split()]
-
-
-def _accented(text: str) -> list[str]:
-    return re.findall(r"\w+", unicodedata.normalize("NFC", text).casefold())
-
-
-def _pairs(text: str) -> list[str]:
-    return [" ".join(pair) for pair in pairwise(fold_words(text).split())]
-
 
 _MISSPELT = 6  # letters at least of a last name that may be spelt otherwise
-_TELLING = 0.2  # a word of less weight leads to no title
 _LONGEST_TITLE = 10  # words that are looked at
 _ARTICLES = frozenset(["the", "a", "an"])
 
 
-def _title_key(word: str) -> str:
+def title_key(word: str) -> str:
     key = _key(word)
     return key[:-1] if len(key) > 4 and key.endswith("s") and not key.endswith("ss") else key
 
@@ -712,7 +612,7 @@ def _by_beginning(works: Sequence[tuple[int, str]]) -> dict[tuple[str, ...], tup
         for part in dict.fromkeys((title, re.split(r"[:(]|\. | or, |, или ", title)[0])):
             folded = fold_words(part).split()
             for words in (folded, folded[1:] if folded and folded[0] in _ARTICLES else folded):
-                keys = tuple(_title_key(word) for word in words if word != "s")
+                keys = tuple(title_key(word) for word in words if word != "s")
                 if not keys:
                     continue
                 whole.setdefault(keys, (book_id, True))

@@ -13,7 +13,7 @@ import structlog
 
 from dashboard.chat import explain
 from dashboard.chat.check import grounded, plain, supporting
-from dashboard.chat.finding.titles import asked_by_title, mentions, resemble
+from dashboard.chat.finding.titles import asked_by_title, mentions, resemble, title_alone
 from dashboard.chat.lexicon import Language, concepts_of_term, known
 from dashboard.chat.parse import parse
 from dashboard.chat.reading.wish import ALL, Wish, merge
@@ -118,6 +118,8 @@ def look_up(
     turn = voice if isinstance(voice, Turn) else None
     named = mentions(conn, question, audiences)
     wish = parse(question, before.wish if before else None, mentions=named)
+    if wish.asks == "books" and wish.is_empty and (meant := title_alone(conn, question, wish.language, audiences)):
+        wish = replace(wish, meant=meant)
     title = asked_by_title(conn, question, audiences) if before or wish.is_empty else ""
     alone = parse(question, mentions=named) if before and title else wish
     if title and alone.asks == "books" and alone.is_empty and not alone.is_more:

@@ -179,6 +179,7 @@ def _pool(conn: psycopg.Connection, ask: Ask, audiences: Sequence[str] | None) -
     for name in ask.series:
         found |= dict.fromkeys(browse(conn, replace(base, series=name), audiences, _POOL), 0.0)
     found |= dict.fromkeys(ask.titles, 0.0)
+    found |= dict.fromkeys(wish.meant, 0.0)
     if ask.titled is not None:
         found[ask.titled] = 1.0
     look = statements.Look(
@@ -248,7 +249,7 @@ def _phrases(ask: Ask) -> list[str]:
 def _fulfils(ask: Ask, view: View) -> bool:
     """Whether nothing that the wish demands is missing, and nothing it avoids is there."""
     wish, record = ask.wish, view.record
-    if record.book_id == ask.titled and not wish.written_in:
+    if (record.book_id == ask.titled or record.book_id in wish.meant) and not wish.written_in:
         return True
     language = LANGUAGE_OF.get(record.language or "")
     if wish.written_in and record.language != wish.written_in:

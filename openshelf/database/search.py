@@ -6,6 +6,7 @@ from typing import Any, LiteralString
 
 import psycopg
 from pgvector import HalfVector
+from psycopg import sql
 from psycopg.rows import class_row
 
 from openshelf.database.filters import RECOMMENDED, SERVED, WITHIN, Filters, conditions, parameters
@@ -160,6 +161,38 @@ def titles(conn: psycopg.Connection) -> list[tuple[int, str]]:
     return conn.execute(
         f"select book_id, title from library.works where active and {SERVED} order by book_id"
     ).fetchall()
+
+
+@dataclass(frozen=True)
+class Titled:
+    """A work by its title."""
+
+    book_id: int
+    title: str
+    authors_text: str
+    language: str | None
+
+
+def titles_and_authors(conn: psycopg.Connection) -> list[Titled]:
+    """Each active work by its title."""
+    with conn.cursor(row_factory=class_row(Titled)) as cursor:
+        return cursor.execute(
+            f"""select book_id, title, authors_text, language
+               from library.works where active and {SERVED} order by book_id"""
+        ).fetchall()
+
+
+# Words are counted in so many works: what is common shows there, and what is rare is rare.
+MAX_COUNTED = 5_000
+
+
+def count_words(conn: psycopg.Connection, language: str | None) -> list[tuple[str, int]]:
+    """Folded words of records, of one language or of all, and how many of `MAX_COUNTED` of them hold each."""
+    within = sql.SQL("true") if language is None else sql.SQL("language = {}").format(sql.Literal(language))
+    counted = sql.SQL("select search from library.works where active and {} order by book_id limit {}").format(
+        within, sql.Literal(MAX_COUNTED)
+    )
+    return conn.execute("select word, ndoc from ts_stat(%s)", [counted.as_string(conn)]).fetchall()
 
 
 def neighbours(

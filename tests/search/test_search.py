@@ -21,7 +21,6 @@ from models.search import (
     search,
     similar,
     suggest,
-    titles_heard,
     vector,
 )
 from models.search_cli import parse_filters, search_app, similar_app
@@ -238,24 +237,6 @@ def test_a_work_without_embedding_gets_its_author_then_the_popular(
 )
 def test_near_words_are_a_slip_away(word: str, wanted: dict[str, int]) -> None:
     assert near_words(word, ("hawking", "herbert", "kieu", "truyen")) == wanted
-
-
-@pytest.mark.parametrize(
-    ("said", "in_syllables", "wanted"),
-    [
-        ("something left about the hand of darknes", False, "The Left Hand of Darkness"),
-        ("мертвая душа какая-то", False, "Мёртвые души"),
-        ("truyện con dế mèn đi phiêu lưu", True, "Dế Mèn phiêu lưu ký"),
-        ("chuyen con de men ay", True, "Dế Mèn phiêu lưu ký"),
-        ("du kien", True, None),  # without accents one syllable may be any
-    ],
-)
-def test_a_title_is_heard_where_some_of_its_telling_words_are_said(
-    conn: psycopg.Connection, keys: dict[str, int], said: str, in_syllables: bool, wanted: str | None
-) -> None:
-    heard = titles_heard(conn, said, in_syllables=in_syllables)
-
-    assert [each.book_id for each in heard[:1]] == ([keys[wanted]] if wanted else [])
 
 
 @pytest.mark.parametrize(

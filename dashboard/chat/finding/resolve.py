@@ -11,7 +11,7 @@ from math import log
 import numpy as np
 import psycopg
 
-from dashboard.chat.finding.titles import authors_called, likely_authors, series_heard, titled, whole_title
+from dashboard.chat.finding.titles import authors_called, likely_authors, said, series_heard, titled, whole_title
 from dashboard.chat.lexicon import (
     RUSSIAN_ENDINGS,
     Concept,
@@ -40,8 +40,9 @@ _TALK, _TALK_ALONE = 0.5, 0.75
 _TERSE = 6  # words of a question that says no more than it must
 _SHORT_ROOT = 5  # letters
 _HELD = 0.5  # what only the question before asked for
-_TITLE_BESIDE_AUTHOR = 0.45
-_HEARD_TITLE = 0.35  # a title that is less surely said was not said
+_TITLE_BESIDE_AUTHOR = 0.4
+_TITLES = 10
+_HEARD_TITLE = 0.3  # a title that is less surely said was not said
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Ask:
     heard: dict[str, float]  # each word that says something: how rare it is, 0 to 1
     toward: Mapping[str, float] | None  # how near in meaning the question is to each subject, theme and mood
     rarity: dict[str, float]  # how rare each subject, theme and mood is, where likeness is asked for
-    titles: dict[int, float]  # how surely each work's title was said, 0 to 1, see `search.titles_heard`
+    titles: dict[int, float]  # how surely each work's title was said, 0 to 1, see `said_titles`
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,10 @@ def resolve(  # noqa: C901
         # Not written as a name: "something like a fairy tale".
         more = () if is_named else wish.titled.replace("|", " ").split()
         wish = replace(wish, titled="", words=(*wish.words, *more))
-    heard_titles = search.titles_heard(conn, wish.wanted, in_syllables=wish.language == "vi")
+    heard_titles = said(conn, wish.wanted, wish.language)
     if wish.author:
         authors = authors_called(conn, wish.author)
-        if not authors and heard_titles and _surely(heard_titles[0]) >= _TITLE_BESIDE_AUTHOR:
+        if not authors and heard_titles and heard_titles[0].surely >= _TITLE_BESIDE_AUTHOR:
             wish = replace(wish, author="")  # "Trăm năm cô độc của ông Mác-két": the title is surer than the name
         elif not authors:
             if wish.language != "en" or _is_written_as_name(wish.author, wish.text):
@@ -112,21 +113,26 @@ def resolve(  # noqa: C901
             authors = authors or authors_called(conn, wish.named)
         if not (named_title or series or authors):
             # A hero or a place: its name must stand in the record.
-            said = [_as_written(wish)] if wish.language == "vi" else wish.named.split()
-            wish = replace(wish, words=(*wish.words, *said), names=(*wish.names, *wish.named.split()))
-    said = tuple(dict.fromkeys(word for part in wish.words for word in fold_words(part).split()))
+            more = [_as_written(wish)] if wish.language == "vi" else wish.named.split()
+            wish = replace(wish, words=(*wish.words, *more), names=(*wish.names, *wish.named.split()))
+    words = tuple(dict.fromkeys(word for part in wish.words for word in fold_words(part).split()))
     spoken = tuple(dict.fromkeys(fold_words(word) for word in wish.spoken[:30]))
     likely = frozenset[str]() if like else likely_authors(conn, wish)
-    if not (wish.author or named_title or like):
+    if wish.meant:
+        named_title = wish.meant[0]
+        if wish.in_order:
+            meant = statements.records(conn, list(wish.meant), audiences=audiences)
+            series = frozenset([record.series_name for record in meant if record.series_name][:1])
+    elif not (wish.author or named_title or like):
         named_title = whole_title(conn, wish, likely, audiences)
     if like and wish.author:
         authors = authors_called(conn, wish.author)
         if any({*record.authors} & {*authors} for record in like):
             authors = ()  # who wrote the book that others should be like
     avoided_authors = frozenset(authors_called(conn, wish.avoid_author) if wish.avoid_author else ())
-    series = series or frozenset(search.series_named(conn, said) if said and len(said) <= 4 else ())
+    series = series or frozenset(search.series_named(conn, words) if words and len(words) <= 4 else ())
     if wish.in_order and not series:
-        series = series_heard(conn, heard_titles, said, audiences)
+        series = series_heard(conn, heard_titles, words, audiences)
     total = max(catalogue.count_works(conn, ANY_WORK), 1)
     runs = _runs(wish)
     pieces = [piece for run in runs for piece in _pieces(run, wish.language)]
@@ -142,13 +148,8 @@ def resolve(  # noqa: C901
         wish, units, authors, likely, avoided_authors,
         series, named_title, like, meaning, nearest, terse, heard,
         _toward(meaning), rarity,
-        {each.book_id: sure for each in heard_titles if (sure := _surely(each)) >= _HEARD_TITLE},
+        {each.book_id: each.surely for each in heard_titles[:_TITLES] if each.surely >= _HEARD_TITLE},
     )  # fmt: skip
-
-
-def _surely(heard: search.HeardTitle) -> float:
-    """How surely a title was said, 0 to 1: with how much of it, and whether that is no other's."""
-    return heard.share * (1 - 0.5**heard.said)
 
 
 def _is_written_as_name(name: str, text: str) -> bool:

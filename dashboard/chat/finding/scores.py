@@ -16,7 +16,7 @@ from openshelf.folding import fold_words
 _NEAR_MOOD = 0.5
 # Where a unit stands: in title, author, series or subjects; in the blurb.
 _IN_NAMES, _IN_BLURB = 1.0, 0.7
-_TITLE_ENOUGH = 0.38  # from here on a title is said so surely that the work answers
+_TITLE_ENOUGH = 0.4  # from here on a title is said so surely that the work answers
 # Moods that say what a work is good for.
 _USES = frozenset(("practical", "easy", "difficult"))
 # Subjects that say for whom a work is, or of what renown, but not what it is.
@@ -72,7 +72,7 @@ def weigh(ask: Ask, view: View, cosine: float) -> Candidate:
         cosine = 0.0  # the encoder reads no Vietnamese or Russian: to it, all of it is alike
     by_likely = bool(ask.likely_authors & {*record.authors})
     in_series = record.series_name in ask.series if record.series_name else False
-    is_titled = record.book_id == ask.titled
+    is_titled = record.book_id == ask.titled or record.book_id in wish.meant
     is_named = bool(wish.named) and all(
         compiled(rf"\b{form_pattern(word)}\b").search(view.names.folded) for word in fold_words(wish.named).split()
     )
@@ -126,7 +126,7 @@ def weigh(ask: Ask, view: View, cosine: float) -> Candidate:
         or (not ask.units and not ask.like and not wish.named and _says_so(wish, record))
         or (bool(ask.units) and _is_enough(signs))
     )
-    if ask.titled is not None and not is_titled and not in_series and wish.named:
+    if ask.titled is not None and not is_titled and not in_series and (wish.named or wish.meant):
         answers = False  # "do you have Emma?" is not answered by books like it
     return Candidate(
         record, round(sum(WEIGHTS[name] * float(value) for name, value in evidence.items()), 4), answers,

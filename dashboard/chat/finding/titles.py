@@ -6,9 +6,11 @@ from collections.abc import Sequence
 import psycopg
 
 from dashboard.chat.lexicon import Language, accented, compiled, form_pattern, lexicon
-from dashboard.chat.reading.question import QUOTED, Reading
+from dashboard.chat.reading.numbers import other_ways
+from dashboard.chat.reading.question import QUOTED, VIETNAMESE, Reading, Word
 from dashboard.chat.reading.wish import Mention, Wish
 from models import search
+from models.said_titles import SaidTitle, said_titles
 from openshelf.database import catalogue
 from openshelf.database import search as statements
 from openshelf.database.filters import Filters
@@ -27,6 +29,8 @@ def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | Non
     found: list[Mention] = []
     quoted = _words_quoted(reading)
     hits = search.titles_within(conn, " ".join(word.folded for word in words))
+    said_nearly = _said_nearly(conn, reading)
+    given = _places_given(reading)
     records = statements.records(conn, [book_id for _start, _end, book_id, _whole in hits], audiences=audiences)
     titles = {record.book_id: " ".join(re.findall(r"\w+", accented(record.title))) for record in records}
     for start, end, book_id, is_whole in hits:
@@ -65,13 +69,93 @@ def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | Non
             )  # fmt: skip
         if is_name:
             is_sure = is_whole and (is_quoted or is_written_as_name or len(said) > 2)
-            found.append(Mention(folded, book_id, is_sure))
+            if not any(each.start <= start and end <= each.end for each in said_nearly):
+                found.append(Mention(folded, book_id, is_sure, is_sure and not _names_series(conn, folded)))
+    found += [
+        Mention(said, each.book_id, each.share >= _WHOLE, each.share >= _PART or each.start in given)
+        for each in said_nearly
+        if (said := " ".join(word.folded for word in words[each.start : each.end]))
+    ]
     if found:
-        return found
+        allowed = {r.book_id for r in statements.records(conn, [m.book_id for m in found], audiences=audiences)}
+        return [each for each in found if each.book_id in allowed]
     if not (found := _mentions_by_name(conn, reading)):
         return []
     allowed = {r.book_id for r in statements.records(conn, [each.book_id for each in found], audiences=audiences)}
     return [each for each in found if each.book_id in allowed]
+
+
+_SAID, _TIE = 0.5, 0.02
+_WHOLE, _PART = 0.8, 0.6  # of a title, by what its words say
+
+
+def _said_nearly(conn: psycopg.Connection, reading: Reading) -> list[SaidTitle]:
+    """The titles of which the most is said in their places: misspelt, in part or in another order, and no topic."""
+    chosen: list[SaidTitle] = []
+    given = _places_given(reading)
+    for each in said(conn, reading.text, reading.language):
+        words = reading.words[each.start : each.end]
+        there = [other for other in chosen if other.start < each.end and each.start < other.end]
+        is_as_sure = all(
+            (each.start, each.end) == (other.start, other.end) and each.surely > other.surely - _TIE for other in there
+        )
+        if is_as_sure and not each.is_apart and _is_told(each, words, is_given=each.start in given):
+            chosen.append(each)
+    return [each for each in chosen if _is_no_topic(conn, reading.words[each.start : each.end], reading.language)]
+
+
+def _is_no_topic(conn: psycopg.Connection, words: Sequence[Word], language: Language) -> bool:
+    """Whether words are not the name of what a book is about, or of a series."""
+    folded = " ".join(word.folded for word in words)
+    return not (len(words) <= _TOPIC and _is_concept(folded, language)) and not _names_series(conn, folded)
+
+
+_TOPIC = 2  # words that may name a topic, though they are a title, too
+
+
+# What says that a title follows.
+_CALLED = re.compile(
+    r"\b(?:(?:it s|is|was|were|be|book|novel|something|one) (?:called|titled|entitled|named)|title (?:is|was)"
+    r"|nhan de(?: la)?|ten (?:la|sach|truyen)|tua(?: sach)?(?: la)?|называ\w+|(?:под|с) названием|название) "
+)
+
+
+def _places_given(reading: Reading) -> frozenset[int]:
+    """The places of words that are given as a title: in quotation marks, or first after "it was called"."""
+    called = {
+        next(n for n, end in enumerate(ends) if end > match.end())
+        for match in _CALLED.finditer(reading.original)
+        if (ends := reading.ends) and ends[-1] > match.end()
+    }
+    return _words_quoted(reading) | {n + more for n in called for more in range(2)}
+
+
+def _is_told(each: SaidTitle, words: Sequence[Word], *, is_given: bool) -> bool:
+    """Whether enough is said of a title: of a single word, all of one that stands in no other record."""
+    if is_given:
+        return each.surely >= _GIVEN and (each.words > 1 or each.share >= _PART)
+    if each.words > 1:
+        return each.surely >= _SAID
+    is_long = len(words) == 1 and len(words[0].folded) >= _ONE_WORD
+    return is_long and each.is_as_spelt and each.share >= _ALONE and each.said >= _ALONE
+
+
+_ONE_WORD = 6  # letters
+_GIVEN = 0.2
+
+
+def said(conn: psycopg.Connection, text: str, language: Language) -> list[SaidTitle]:
+    """Titles of which a question says something, the surest first."""
+    idle = lexicon().silent_vietnamese if language == "vi" and VIETNAMESE.search(text) else lexicon().silent[language]
+    return said_titles(conn, text, in_syllables=language == "vi", idle=idle, also=other_ways())
+
+
+def _is_concept(folded: str, language: Language) -> bool:
+    return any(concept.any_asked(language, bare=True).fullmatch(folded) for concept in lexicon().concepts)
+
+
+def _names_series(conn: psycopg.Connection, folded: str) -> bool:
+    return bool(search.series_named(conn, folded.split()))
 
 
 def _words_quoted(reading: Reading) -> frozenset[int]:
@@ -114,7 +198,16 @@ def asked_by_title(conn: psycopg.Connection, text: str, audiences: Sequence[str]
     return max((title for book_id, title in found.items() if book_id in allowed), key=len, default="")
 
 
+def title_alone(
+    conn: psycopg.Connection, text: str, language: Language, audiences: Sequence[str] | None
+) -> tuple[int, ...]:
+    """The work of whose title most is said in a question of which nothing else was read."""
+    found = [each for each in said(conn, text, language)[:1] if each.words > 1 and each.share >= _PART]
+    return tuple(record.book_id for record in statements.records(conn, [f.book_id for f in found], audiences=audiences))
+
+
 _FEW = 3
+_LIKE_A_NAME = 0.7
 _ALONE = 0.9  # what is said of a title where one word of it is in no other
 
 
@@ -129,7 +222,8 @@ def _mentions_by_name(conn: psycopg.Connection, reading: Reading) -> list[Mentio
         series = search.series_named(conn, [word.folded])[:1]
         ids = [book_id for name in series for book_id in browse(conn, Filters(series=name), None, _FEW)]
         if not ids:
-            heard = [each.book_id for each in search.titles_heard(conn, word.raw)]
+            all_said = [each for each in said_titles(conn, word.raw) if each.likeness >= _LIKE_A_NAME]
+            heard = [each.book_id for each in all_said if each.said >= _ALONE * all_said[0].said]
             records = statements.records(conn, heard[: _FEW + 1])
             is_one = len(records) == 1 or len({record.series_name or record.book_id for record in records}) == 1
             ids = heard if is_one else []
@@ -192,7 +286,7 @@ def browse(conn: psycopg.Connection, filters: Filters, audiences: Sequence[str] 
 
 
 def series_heard(
-    conn: psycopg.Connection, titles: Sequence[search.HeardTitle], said: Sequence[str], audiences: Sequence[str] | None
+    conn: psycopg.Connection, titles: Sequence[SaidTitle], said: Sequence[str], audiences: Sequence[str] | None
 ) -> frozenset[str]:
     """The series that is asked for by words of its name, or of the titles in it."""
     for word in said:

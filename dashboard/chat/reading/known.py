@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dashboard.chat.lexicon import Language, compiled, lexicon
+from dashboard.chat.reading.itself import NAMED, asks_for_the_very
 from dashboard.chat.reading.named import a_name
 from dashboard.chat.reading.question import Reading
 from dashboard.chat.reading.wish import Mention, Wish
@@ -60,16 +61,23 @@ _ABOUT = re.compile(
     r"\b(?:books?|novels?|stor(?:y|ies)|something|anything|sach|truyen|tieu thuyet|cuon|книг\w*|роман\w*|истори\w*"
     r"|что (?:нибудь|то))(?: \w+)? (?:about|on|ve|про|о|об)\b[^|\0]*$"
 )
-# Who seeks a book is after it; a monk's name is no liking.
+# Who seeks a book is after it; a monk's name is no liking, nor is "or something like that" or "hình như".
 _NO_LIKING = re.compile(
-    r"\b(?:i m|i am|we re|we are|she s|he s|they re|is|are|was|chasing) after\b"
+    r"\bor (?:\w+ ){0,3}(?:like (?:that|it)|similar|to that effect|of the sort|near enough)\b"
+    r"|(?<=\| )(?:something|sth) like that(?= \||$)"
+    r"|\bhinh nhu\b|\b(?:hay )?gi(?: gi)? (?:do|ay)\b"
+    r"|\bcon(?=(?: (?!nao\b|gi\b|khac\b|kieu\b)[^| ]+)* (?:khong|ko|k|kg|hong|hok|hem|chua)\b)"
+    r"|\bили (?:что|как)\w*(?: \w+){0,2} (?:похоже\w*|подобн\w+|вроде|таком|того)\b"
+    r"|\bчто то (?:вроде|типа)(?: того| этого)\b"
+    r"|\b(?:i m|i am|we re|we are|she s|he s|they re|is|are|was|chasing) after\b"
     r"|\bthich (?=nhat hanh|minh|chan|nu|tri|thanh)"
 )
 _MONK = re.compile(r"\bThích (?=[A-ZĐ])")
 # Who says much beside a name and likes it, asks for something else.
 _ASKS_FOR_OTHERS = re.compile(
-    r"\b(?:something|anything|what|which|where|else|another|others?|more|next|reads?|novels|books|recommend\w*|suggest\w*"
-    r"|ideas?|similar|follow\w*|replace\w*)\b|\b(?:gi|nao|nua|khac|goi y|kieu|giong|them)\b"
+    r"\b(?:something|anything|what|which|where|else|another|others?|more|next|reads|(?:a|any|good|great|easy|some) read"
+    r"|novels|books|recommend\w*|suggest\w*|ideas?|similar|follow\w*|replace\w*)\b"
+    r"|\b(?:gi|nao|nua|khac|goi y|kieu|giong|them)\b"
     r"|\b(?:что|чего|чем|чему|как\w+|еще|посовет\w*|подска\w*|порекоменд\w*|похож\w*|друг\w+|дальше)\b"
 )
 # Words beside a name, of who says more than that they would have it.
@@ -88,8 +96,10 @@ def known(reading: Reading, wish: Wish, mentions: Sequence[Mention]) -> Wish:
             reading.negate(named)
     wish = replace(wish, had=tuple(dict.fromkeys(each.book_id for each in unwanted)))
     places = [(each, span) for each, span in places if each not in unwanted]
-    if not places or not _is_liked(reading, wish, places):
+    if not places:
         return wish
+    if not _is_liked(reading, wish, places):
+        return _meant(reading, wish, places)
     if reading.take(SEQUEL):
         wish = replace(wish, is_sequel=True)
     for each, _span in places:
@@ -103,6 +113,19 @@ def known(reading: Reading, wish: Wish, mentions: Sequence[Mention]) -> Wish:
     )
 
 
+def _meant(reading: Reading, wish: Wish, places: Sequence[tuple[Mention, tuple[int, int]]]) -> Wish:
+    """With the works that are asked for themselves: it asks for them, or says little else."""
+    titles = [each for each, (start, _end) in places if each.may_be_meant and not _ABOUT.search(reading.folded[:start])]
+    beside = len(reading.words) - sum(len(words.split()) for words in {each.words for each in titles})
+    text, _accented = _beside(reading, places)
+    asks_for_it = _ASKS_FOR_IT.search(text) or asks_for_the_very(text, wish.language)
+    if not titles or not (asks_for_it or beside < _TELLS[wish.language]):
+        return wish
+    for words in dict.fromkeys(_said(each) for each in titles):
+        reading.take(words)
+    return replace(wish, meant=tuple(dict.fromkeys(each.book_id for each in titles)))
+
+
 def _said(mention: Mention) -> str:
     """A pattern for the words of a mention, whatever marks part them."""
     return r"\b" + r"(?: \|)? ".join(map(re.escape, mention.words.split())) + r"\b"
@@ -110,17 +133,17 @@ def _said(mention: Mention) -> str:
 
 def _is_liked(reading: Reading, wish: Wish, places: Sequence[tuple[Mention, tuple[int, int]]]) -> bool:
     """Whether works are named because others like them, or what comes after them, are asked for."""
-    text = reading.folded
-    for _each, (start, end) in places:
-        text = text[:start] + "\0" * (end - start) + text[end:]
-    text = _NO_LIKING.sub(lambda said: "\0" * len(said[0]), text)
+    text, accented = _beside(reading, places)
+    if re.search(SEQUEL, text) or any(_OTHERWISE.match(text, end) for _each, (_start, end) in places):
+        return True
+    if asks_for_the_very(text, wish.language):
+        return False
     phrases = lexicon().likeness[wish.language]
     if reading.has_accents:
-        accents = Reading(_MONK.sub("", wish.text), wish.language).written[True]
-        says_so = any(compiled(phrase.pattern).search(accents) for phrase in phrases)
+        says_so = any(compiled(phrase.pattern).search(accented) for phrase in phrases)
     else:
         says_so = any(compiled(phrase.bare or phrase.pattern).search(text) for phrase in phrases)
-    if says_so or re.search(SEQUEL, text) or any(_OTHERWISE.match(text, end) for _each, (_start, end) in places):
+    if says_so:
         return True
     if _ASKS_FOR_IT.search(text) or not _ASKS_FOR_OTHERS.search(text):
         return False
@@ -128,3 +151,16 @@ def _is_liked(reading: Reading, wish: Wish, places: Sequence[tuple[Mention, tupl
     if is_topic or not any(each.is_sure for each, _span in places):
         return False
     return len(reading.words) - sum(len(each.words.split()) for each, _span in places) >= _TELLS[wish.language]
+
+
+def _beside(reading: Reading, places: Sequence[tuple[Mention, tuple[int, int]]]) -> tuple[str, str]:
+    """A question without the names of works and what sounds like a liking and is none; folded, and with accents."""
+    text, accented = reading.folded, reading.written[True]
+    spans = [span for _each, span in places]
+    spans += [match.span() for match in _NO_LIKING.finditer(text)]
+    spans += [match.span() for match in _MONK.finditer(reading.text)] if len(reading.text) == len(text) else []
+    for start, end in spans:
+        blank = NAMED * (end - start)
+        text = text[:start] + blank + text[end:]
+        accented = accented[:start] + blank + accented[end:]
+    return text, accented

@@ -1,5 +1,9 @@
 """Numbers as digits and as words, in English, Vietnamese and Russian."""
 
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+
 _NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
     "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17,
@@ -47,6 +51,16 @@ def numbers(said: str) -> list[int]:
 
 
 _TIMES = frozenset(["hundred", "thousand", "muoi", "tram", "nghin", "ngan", "тысяча", "тысячи", "тысяч"])
+
+
+@cache
+def other_ways() -> Mapping[str, frozenset[str]]:
+    """Words and digits for the same number, by each of them."""
+    ways: defaultdict[int, set[str]] = defaultdict(set)
+    for word, number in _NUMBERS.items():
+        ways[number] |= {word, str(number)}
+    digits = {str(number): frozenset(said) for number, said in ways.items()}
+    return digits | {word: frozenset([str(number)]) for word, number in _NUMBERS.items()}
 
 
 def last_number(said: str) -> int:

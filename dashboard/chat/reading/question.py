@@ -74,6 +74,11 @@ class Reading:
         self.negated = [False] * len(self.words)
 
     @property
+    def ends(self) -> list[int]:
+        """Where each word ends in the folded text."""
+        return [end for _start, end in self._spans[False]]
+
+    @property
     def folded(self) -> str:
         return self.written[False]
 

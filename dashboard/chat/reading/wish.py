@@ -28,6 +28,7 @@ class Wish:
     words that say something;
     `words` and `avoid_words` are folded words that records should hold, or not; `names` are those of the words that
     were written as names. `titled`: what books should be like; `named`: a title, author or series that must be there;
+    `meant`: works of ours that it asks for by their titles;
     `author`: who must have written it. `age` in years; `min_pages` and `max_pages` as asked.
     `refers`: the place, from 0, of a work of the answer before that this is about; -1 the last, `ALL` each of them.
     """
@@ -50,6 +51,7 @@ class Wish:
     titled: str = ""
     is_titled_as_name: bool = False  # it was written as one
     named: str = ""
+    meant: tuple[int, ...] = ()  # works of ours that are asked for themselves
     author: str = ""
     is_same_author: bool = False
     is_translated: bool = False
@@ -86,7 +88,7 @@ class Wish:
     def has_topic(self) -> bool:
         return bool(
             self.words or self.subjects or self.themes or self.titled or self.named or self.author
-            or self.is_same_author or self.like or self.chooses or self.is_sequel
+            or self.is_same_author or self.like or self.meant or self.chooses or self.is_sequel
         )  # fmt: skip
 
     @property
@@ -114,6 +116,7 @@ class Mention:
     words: str
     book_id: int
     is_sure: bool = False  # it is the whole title, and more than a word or written as a name
+    may_be_meant: bool = False  # it is a title, not the name of a series or of a topic, and surely enough
 
 
 class Understood(msgspec.Struct, forbid_unknown_fields=False):
