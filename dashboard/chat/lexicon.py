@@ -159,7 +159,11 @@ def form_pattern(word: str) -> str:
         return re.escape(word[1:])
     root = stem(word)
     if is_cyrillic(word):
-        return re.escape(root) + r"\w{0,4}" if len(root) >= 5 else _short_russian(word, root)
+        if len(root) < _LONG_ROOT:
+            return _short_russian(word, root)
+        # "Взрослеть" is not in "взрослое".
+        is_verb = word.endswith(("ать", "ять", "ить", "еть", "ться"))
+        return re.escape(root) + (rf"(?!(?:{_ADJECTIVE})\b)" if is_verb else "") + r"\w{0,4}"
     if word.endswith("y") and len(word) > 3:
         return f"{re.escape(word[:-1])}(?:y|ies)"
     if len(root) >= 6:
@@ -179,7 +183,8 @@ def _short_russian(word: str, root: str) -> str:
     return f"{re.escape(root)}(?:{'|'.join(RUSSIAN_ENDINGS)})?"
 
 
-_LEAST_ROOT = 3  # letters
+_LEAST_ROOT, _LONG_ROOT = 3, 5  # letters
+_ADJECTIVE = "ыи|ои|ая|ое|ую|ые|ого|ому|ым|ых|ыми"
 # Endings of verbs, adjectives, and of nouns in other cases than that in which words are looked up.
 _NO_NOUN = re.compile(
     r"(?:[аеиоуыя]ть|ться|[аеуяю]т|ил|л[аи]|[ая](?:ми|м|х)|[оеыи][мвх]|[ое]го|[ое]му|ью|[аеиоуыюя]и|[уюое]|[ая]я)$"
@@ -253,6 +258,7 @@ class Lexicon:
     silent: dict[Language, frozenset[str]]  # folded; the Russian ones also without endings
     silent_vietnamese: frozenset[str]  # with accents
     occasions: tuple[Phrase, ...]  # Vietnamese expressions that say nothing about a book, the longest first
+    passing: dict[Language, re.Pattern[str]]  # what is told of oneself more often than it is asked for, see `concepts`
     speech: frozenset[str]  # folded: what says nothing that could be false
     speech_vietnamese: frozenset[str]  # the same with accents
     women: frozenset[str]  # folded first names
@@ -295,6 +301,10 @@ def lexicon() -> Lexicon:
         occasions=tuple(
             sorted((_phrase(each, "vi") for each in _list(raw["occasions"]["vi"])), key=lambda phrase: -phrase.length)
         ),
+        passing={
+            language: re.compile("|".join(_phrase(each, language).pattern for each in _list(raw["passing"][language])))
+            for language in LANGUAGES
+        },
         speech=frozenset(
             word
             for words in (

@@ -286,6 +286,26 @@ def test_a_word_names_nothing_that_only_looks_like_it(
 
 
 @pytest.mark.parametrize(
+    ("text", "passing"),
+    [
+        ("it is summer, mum is here: something about dragons", ("mothers", "seasons")),
+        ("mùa hè rảnh quá, tìm truyện về rồng", ("seasons",)),
+        ("зимой, после работы: что-нибудь про драконов", ("work",)),
+        # asked for, or all that is asked for
+        ("dragons, and about a mother", ()),
+        ("train stories with dragons", ()),
+        ("something with trains", ()),
+        ("роман про школу и драконов", ()),
+    ],
+)
+def test_what_may_tell_of_who_asks_is_the_topic_where_nothing_else_is(text: str, passing: tuple[str, ...]) -> None:
+    wish = parse(text)
+
+    assert wish.passing == passing
+    assert set(passing) <= {*wish.subjects, *wish.themes, *wish.moods}
+
+
+@pytest.mark.parametrize(
     ("text", "avoid", "themes"),
     [
         ("so done with ghosts, whales please", ("ghosts",), ("whales",)),

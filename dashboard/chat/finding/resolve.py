@@ -40,6 +40,7 @@ _TALK, _TALK_ALONE = 0.5, 0.75
 _TERSE = 6  # words of a question that says no more than it must
 _SHORT_ROOT = 5  # letters
 _HELD = 0.5  # what only the question before asked for
+_PASSING = 0.25  # what may tell of who asks
 _TITLE_BESIDE_AUTHOR = 0.4
 _TITLES = 10
 _HEARD_TITLE = 0.3  # a title that is less surely said was not said
@@ -250,7 +251,7 @@ def _units(wish: Wish, runs: Sequence[str], rarities: Mapping[str, float]) -> tu
 
 
 def _held(wish: Wish, name: str) -> float:
-    return _HELD if name in wish.held else 1.0
+    return (_HELD if name in wish.held else 1.0) * (_PASSING if name in wish.passing else 1.0)
 
 
 @lru_cache(maxsize=1_000)

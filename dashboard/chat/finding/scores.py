@@ -188,6 +188,9 @@ def _signs(ask: Ask, view: View, shares: Mapping[str, float], cosine: float) -> 
     language = LANGUAGE_OF.get(view.record.language or "")
     concepts = [unit.concept for unit in ask.units if unit.concept]
     topics = [shares[each.name] for each in concepts if each.kind != "mood" and each.name != "learning"]
+    meant = [
+        shares[each.name] for each in concepts if each.kind != "mood" and each.name not in ("learning", *wish.passing)
+    ]
     moods = [shares[each.name] for each in concepts if each.kind == "mood" and each.name not in _USES]
     said = [unit for unit in ask.units if unit.word]
     # What a word is nearest to is no proof that a record holds it.
@@ -197,7 +200,7 @@ def _signs(ask: Ask, view: View, shares: Mapping[str, float], cosine: float) -> 
     return {
         "one": 1.0,
         "topics": min(3.0, sum(topics)),
-        "missing topics": min(2.0, sum(1 - share for share in topics)),
+        "missing topics": min(2.0, sum(1 - share for share in meant)),
         "moods": min(1.0, sum(moods)),
         "words": _fading([rarity * share for rarity, share in words]),
         "missing words": ask.terse * _fading([rarity * (1 - share) for rarity, share in words]),

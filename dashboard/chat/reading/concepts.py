@@ -33,6 +33,7 @@ _COMPLAINS = re.compile(r" (?:qua|for me|для меня)\b")
 def concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
     """Subjects, themes and moods that the words name, and those to avoid. Longer phrases first."""
     found: list[tuple[int, Concept]] = []
+    passing: list[tuple[int, Concept]] = []
     avoided: list[str] = []
     less: list[str] = []
     _pass_over_occasions(reading)
@@ -48,7 +49,7 @@ def concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
                 avoided.append(concept.name)
                 continue
             if not match["no"]:
-                found.append((match.start(), concept))
+                (passing if _is_in_passing(reading, match) else found).append((match.start(), concept))
                 continue
             reading.negate(match, with_accents=not bare and reading.language == "vi")
             is_mild = re.search(_RATHER_LESS, match["no"]) or (
@@ -65,7 +66,10 @@ def concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
         wish = replace(wish, avoid_words=(*wish.avoid_words, more["word"]))
     for word in _avoided_words(reading):
         wish = replace(wish, avoid_words=(*wish.avoid_words, word))
-    found.sort(key=lambda pair: pair[0])
+    in_passing = {concept.name for _place, concept in passing} - {concept.name for _place, concept in found}
+    if not found:
+        in_passing = set[str]()  # who asks for nothing else asks for it
+    found = sorted((*found, *passing), key=lambda pair: pair[0])
     # To be read at night is not to be read to sleep; and for a child, anything may be.
     if wish.audience == "children" or any(concept.name == "horror" for _place, concept in found):
         found = [each for each in found if each[1].name != "bedtime"]
@@ -82,8 +86,23 @@ def concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
     return replace(
         wish,
         subjects=tuple(names["subject"]), themes=tuple(names["theme"]), moods=tuple(names["mood"]),
-        avoid=tuple(dict.fromkeys(avoided)), less=tuple(dict.fromkeys(less)),
+        passing=tuple(sorted(in_passing)), avoid=tuple(dict.fromkeys(avoided)), less=tuple(dict.fromkeys(less)),
     )  # fmt: skip
+
+
+_ABOUT = re.compile(
+    r"\b(?:about|books? on|set in|set at|featuring|про|о|об|обо|ve|chu de|de tai|sach|truyen|tieu thuyet|tho)"
+    r"(?: (?:the|a|an|my|his|her|their|how|being|old|young|life in|cac|nhung|nguoi))* $"
+)
+_KIND = re.compile(r" (?:stories|story|novels?|books?|tales|fiction|memoirs?|life|lives|poems?|poetry|mysteries)\b")
+
+
+def _is_in_passing(reading: Reading, match: re.Match[str]) -> bool:
+    """Whether what a phrase names may be told of who asks: "summer", "my wife", "school" but not "about school"."""
+    if not lexicon().passing[reading.language].fullmatch(match[0].strip()):
+        return False
+    before, after = reading.original[: match.start()], reading.original[match.end() :]
+    return not (_ABOUT.search(before) or _KIND.match(after))
 
 
 def _pass_over_occasions(reading: Reading) -> None:
