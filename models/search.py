@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -282,6 +283,24 @@ def authors_misspelt(conn: psycopg.Connection, words: Sequence[str]) -> list[str
         for form, lasts in ((word, people.lasts), (_key(word), people.last_keys)):
             near = process.extract(form, lasts.keys(), scorer=fuzz.ratio, score_cutoff=MIN_NAME_RATIO, limit=3)
             found += [n for last, _r, _n in near if last[0] == form[0] and len(last) >= _MISSPELT for n in lasts[last]]
+    return [people.names[place] for place in dict.fromkeys(found)]
+
+
+def authors_sounding(conn: psycopg.Connection, words: Sequence[str]) -> list[str]:
+    """Authors whose first and last names sound nearly as two folded words that follow each other: "steven gold"."""
+    people = _people(conn)
+    found: list[int] = []
+    for first, last in pairwise(map(_key, words)):
+        if len(last) < _SOUNDING or len(first) < _SOUNDING:
+            continue
+        lasts = process.extract(last, people.last_keys.keys(), scorer=fuzz.ratio, score_cutoff=_MIN_PART, limit=10)
+        for other, ratio, _n in lasts:
+            for place in people.last_keys[other]:
+                called = _key(fold_words(people.names[place]).split()[0])
+                alike = fuzz.ratio(first, called)
+                is_name = other[0] == last[0] and min(len(other), len(called)) >= _SOUNDING
+                if is_name and alike >= _MIN_PART and alike + ratio >= 2 * MIN_NAME_RATIO:
+                    found.append(place)
     return [people.names[place] for place in dict.fromkeys(found)]
 
 
@@ -594,6 +613,7 @@ class _Titles:
     by_beginning: dict[tuple[str, ...], tuple[int, bool]]  # keys of words -> the one work, and whether that is all
 
 
+_SOUNDING, _MIN_PART = 3, 72  # letters at least of each of two names, and how alike each is, of 100
 _MISSPELT = 6  # letters at least of a last name that may be spelt otherwise
 _LONGEST_TITLE = 10  # words that are looked at
 _ARTICLES = frozenset(["the", "a", "an"])

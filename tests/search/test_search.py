@@ -14,6 +14,7 @@ from models.embedding import MODEL_NAME
 from models.search import (
     any_word,
     authors_misspelt,
+    authors_sounding,
     did_you_mean,
     excerpt,
     highlights,
@@ -253,6 +254,22 @@ def test_a_last_name_that_nothing_holds_is_read_as_the_nearest(
     conn: psycopg.Connection, said: list[str], wanted: list[str]
 ) -> None:
     assert authors_misspelt(conn, said) == wanted
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        (["franck", "herbart"], ["Frank Herbert"]),
+        (["фрэнк", "херберт"], ["Frank Herbert"]),
+        (["books", "frank", "herbert"], ["Frank Herbert"]),
+        (["fred", "herbert"], []),  # somebody else's first name
+        (["herbert", "frank"], []),
+    ],
+)
+def test_first_and_last_name_that_follow_each_other_are_read_by_their_sound(
+    conn: psycopg.Connection, said: list[str], wanted: list[str]
+) -> None:
+    assert authors_sounding(conn, said) == wanted
 
 
 def test_of_several_near_words_the_one_that_fits_the_rest_is_meant(

@@ -355,7 +355,7 @@ def authors_called(conn: psycopg.Connection, name: str) -> tuple[str, ...]:
     found: list[str] = []
     for part in re.split(r"\b(?:or|and|и|или|hoac|va)\b|\|", name):
         words = _name_words(part)
-        found += search.authors_named(conn, words) if words else []
+        found += (search.authors_named(conn, words) or search.authors_sounding(conn, words)) if words else []
     return tuple(dict.fromkeys(found))
 
 
@@ -377,6 +377,8 @@ def likely_authors(conn: psycopg.Connection, wish: Wish) -> frozenset[str]:
         return frozenset(search.authors_misspelt(conn, ["".join(fold_words(each).split()) for each in by_sound]))
     if 0 < len(said) <= _NAME_ALONE and len(fold_words(wish.text).split()) <= _NAME_ALONE:
         names = names or said  # "octavia butler", and nothing else
+    if sounding := search.authors_sounding(conn, said):
+        return frozenset(sounding)
     if misspelt := search.authors_misspelt(conn, said):
         return frozenset(misspelt)
     if not names:
