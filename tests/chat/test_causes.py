@@ -345,6 +345,22 @@ def test_years_are_an_age_where_somebody_has_it(text: str, age: int | None, audi
     assert (wish.age, wish.audience) == (age, audience)
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("тренер говорит: «читайте про китов», что взять?", ""),
+        ('my coach says "read about whales", what is there?', ""),
+        ("брат говорил про «Белый кит», есть?", "белыи кит"),
+        ("есть «белый кит»?", "белыи кит"),
+    ],
+)
+def test_what_somebody_says_is_no_title(text: str, named: str) -> None:
+    wish = parse(text)
+
+    assert wish.named == named
+    assert named or wish.themes == ("whales",)
+
+
 def test_by_whom_books_shall_be_is_kept() -> None:
     wish = parse("shorter ones?", parse("travel books by women"))
 

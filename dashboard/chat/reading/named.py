@@ -228,10 +228,21 @@ _HAVING_READ = (
 )
 
 
+_SAYS = re.compile(
+    r"\b(?:says?|said|saying|tells? (?:me|us|him|her)|told (?:me|us|him|her)|asks?|говор\w+|сказал\w*|твердит"
+    r"|велит|велел\w*|noi|bao|dan|hoi)(?: \|)?$"
+)
+
+
+def _is_speech(quoted: re.Match[str]) -> bool:
+    """Whether what stands in quotation marks is what somebody says, begun like no title: the coach says «read more»."""
+    return quoted[1].lstrip()[0].islower() and bool(_SAYS.search(spaced(quoted.string[: quoted.start()])))
+
+
 def quoted(reading: Reading, wish: Wish) -> Wish:
     """A title in quotation marks, or what is asked for as one thing: "do you have Emma?"."""
     quoted = QUOTED.search(wish.text)
-    if quoted and not wish.titled:
+    if quoted and not wish.titled and not _is_speech(quoted):
         title = spaced(quoted[1])
         pattern = re.escape(title).replace(r"\ ", " ").replace(" \\| ", "(?: \\| | )")
         if title and reading.take(pattern):
