@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from dashboard.chat.lexicon import CODES, Language, Spaced, concepts_of_term, spaced
+from dashboard.chat.reading.numbers import YEARS, last_number
 from dashboard.chat.reading.wish import LONG, SHORT
 from openshelf.database.appeal import OLDEST
 from openshelf.database.search import Record
@@ -85,25 +86,16 @@ def readers_of(record: Record) -> tuple[int, int] | None:
     return ages(record.summary or "")
 
 
-_AGE_WORDS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "eleven": 11,
-    "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "hai": 2, "ba": 3, "bon": 4, "nam": 5,
-    "sau": 6, "bay": 7, "tam": 8, "chin": 9, "muoi": 10, "muoi hai": 12, "двух": 2, "трех": 3, "четырех": 4,
-    "пяти": 5, "шести": 6, "семи": 7, "восьми": 8, "девяти": 9, "десяти": 10, "одиннадцати": 11, "двенадцати": 12,
-    "четырнадцати": 14,
-}  # fmt: skip
-_AGE = r"(?:\d{1,2}|" + "|".join(sorted(_AGE_WORDS, key=lambda word: -len(word))) + ")"
 _AGES = re.compile(
-    rf"\b(?P<a>{_AGE})(?: years?)? (?:to|and|or) (?:about )?(?P<b>{_AGE})(?: years?)?(?: olds?)?\b"
-    rf"|\bfrom (?P<c>{_AGE}) years? up to (?:\w+ ){{0,4}}(?P<d>{_AGE})\b"
+    rf"\b(?P<a>{YEARS})(?: years?)? (?:to|and|or) (?:about )?(?P<b>{YEARS})(?: years?)?(?: olds?)?\b"
+    rf"|\bfrom (?P<c>{YEARS}) years? up to (?:\w+ ){{0,4}}(?P<d>{YEARS})\b"
     rf"|\b(?:from|ages?|aged|of|at|for|over|until)(?: about| around| the age of"
-    rf"| age)? (?P<from>{_AGE})\b(?! (?:(?:years? )?(?:to|and|or) (?:about )?{_AGE}\b|years (?:ago|of)|different"
+    rf"| age)? (?P<from>{YEARS})\b(?! (?:(?:years? )?(?:to|and|or) (?:about )?{YEARS}\b|years (?:ago|of)|different"
     rf"|generations|lives|short|long|women|men|sisters"
     rf"|brothers))"
-    rf"|\b(?P<olds>{_AGE}) years? olds\b|\bunder (?P<under>{_AGE})\b|\bup to (?:about )?(?P<upto>{_AGE})\b"
-    rf"|\bот (?P<ra>{_AGE}) до (?P<rb>{_AGE})(?: лет)?\b|\b(?:с|от|лет с|для) (?P<rfrom>{_AGE})(?: лет)?\b(?! до)"
-    rf"|\btu (?P<va>{_AGE}) (?:den|toi) (?P<vb>{_AGE}) tuoi|\b(?:tu|tren|khoang) (?P<vfrom>{_AGE}) tuoi"
+    rf"|\b(?P<olds>{YEARS}) years? olds\b|\bunder (?P<under>{YEARS})\b|\bup to (?:about )?(?P<upto>{YEARS})\b"
+    rf"|\bот (?P<ra>{YEARS}) до (?P<rb>{YEARS})(?: лет)?\b|\b(?:с|от|лет с|для) (?P<rfrom>{YEARS})(?: лет)?\b(?! до)"
+    rf"|\btu (?P<va>{YEARS}) (?:den|toi) (?P<vb>{YEARS}) tuoi|\b(?:tu|tren|khoang) (?P<vfrom>{YEARS}) tuoi"
     r"|\b(?P<small>дошкольник\w*|малыш\w*|toddlers|babies)\b"
 )
 _OF_READERS = re.compile(
@@ -122,7 +114,7 @@ def ages(summary: str) -> tuple[int, int] | None:
             continue
         if match["small"]:
             return 2, 6
-        found = {name: int(v) if v.isdigit() else _AGE_WORDS[v] for name, v in match.groupdict().items() if v}
+        found = {name: last_number(said) for name, said in match.groupdict().items() if said}
         low = next((found[k] for k in ("a", "c", "from", "olds", "ra", "rfrom", "va", "vfrom") if k in found), 0)
         high = next((found[k] for k in ("b", "d", "under", "upto", "rb", "vb") if k in found), low + 5)
         if 0 <= low <= 18 and low <= high <= 24:

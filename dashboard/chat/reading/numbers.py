@@ -27,6 +27,8 @@ _HALF = "ruoi"  # "hai trăm rưỡi": 250
 NUMBER_WORD = "|".join(sorted((*_NUMBERS, _HALF), key=lambda word: -len(word)))
 NUMBER = rf"(?:\d{{1,4}}|(?:{NUMBER_WORD})(?: (?:and )?(?:{NUMBER_WORD}))*)"
 N = rf"(?P<n>{NUMBER})"
+# Years of a reader: as many digits as these have.
+YEARS = rf"(?:\d{{1,2}}|(?:{NUMBER_WORD})(?: (?:{NUMBER_WORD}))*)"
 
 
 def numbers(said: str) -> list[int]:
