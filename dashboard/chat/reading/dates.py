@@ -25,7 +25,7 @@ _YEAR = r"(?P<year>1[0-9]{3}|20[0-9]{2})"
 
 def dates(reading: Reading, wish: Wish, today: date) -> Wish:
     """When it was first published. "1984" by itself is a title."""
-    for rule in (_span, _seeming, _decade_or_century, _before_or_after, _time):
+    for rule in (_span, _seeming, _decade_or_century, _period, _before_or_after, _time):
         dated = rule(reading, wish, today)
         if dated.year_from or dated.year_to:
             reading.take(r"\b(?:newer|older|recent|published|written)\b")
@@ -47,6 +47,23 @@ def _span(reading: Reading, wish: Wish, today: date) -> Wish:
     )
     if ago:
         return replace(wish, year_from=today.year - last_number(ago["n"] or ago["vi"] or "5"))
+    return wish
+
+
+# Times that are called by a name: the years in which their books were written.
+_PERIODS = (
+    (r"\b(?:victorians?|викторианск\w+)\b(?! (?:london|england|britain|era|times))", 1837, 1901),
+    (r"\b(?:edwardians?|эдвардианск\w+)\b(?! (?:london|england|britain|era|times))", 1901, 1914),
+    (r"\bсеребрян\w+ век\w*\b", 1890, 1930),
+)
+
+
+def _period(reading: Reading, wish: Wish, _today: date) -> Wish:
+    """A Victorian is a book of those years; Victorian London is a place to tell of."""
+    for pattern, first, last in _PERIODS:
+        if said := reading.take(pattern):
+            is_book = re.match(r" \||$| (?:this|for|please|that|to|with|but|and|next)\b", said.string[said.end() :])
+            return replace(wish, year_from=first, year_to=last, is_era=not (is_book or _is_of_writing(said)))
     return wish
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from dashboard.chat.lexicon import CODES, lexicon, other_languages
 from dashboard.chat.reading.question import Reading
 from dashboard.chat.reading.wish import ANY_LANGUAGE, Wish
+from openshelf.folding import fold
 
 _FORMATS = ("EPUB", "PDF", "MOBI", "AZW3", "DJVU", "CBZ", "MP3", "M4B")
 # Of authors that were just spoken of.
@@ -51,6 +52,10 @@ _BY_WOMEN = (
     r"|\b(?:автор|писател|поэт)\w*(?: \||(?: (?:была?|был|это|чтобы?|обязательно|только|пусть|будет)))* женщин\w*"
     r"|\b(?:писательниц|поэтесс)\w*|\bженск\w+ (?:проз\w*|авторств\w*|поэзи\w*|перо|пера|рук\w+)\b"
 )
+_MEN = (
+    r"(?:(?:old|dead|white|male) )*(?:men|blokes|guys|chaps|lads|male (?:authors|writers))"
+    r"|мужчин\w*|мужик\w*|dan ong|tac gia nam"
+)
 # What stands between is where they are from.
 _BY_SOME_WOMEN = (
     rf"\b(?:by|from) (?:(?:a|an|some|the|only|other|more) )?(?:\w+ ){{0,2}}{_WOMAN}(?: {_WRITER})?\b(?! s\b)"
@@ -75,6 +80,8 @@ def origins(reading: Reading, wish: Wish) -> Wish:
         wish = replace(wish, by_women=True)
     if reading.take(_BY_WOMEN) or (reading.is_answer and reading.take(_WOMEN_ALONE)):
         wish = replace(wish, by_women=True)
+    if reading.is_answer and reading.take(rf"\b(?:{reading.no}|enough|no more|too many) (?:{_MEN})\b"):
+        wish = replace(wish, by_women=True)  # of the authors that were named
     native = reading.find(_NATIVE)
     # "Truyện viết trước 1975" was written then; only without accents may it be "truyện Việt".
     said = {word.accented for word in reading.raw(*native.span())} if native else set()
@@ -96,15 +103,43 @@ _EVEN = r"\b(?:even|or even|also|хоть|можно и|можно даже|мо
 
 # Beside another: "in Vietnamese or English".
 _NAMED = {
-    "english": "eng", "russian": "rus", "vietnamese": "vie", "french": "fra", "german": "deu", "spanish": "spa",
-    "английском": "eng", "русском": "rus", "вьетнамском": "vie", "французском": "fra", "немецком": "deu",
-    "anh": "eng", "nga": "rus", "viet": "vie", "phap": "fra", "duc": "deu",
+    fold(name): code
+    for code, names in {
+        "eng": "english английском английский anh", "rus": "russian русском русский nga",
+        "vie": "vietnamese вьетнамском вьетнамский viet", "fra": "french французском французский phap",
+        "deu": "german немецком немецкий duc", "spa": "spanish испанском испанский",
+        "ita": "italian итальянском итальянский", "pol": "polish польском польский",
+    }.items()
+    for name in names.split()
 }  # fmt: skip
 _NAMES = "|".join(_NAMED)
+# Who learns a language, or speaks it badly, would read in it; so would who wants the original.
+_LEARNT = (
+    r"\b(?:(?:i m|am|we re|are|is|s|been|started) learning|practi[sc](?:e|ing)|improv(?:e|ing)"
+    r"|brush(?:ing)? up(?: on)?|refresh(?:ing)?|revive|relearn(?:ing)?"
+    rf"|in the original|original) (?:my |our |his |her |their |some |the |a bit of )?(?P<name>{_NAMES})\b"
+    rf"|\b(?:my|our) (?:\w+ )?(?P<mine>{_NAMES}) (?:is|s|isn t|was|needs?|has|could)\b(?: (?:\w+ )?rusty)?"
+    rf"|\b(?:учу|учим|учит|изуча\w+|подтянуть|подтягива\w+|практик\w+|освежить|улучшить|вспомнить|осваива\w+)(?: \w+)? "
+    rf"(?P<ru>{_NAMES})\b"
+)
+_ORIGINAL = (
+    r"\b(?:(?:in|from) the )?original(?: language| version)?\b|\b(?:на языке |в )?оригинал\w*\b|\bподлинник\w*\b"
+    r"|\b(?:nguyen (?:ban|tac|goc)|ban (?:goc|nguyen))\b(?= ?\0)|\bnguyen (?=\0)"
+)
 
 
 def languages(reading: Reading, wish: Wish) -> Wish:
     """The language that books should be in, or may be in beside the reader's own."""
+    said = _read_in(reading, wish)
+    if not (said.written_in or said.also_in) and (learnt := reading.take(_LEARNT)):
+        said = replace(wish, written_in=_NAMED[learnt["name"] or learnt["mine"] or learnt["ru"]])
+    if said.written_in:
+        reading.take(_ORIGINAL)
+    return said
+
+
+def _read_in(reading: Reading, wish: Wish) -> Wish:
+    """The language that is asked for by its name."""
     for code, phrases in lexicon().written_in.items():
         for phrase in phrases:
             pattern = phrase.pattern if not (phrase.bare and not reading.has_accents) else phrase.bare

@@ -3,9 +3,9 @@
 import re
 from dataclasses import replace
 
-from dashboard.chat.lexicon import lexicon
+from dashboard.chat.lexicon import compiled, lexicon
 from dashboard.chat.reading.numbers import NUMBER, NUMBER_WORD, last_number, numbers
-from dashboard.chat.reading.question import BETWEEN, NOT_WITH_ACCENTS, Reading
+from dashboard.chat.reading.question import BETWEEN, DISMISSED, NOT_WITH_ACCENTS, Reading
 from dashboard.chat.reading.wish import LONG, SHORT, Wish
 
 _UNDER = (
@@ -16,6 +16,13 @@ _UNDER = (
     r"|chua (?:toi|den)|tam|khoang"
     r"|chung)\b"
 )
+# Of these none means "about".
+_NO_MORE = (
+    r"\b(?:nothing (?:over|above|more|longer)|no(?:t)? (?:over|more|longer|above|bigger|thicker)|under|below|less|fewer"
+    r"|max(?:imum)?|at most|within|tops|не (?:больше|более|толще|длиннее)|меньше|менее|максимум|duoi|khong (?:qua|hon)"
+    r"|it hon|toi da|tro xuong|do lai|tro lai|chua (?:toi|den))\b"
+)
+_BEHIND_PAGES = r"tops|or less|or so|or under|max|do lai|tro lai|tro xuong|tro len|la vua|la duoc|с хвостиком|с лишним"
 _AT_LEAST = r"\b(?:no(?:t)? (?:less|fewer|under)|не (?:меньше|менее)|khong (?:duoi|it hon))\b"
 _AT_MOST = r"\b(?:nothing|no|not|не|khong) (?:over|more|longer|above|больше|более|qua|hon)\b|\b(?:больше|более) не\b"
 _OVER = (
@@ -25,7 +32,26 @@ _OVER = (
 )
 _PAGES = (
     rf"\b(?P<n>{NUMBER})(?: \|)? ?(?:ish |plus |odd )?(?:pages?|pp|pg|trang|стр\w*)\b"
-    rf"|\b(?:pages?|trang|стр\w*) (?:number |so |на |в |до |от |под |эдак |этак )?(?P<m>{NUMBER})\b"
+    rf"|\b(?:pages|so trang|страниц|стр)(?: \|)? (?:number |so |на |в |до |от |под |эдак |этак )?(?P<m>{NUMBER})\b"
+)
+# A bound without a word for pages: "nothing over 250, please".
+_BARE = (
+    r"\b(?:under|below|over|above|at least|at most|up to|less than|more than|longer than|shorter than|до"
+    r"|не (?:больше|более|толще)|больше|от"
+    r"|duoi|tren|khong qua) (?P<n>\d{3,4})(?: (?P<m>pages))?(?= \||$| (?:please|tops|max|thoi|nhe)\b)"
+)
+# How far somebody came in a book: "stuck on page 40", "đến trang 12", "на странице 30".
+_PLACE = (
+    rf"\b(?:(?:by|on|at|to|past|until|till|after|beyond) )?page (?:number )?(?P<n>{NUMBER})\b"
+    rf"|\b(?:(?:den|toi|o) )?trang (?:so |thu )?(?P<m>{NUMBER})\b|\b(?:на |до |после )?(?:\d+(?: ?и"
+    rf"|ои)? )?странице(?: \d+)?\b"
+)
+_SHORTER_THAN_THAT = r"\b(?:shorter|thinner|less)\b|\b(?:короче|тоньше)\b|\b(?:ngan|mong) hon\b"
+# No more than so many, behind a number of pages: "200, no more than 230".
+_AT_MOST_THEN = (
+    rf"(?<=\0)(?: \|)? (?:(?:but|and|но|nhung) )?(?:(?:nothing|not?|не|khong) (?:over|more than|longer than|above"
+    rf"|больше"
+    rf"|более|длиннее|qua|hon)|max(?:imum)?|at most|максимум|toi da) (?P<n>{NUMBER})\b"
 )
 _ABOUT = r"\b(?:around|about|ish|or so|roughly|примерно|около|порядка|tam|khoang|co|chung)\b"
 _FEWEST_PAGES = 20  # "page 1" is no length
@@ -76,28 +102,43 @@ def sizes(reading: Reading, wish: Wish) -> Wish:
         reading.take(rf"(?:{_UNDER}|{_OVER}|\b(?:between|tu|co|с)\b)(?= \0)")
         return _said_of_size(reading, replace(wish, min_pages=least, max_pages=most))
     pages = reading.find(_PAGES)
+    if not pages and (place := reading.find(_PLACE)) and not reading.find(_SHORTER_THAN_THAT):
+        reading.take(re.escape(place[0]))
+    pages = pages or reading.find(_PLACE) or reading.find(_BARE)
     number = last_number(_counted(reading, pages)) if pages else 0
     if pages and number >= _FEWEST_PAGES:
-        before, after = pages.string[: pages.start() + len("tam ")][-30:], pages.string[pages.end() :][:20]
-        reading.take(re.escape(pages[0]))
-        around = [part for part in (before, after) if re.search(rf"{_UNDER}|{_OVER}", part)][:1]
-        is_under = any(re.search(_UNDER, re.sub(_AT_LEAST, "", part)) for part in around)
-        is_over = any(re.search(_OVER, re.sub(_AT_MOST, "", part)) for part in around) or f"{number}+" in reading.text
-        is_about = any(re.search(_ABOUT, part) for part in around) or not (is_under or number >= 0.8 * LONG)
-        if number > 1.25 * SHORT and is_about and not is_over:
-            wish = replace(wish, min_pages=round(0.7 * number), max_pages=round(1.1 * number))
-        elif is_under or (not is_over and number <= 1.25 * SHORT):
-            wish = replace(wish, length="short", max_pages=number)
-        elif is_over or number >= 0.8 * LONG:
-            wish = replace(wish, length="long", min_pages=number)
-        for bound in (rf"(?:{_UNDER}|{_OVER})(?= \0)", r"(?<=\0) (?:tops|or less|or so|or under|max)\b"):
-            reading.take(bound)
+        wish = _of_pages(reading, wish, pages, number)
     return _said_of_size(reading, wish)
+
+
+def _of_pages(reading: Reading, wish: Wish, pages: re.Match[str], number: int) -> Wish:
+    """How many pages it may have, of the one number of them that is said: so many at most, at least, or about."""
+    before, after = pages.string[: pages.start() + len("tam ")][-30:], pages.string[pages.end() :][:20]
+    reading.take(re.escape(pages[0]))
+    around = [part for part in (before, after) if re.search(rf"{_UNDER}|{_OVER}", part)][:1]
+    is_under = any(re.search(_UNDER, re.sub(_AT_LEAST, "", part)) for part in around)
+    is_over = any(re.search(_OVER, re.sub(_AT_MOST, "", part)) for part in around) or f"{number}+" in reading.text
+    is_firm = any(re.search(_NO_MORE, re.sub(_AT_LEAST, "", part)) for part in (before, after))
+    is_about = any(re.search(_ABOUT, part) for part in around) or not (is_under or number >= 0.8 * LONG)
+    for bound in (rf"(?:{_UNDER}|{_OVER})(?= \0)", rf"(?<=\0) (?:{_BEHIND_PAGES})\b"):
+        reading.take(bound)
+    if then := reading.take(_AT_MOST_THEN):
+        return replace(wish, length="short" if number <= 1.25 * SHORT else None, max_pages=last_number(then["n"]))
+    if number > 1.25 * SHORT and is_about and not is_over and not is_firm:
+        return replace(wish, min_pages=round(0.7 * number), max_pages=round(1.1 * number))
+    if is_under or (not is_over and number <= 1.25 * SHORT):
+        return replace(wish, length="short", max_pages=number)
+    if is_over or number >= 0.8 * LONG:
+        return replace(wish, length="long", min_pages=number)
+    return wish
 
 
 def _counted(reading: Reading, pages: re.Match[str]) -> str:
     """The words of a number of pages; "tầm" before it is about, not eight."""
-    said = reading.raw(*pages.span("n" if pages["n"] else "m"))
+    group = "n" if pages["n"] else "m"
+    if (pages[group] or "").isdigit():
+        return pages[group]  # "150pp" is one word
+    said = reading.raw(*pages.span(group)) if pages[group] else []
     return " ".join(word.folded for word in said if word.accented != "tầm")
 
 
@@ -130,8 +171,9 @@ def _said_of_size(reading: Reading, wish: Wish) -> Wish:
             rf"|enough to know)){_OF_LENGTH if phrase.folded in _SIZES else ''}"
         )
         while match := reading.take(found, with_accents=reading.has_accents):
-            meant = name if not match["no"] else "long" if name == "short" else "short"
-            if match["no"]:
+            no = bool(match["no"]) or _is_dismissed(reading, match.end())
+            meant = name if not no else "long" if name == "short" else "short"
+            if no:
                 unwanted.add(name)
             if is_span:
                 pass  # two numbers are surer
@@ -147,13 +189,29 @@ def _said_of_size(reading: Reading, wish: Wish) -> Wish:
     return wish if is_span else _extreme(reading, wish)
 
 
+# Between what is said of its length and that it is not wanted: "толстые книги её пугают".
+_OF_IT = (
+    r"(?: (?:books?|novels?|ones?|things?|книг\w*|роман\w*|том\w*|sach|truyen|cuon))?"
+    r"(?: (?:ее|его|меня|их|нас|nao|qua))?"
+)
+
+
+def _is_dismissed(reading: Reading, end: int) -> bool:
+    """Whether what was read up to here is not wanted: "sách dày là chạy"; what says so is read off."""
+    said = compiled(f"{_OF_IT}(?:{DISMISSED.pattern})").match(reading.original, end)
+    if said:
+        reading.take(re.escape(said[0]))
+    return bool(said)
+
+
 # How soon it shall be read.
 _IN_AN_HOUR = (
     r"\b(?:read|finish\w*|through|done|manage\w*|polish off|devour\w*|knock off) (?:\w+ ){0,3}?"
     r"(?:in|within|over|during|on) (?:about |under |just |only )?(?:an?|one|two|three|my|a couple of|a few|\d)(?: \w+)?"
     r" (?:hours?|evenings?|sittings?|afternoons?|lunch|breaks?|commutes?|nights?|flights?|journeys?|days?)\b"
     r"|\bна (?:час|полчаса)\b"
-    r"|\bна (?:пару|один|два|три|несколько)(?: (?:два|три))? (?:вечер\w*|час\w*|присест\w*|ноч\w+|дн\w+)\b"
+    r"|\b(?:за|на) (?:день|вечер|присест|часок|поездку|дорогу|выходные)\b"
+    r"|\b(?:на|за) (?:пару|один|одну|два|три|несколько)(?: (?:два|три))? (?:вечер\w*|час\w*|присест\w*|ноч\w+|дн\w+)\b"
     r"|\b(?:doc|xong) (?:trong |het trong )?(?:mot|vai|hai|ba|\d) (?:tieng|gio|buoi|toi|dem)\b"
 )
 
