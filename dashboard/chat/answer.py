@@ -135,7 +135,9 @@ def look_up(
         known = [book.book_id for book in before.books if book.book_id not in hidden]
         return wish, choose(conn, wish, known, audiences)
     wish = replace(wish, like=resemble(conn, wish, audiences))
-    told = before.named if before and (wish.is_more or wish.refers is not None) else ()
+    # Who asks on has seen what was named, and asks for another, unless it is called by its name.
+    called = {each.book_id for each in named}
+    told = [book_id for book_id in before.named if book_id not in called] if before and not wish.named else ()
     found = retrieve(conn, wish, Bounds(audiences, hidden, told))
     # What staff took out of the recommendations is not recommended here either.
     excluded = hand.excluded(conn)
@@ -189,8 +191,7 @@ def collect(pieces: Iterable[Piece], wish: Wish, before: Answer | None = None) -
             books.append(piece)
         else:
             done = piece
-    follows_on = before is not None and (wish.is_more or wish.refers is not None or wish.asks == "why")
-    named = (before.named if before and follows_on else ()) + tuple(book.book_id for book in books)
+    named = (before.named if before else ()) + tuple(book.book_id for book in books)
     refusal = None if books else wish.refusal or "nothing"
     return Answer(wish, opening, tuple(books), done.voice, done.excuse, tuple(dict.fromkeys(named)), refusal)
 

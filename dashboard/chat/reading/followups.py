@@ -21,11 +21,11 @@ _PLACES: tuple[tuple[int, str], ...] = (
 _NOT_A_PLACE = r"(?! (?:world|war|centur|millenni|миров|love|любов|thang|the ki|the ky|year|ten|chien)| \d)"
 _WHY = (
     r"^(?:so |but |and |ok )?why\b|\bwhat (?:is|s) (?:it|that one|this one) about\b|\bhow long is (?:it|that|this"
-    r"|the)\b|\bwho wrote\b"
+    r"|the)\b|\bwho wrote(?: (?:it|that|this|the \w+(?: one)?)\b|$)"
     r"|\bis (?:it|that one|this one|the \w+ one) (?:\w+ ){0,3}(?:sad|scary|long|good|hard|easy|violent|suitable|ok"
     r"|okay|appropriate|worth)\b"
     r"|\bо чем (?:она|он|это|эта|перв|втор|треть|последн)\w*|\bкто (?:автор|написал)\b|\b(?:noi|ke|viet) ve (?:gi"
-    r"|cai gi)\b|\bai viet\b"
+    r"|cai gi)\b|^(?:(?:cuon|quyen|cai) )?(?:(?:do|nay|ay|kia|dau|cuoi|thu \w+) )?(?:la |do |thi )?ai viet\b"
     r"|\btell me more about\b|\bmore about (?:the|that|this|it)\b|\bwhat is (?:the|that"
     r"|this) \w+ (?:one )?about\b"
     r"|\bwhat s (?:the|that) \w+ (?:one )?about\b|^(?:а |и |но )?почему\b|\bрасскажи(?:те)? (?:подробнее |побольше "
@@ -78,6 +78,18 @@ _KNOWN_ALREADY = (
 )
 
 
+# Asks whether the story of a work goes on.
+_GOES_ON = (
+    r"\b(?:does|do|did|will) (?:it|that|this|they|the (?:story|series)) (?:go on|continue|carry on|keep going)\b"
+    r"|\bwhat happens (?:next|after|then|to them)\b|\b(?:any|is there|are there) (?:more|another) (?:of|in|to|after)"
+    r" (?:it|this|that|the series)\b|\b(?:is|was) (?:it|that|this) (?:the first|part|one) of (?:a|the) (?:series"
+    r"|trilogy|set)\b"
+    r"|\b(?:что|а|чем)(?: \w+)? дальше\b(?! (?:читать|почитать))|\bчем (?:там |все |это ){0,2}(?:продолж|законч)\w+"
+    r"|\bпродолжается\b"
+    r"|\b(?:con|co) (?:phan|tap|quyen) (?:nua|sau|tiep|nao nua)\b|\bco (?:viet )?tiep (?:khong|nua)\b"
+    r"|\btruyen con tiep\b"
+)
+
 # All that were named; and what asks for more of their kind.
 _EACH = (
     r"\b(?:both(?: of them| of those)?|all (?:three|two|of (?:them|those|these))|every one of them|each of them"
@@ -90,8 +102,29 @@ _LIKE_THEM = (
 )
 
 
+# Says of what was named only that it is enough.
+_WEARY = (
+    r"\b(?:наш\w+ )?(?:уже )?(?:поперек горла|сыт\w* по горло|в печенках)\b|\b(?:up to here with|had my fill of"
+    r"|coming out of my ears)\b"
+    r"|\bngan (?:tan co|den co)\b"
+)
+
+
+def _known_already(reading: Reading, wish: Wish, refers: int | None) -> Wish | None:
+    """The wish of who knows all that were named, or that one: for others, or for others like them."""
+    if reading.find(_EACH) and (reading.find(_KNOWN_ALREADY) or reading.find(_LIKE_THEM)):
+        while reading.take(_EACH) or reading.take(_KNOWN_ALREADY):
+            pass
+        is_like = bool(reading.take(_LIKE_THEM))
+        return replace(wish, is_more=True, refers=ALL if is_like else None)
+    if refers is not None and reading.find(_KNOWN_ALREADY):
+        return replace(wish, is_more=True)  # not that one, and not its like
+    return None
+
+
 def references(reading: Reading, wish: Wish) -> Wish:
     """ "More like the second one", "why the third?", "another by the same author"."""
+    reading.take(_WEARY)
     is_why = bool(reading.find(_WHY))  # before its words are read off
     refers: int | None = None
     for place, words in _PLACES:
@@ -101,6 +134,8 @@ def references(reading: Reading, wish: Wish) -> Wish:
         ):
             refers = place
             break
+    if reading.take(_GOES_ON):
+        return replace(wish, refers=refers or 0, is_sequel=True)
     is_why = is_why or (refers is not None and _asks_about_it(reading))
     if not is_why and reading.find(SEQUEL):
         reading.take(SEQUEL)
@@ -108,13 +143,8 @@ def references(reading: Reading, wish: Wish) -> Wish:
     if not is_why and reading.find(_CHOOSES):
         reading.take(_CHOOSES)
         return replace(wish, chooses=True)
-    if reading.find(_EACH) and (reading.find(_KNOWN_ALREADY) or reading.find(_LIKE_THEM)):
-        while reading.take(_EACH) or reading.take(_KNOWN_ALREADY):
-            pass
-        is_like = bool(reading.take(_LIKE_THEM))
-        return replace(wish, is_more=True, refers=ALL if is_like else None)
-    if refers is not None and reading.find(_KNOWN_ALREADY):
-        return replace(wish, is_more=True)  # not that one, and not its like
+    if known := _known_already(reading, wish, refers):
+        return known
     is_same_author = bool(
         reading.take(
             r"\bwhat else (?:did|has|have) (?:he|she|they|that author|this author) \w+\b|\b(?:his|her"
@@ -185,11 +215,34 @@ _DROPS = (
 )
 
 
+# By somebody else than before.
+_ANOTHER_AUTHOR = (
+    r"\b(?:other|another|different|new) (?:authors?|writers?|poets?|novelists?|people|hand|voice)s?\b|\b(?:some"
+    r"|any)(?:one|body) else\b"
+    r"|\bwho else\b|\bby others?\b|\bdepend on (?:him|her)\b"
+    r"|\bдруг(?:ого|ои|ие|их|ому) (?:автор|писател|поэт)\w*|\bкто (?:нибудь )?(?:еще|другои)\b"
+    r"|\bкого (?:нибудь )?(?:еще|другого)\b"
+    r"|\b(?:ong|ba|anh|chi|ai|nguoi|tac gia|nha van|nha tho)(?: nao)? khac\b"
+)
+
+
+def _without_its_author(wish: Wish, before: Wish, reading: Reading) -> tuple[Wish, Wish]:
+    """Both wishes where others than the author of the one before are asked for."""
+    known = before.author or before.named
+    if not known or not reading.take(_ANOTHER_AUTHOR):
+        return wish, before
+    before = replace(before, author="", named="")
+    if not (wish.has_topic or before.has_topic):
+        return replace(wish, titled=known, is_titled_as_name=True, avoid_author=known), before  # others like her
+    return replace(wish, avoid_author=known), before
+
+
 def follow(wish: Wish, before: Wish, reading: Reading) -> Wish:
     """A question that says nothing by itself, or only narrows, stands on the one before it.
 
     What it says of its own comes first; what was said before still counts, if less, where it points back.
     """
+    wish, before = _without_its_author(wish, before, reading)
     if wish.asks == "why":
         return replace(before, text=wish.text, language=wish.language, asks="why", refers=wish.refers, refusal=None)
     kept = replace(
@@ -229,8 +282,19 @@ def follow(wish: Wish, before: Wish, reading: Reading) -> Wish:
 _NARROWS = frozenset(["humour", "horror", "romance"])  # subjects that say of what kind, not about what
 
 
+# "Any other sport then": of what stands behind, and not what was named of it before.
+_ANOTHER_KIND = (
+    r"\b(?:any|some|an|a|one) ?other (?!ones?\b|books?\b|than\b|novels?\b|stor|titles?\b|authors?\b|thing|stuff"
+    r"|ideas?\b|suggest|recomm"
+    r"|poe|by\b|way)\w+|\bдруг(?:ои|ая|ую|ое|ие|их|ого) (?!книг|роман|рассказ|истор|автор|писател|вещ|что|есть)\w{3,}"
+    r"|\b(?:mon|nuoc|nganh|vung|the loai|thoi|nhan vat|loai) khac\b"
+)
+
+
 def _leaves_topic(wish: Wish, reading: Reading) -> bool:
     """Whether another topic is asked for in place of the one before."""
+    if re.search(_ANOTHER_KIND, reading.original) and (wish.subjects or wish.themes):
+        return True
     if re.search(_DROPS, reading.original):
         return bool(wish.themes or {*wish.subjects} - _NARROWS or re.search(r"\b(?:about|про|ve)\b", reading.original))
     is_same = re.search(
@@ -255,6 +319,7 @@ def _joined(wish: Wish, before: Wish) -> Wish:
         names=both(wish.names, before.names),
         spoken=both(wish.spoken, before.spoken),
         wanted=f"{before.wanted} {wish.wanted}",
+        beside=(*before.beside, *wish.beside),
         subjects=both(wish.subjects, before.subjects),
         themes=both(wish.themes, before.themes),
         moods=wish.moods or tuple(name for name in before.moods if name not in wish.less),
