@@ -111,10 +111,12 @@ def language_said(code: str | None, language: Language) -> str:
 def _parts(wish: Wish, say: dict[str, Any]) -> list[str]:
     """What was understood, in few words."""
     language = wish.language
-    topics = [said for name in wish.subjects if (said := subject_said(name, language))][:3]
+    asked = [name for name in wish.subjects if name not in wish.passing]
+    topics = [said for name in asked if (said := subject_said(name, language))][:3]
     parts = [say["topic"].format(subjects=_join(topics, language))] if topics else []
-    if wish.themes and "theme" in say:
-        parts.append(say["theme"].format(themes=_join(wish.themes[:3], language)))
+    themes = [name for name in wish.themes if name not in wish.passing]
+    if themes and "theme" in say:
+        parts.append(say["theme"].format(themes=_join(themes[:3], language)))
     if wish.length:
         parts.append(say["length"][wish.length])
     if wish.age is not None:

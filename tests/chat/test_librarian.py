@@ -242,6 +242,15 @@ def test_more_of_those_leaves_out_what_was_named(conn: psycopg.Connection, keys:
     assert not {book.book_id for book in first.books} & {book.book_id for book in more.books}
 
 
+def test_what_was_named_comes_again_only_by_its_name(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    first = ask(conn, "science fiction", None)
+    narrowed = ask(conn, "something lighter", None, first)
+    again = ask(conn, first.books[0].title, None, narrowed)
+
+    assert not {book.book_id for book in first.books} & {book.book_id for book in narrowed.books}
+    assert again.books[0].title == first.books[0].title
+
+
 def test_the_command_prints_the_answer_as_json(
     conn: psycopg.Connection, keys: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -261,3 +261,140 @@ def test_what_is_ridden_while_reading_is_no_topic_and_else_it_is(question: str, 
     said = " ".join(parse(question).words)
 
     assert (words in said) if words else not said
+
+
+@pytest.mark.parametrize(
+    ("question", "age"),
+    [
+        ("our granddaughter has just turned four, something with dogs", 4),
+        ("my nephew who's coming up to nine", 9),
+        ("they're 6 and 8 and share a room", 7),
+        ("for under-fives", 4),
+        ("I'm fifteen and I want something about the sea", 15),
+        ("in his twelfth year he hates everything", 11),
+        ("she starts school in the autumn", 5),
+        ("my mother turns seventy", 70),
+        ("never read a western, 58, where do I begin", 58),
+        ("мне пятнадцать, посоветуйте про пиратов", 15),
+        ("племяннице стукнуло 13", 13),
+        ("сыну пошёл десятый год", 9),
+        ("близнецам по шесть", 6),
+        ("мы третьеклашки", 9),
+        ("что-нибудь 12+", 12),
+        ("hai đứa sinh đôi lên sáu", 6),
+        ("mình năm nay 17", 17),
+        ("học sinh lớp mười hai", 17),
+        ("cháu năm tuổi rưỡi", 5),
+        # What is counted is nobody's age.
+        ("she is one of three sisters", None),
+        ("we are two readers", None),
+        ("I have two kids and a boat", None),
+        ("I was five when we moved", None),
+        ("I've a four-evening window", None),
+        ("kids get in through the coats", None),
+        ("мне два романа про войну", None),
+        ("живу один первый год", None),
+    ],
+)
+def test_a_readers_age_is_read_whatever_stands_before_its_number(question: str, age: int | None) -> None:
+    assert parse(question).age == age
+
+
+def test_what_is_not_for_children_is_for_adults() -> None:
+    for question in (
+        "comics, but not for little kids",
+        "grown-up stories please",
+        "взрослое, но смешное",
+        "truyện người lớn",
+    ):
+        assert parse(question).audience == "adult"
+
+
+@pytest.mark.parametrize(
+    ("question", "least", "most"),
+    [
+        ("chừng ba trăm trang đổ lại", None, 300),
+        ("no more than 150pp", None, 150),
+        ("страниц сто, не больше ста тридцати", None, 130),
+        ("around 400 pages", 280, 440),
+        ("we gave up on page 80, something funnier", None, None),
+        ("đọc đến trang 40 là bỏ", None, None),
+        ("novels lose me around page 150, anything shorter", None, 150),
+        ("keep it under 200", None, 200),
+        ("trên 600 thôi", 600, None),
+    ],
+)
+def test_pages_are_bounds_or_a_place_in_a_book(question: str, least: int | None, most: int | None) -> None:
+    wish = parse(question)
+    assert (wish.min_pages, wish.max_pages) == (least, most)
+    assert not wish.is_more
+
+
+def test_a_length_that_puts_somebody_off_is_not_wanted() -> None:
+    for question in ("big books scare him", "sách dày là chạy", "толстые книги её пугают"):
+        assert parse(question).length == "short"
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("something simple in the original Italian", "ita"),
+        ("my German is rusty, easy reads", "deu"),
+        ("I'm learning Russian, easy books", "rus"),
+        ("учу английский, что почитать", "eng"),
+        ("nguyên tác tiếng Pháp", "fra"),
+        ("in English please, my Russian is nil", "eng"),
+        ("learn Spanish from scratch", None),
+    ],
+)
+def test_who_learns_a_language_or_wants_the_original_reads_in_it(question: str, language: str | None) -> None:
+    wish = parse(question)
+    assert wish.written_in == language
+    assert not {"rusty", "original", "nguyên"}.intersection(wish.words)
+
+
+def test_a_period_is_when_a_book_was_written_or_of_what_it_tells() -> None:
+    assert (parse("a Victorian, please").year_from, parse("a Victorian, please").year_to) == (1837, 1901)
+    assert parse("Victorian London").year_from is None
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        # what is complained of is not wanted
+        ("so many murders. warmer?", {"avoid": ("murder",), "moods": ("warm",)}),
+        ("опять война", {"avoid": ("war",)}),
+        ("toàn truyện chiến tranh", {"avoid": ("war",)}),
+        ("all men again", {"by_women": True}),
+        ("одни мужчины", {"by_women": True}),
+        ("went right over my head", {"less": ("difficult",), "moods": ("easy",)}),
+        ("не по зубам", {"less": ("difficult",)}),
+        # whether its story goes on
+        ("the second was lovely, does it go on?", {"refers": 1, "is_sequel": True}),
+        ("а что там дальше?", {"refers": 0, "is_sequel": True}),
+        ("còn tập sau không?", {"refers": 0, "is_sequel": True}),
+        # who wrote it, or who else writes of something
+        ("cuốn đầu ai viết?", {"asks": "why", "refers": 0}),
+        ("miền núi thì ai viết?", {"asks": "books"}),
+        ("any other sport then", {"subjects": ("sport",)}),
+    ],
+)
+def test_a_complaint_or_a_question_about_what_was_named_is_one(text: str, wanted: dict[str, object]) -> None:
+    wish = parse(text, parse("travel books"))
+
+    assert {name: getattr(wish, name) for name in wanted} == wanted
+
+
+def test_somebody_else_is_not_the_author_before() -> None:
+    before = Wish("Jane Austen", "en", author="jane austen")
+    wish = parse("any other writers with village life", before)
+
+    assert (wish.author, wish.avoid_author, wish.themes) == ("", "jane austen", ("village life",))
+
+
+def test_what_is_said_beside_what_is_asked_for_counts_against_nothing() -> None:
+    told = parse("The bus to Ely takes forever and my phone died. A slim novel please.")
+    plain = parse("My cat died. I need a book.")
+
+    assert {"ely", "grief"}.intersection(told.beside)
+    assert plain.beside == ()

@@ -197,16 +197,18 @@ def _signs(ask: Ask, view: View, shares: Mapping[str, float], cosine: float) -> 
     literal = {u.name: _share(u, view, language, {}) if ask.nearest else shares[u.name] for u in said}
     names = [(unit.rarity, literal[unit.name]) for unit in said if unit.is_name]
     words = [(unit.rarity, literal[unit.name]) for unit in said if not unit.is_name]
+    asked_names = [(u.rarity, literal[u.name]) for u in said if u.is_name and u.name not in wish.passing]
+    asked_words = [(u.rarity, literal[u.name]) for u in said if not u.is_name and u.name not in wish.passing]
     return {
         "one": 1.0,
         "topics": min(3.0, sum(topics)),
         "missing topics": min(2.0, sum(1 - share for share in meant)),
         "moods": min(1.0, sum(moods)),
         "words": _fading([rarity * share for rarity, share in words]),
-        "missing words": ask.terse * _fading([rarity * (1 - share) for rarity, share in words]),
+        "missing words": ask.terse * _fading([rarity * (1 - share) for rarity, share in asked_words]),
         "names": min(1.0, sum(share for _rarity, share in names)),
-        "missing names": min(1.5, sum(rarity * (1 - share) for rarity, share in names)),
-        "unknown name": float(any(rarity == 1.0 for rarity, _share in names)),
+        "missing names": min(1.5, sum(rarity * (1 - share) for rarity, share in asked_names)),
+        "unknown name": float(any(rarity == 1.0 for rarity, _share in asked_names)),
         # To a question in another language nearness is that of our own words for its topics.
         "nearness": max(0.0, cosine - 0.2) if wish.language == "en" else 0.0,
         "known": min(1.5, _known_share(wish) + (wish.written_in not in (None, CODES[wish.language]))),

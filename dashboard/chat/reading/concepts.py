@@ -5,27 +5,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dashboard.chat.lexicon import Concept, Language, lexicon
-from dashboard.chat.reading.question import BETWEEN, NOT, NOT_WITH_ACCENTS, Reading, Word
+from dashboard.chat.reading.question import (
+    BETWEEN,
+    COMPLAINT_WITH_ACCENTS,
+    DISMISSED,
+    NOT,
+    NOT_WITH_ACCENTS,
+    Reading,
+    Word,
+)
 from dashboard.chat.reading.wish import Wish
 
 # "Not too sad" leaves room for a little.
 _RATHER_LESS = r"\b(?:less|too|much|very|слишком|очень|менее|поменьше|quá|qua|bớt|bot|đỡ|nhiều|nhieu)\b"
 
 
-# After what is not wanted: "món Tây ngán lắm", "romance is not my thing", "любовь мне не нужна".
-_NO_THANKS = (
-    r" (?:ngan|chan)(?: (?:lam|qua|roi))+\b"
-    r"| (?:thi )?(?:thoi khoi|khoi can|mien|khong (?:thich|ham|me|can|muon))\b"
-    r"| (?:(?:is|are|s)(?: really)? )?(?:not (?:my|our|his|her) (?:thing|cup|bag)|not for (?:me|us|him|her)"
-    r"|not (?:required|needed|wanted|necessary|welcome)|need not apply"
-    r"|no thanks?|bores? me|put(?:s)? me off|leaves? me cold|(?:is|are) out\b)"
-    r"|(?: (?:мне|нам|тут|больше|уже|точно|совсем|вообще))* (?:не надо|не нужн\w+|ни к чему|не предлага\w+|не люблю"
-    r"|не хочу|надоел\w*|достал\w*|мимо|не мо[её]|осточертел\w*)\b"
-)
-# Beyond a comma it may be said of what comes next: "про море, не люблю детективы".
-_DISMISSED = re.compile(
-    rf"(?:{_NO_THANKS})|(?: \|)(?:{_NO_THANKS})(?: (?:lam|dau|nhe|nua|уже|больше|пожалуиста|please))*(?= \||$)"
-)
 # "Nặng quá" of what was just named.
 _COMPLAINS = re.compile(r" (?:qua|for me|для меня)\b")
 
@@ -37,6 +31,8 @@ def concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
     avoided: list[str] = []
     less: list[str] = []
     _pass_over_occasions(reading)
+    if reading.take(_BEYOND_ME):
+        less.append("difficult")
     for phrase, bare, concept in _phrases(reading):
         while match := _take_phrase(reading, phrase, bare):
             is_complaint = reading.is_answer and not match["no"] and _COMPLAINS.match(reading.original, match.end())
@@ -44,7 +40,7 @@ def concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
                 reading.negate(match, with_accents=not bare and reading.language == "vi")
                 less.append(concept.name)
                 continue
-            if not match["no"] and _DISMISSED.match(reading.original, match.end()):
+            if not match["no"] and DISMISSED.match(reading.original, match.end()):
                 reading.negate(match, with_accents=not bare and reading.language == "vi")
                 avoided.append(concept.name)
                 continue
@@ -61,6 +57,7 @@ def concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
             ):
                 reading.negate(more)
                 avoided += [c.name for c in lexicon().concepts if c.any_phrase(reading.language).search(more[0])][:1]
+    found += _compared(reading)
     while more := reading.take(r"(?<=\0) (?:or|nor|или|ни|hoac|hay) (?P<word>[^\W\d_]{4,})\b") if avoided else None:
         reading.negate(more)
         wish = replace(wish, avoid_words=(*wish.avoid_words, more["word"]))
@@ -79,6 +76,9 @@ def concepts(reading: Reading, wish: Wish) -> Wish:  # noqa: C901
         found += [(len(reading.folded), known.of(name)) for name in ("warm", "hopeful")]
     # "About art, but not by an art historian": what is asked for is not avoided.
     avoided = [name for name in avoided if all(concept.name != name for _place, concept in found)]
+    asides = reading.asides() if _is_bounded(wish) else frozenset()
+    asked = {concept.name for place, concept in found if reading.sentence_at(place) not in asides}
+    in_passing |= {concept.name for _place, concept in found} - asked
     names: dict[str, list[str]] = {"subject": [], "theme": [], "mood": []}
     for _place, concept in found:
         if concept.name not in names[concept.kind] and concept.name not in avoided:
@@ -105,6 +105,32 @@ def _is_in_passing(reading: Reading, match: re.Match[str]) -> bool:
     return not (_ABOUT.search(before) or _KIND.match(after))
 
 
+_SHORT_BASE = 3
+# What says that something was too hard.
+_BEYOND_ME = (
+    r"\b(?:(?:these|those|they|it|all|that) (?:are|is|s|re|was|were|went|go|goes|flew) )?(?:way |far |all |right "
+    r"|just )?(?:over|above)"
+    r" my head\b|\bbeyond me\b|\bout of my depth\b|\bloses? me\b|\blost me\b|\b(?:can t|couldn t|cannot"
+    r"|didn t) follow\b"
+    r"|\bне по зубам\b|\bничего не (?:понял\w*|понятно)\b|\bслишком заумн\w+|\bне осилил\w*"
+    r"|\b(?:doc )?khong hieu (?:gi|noi)\b|\bnhuc dau qua\b|\bcao sieu qua\b|\bkho nuot\b"
+)
+
+
+def _compared(reading: Reading) -> Iterator[tuple[int, Concept]]:
+    """What English comparatives ask for, by the word they are made of: "sillier", "gentlest"."""
+    for word in reading.rest() if reading.language == "en" else ():
+        base = re.sub(r"(?:er|est)$", "", word.folded)
+        if base == word.folded or len(base) < _SHORT_BASE:
+            continue
+        bases = {base, f"{base}e", re.sub("i$", "y", base), base[:-1] if base[-1] == base[-2] else base}
+        for concept in lexicon().concepts:
+            if any(phrase.folded in bases for phrase in concept.asked["en"]):
+                reading.take(rf"\b{word.folded}\b")
+                yield len(reading.folded), concept
+                break
+
+
 def _pass_over_occasions(reading: Reading) -> None:
     """ "On the plane", "waiting for the bus": in Vietnamese of syllables that elsewhere name what a book is about."""
     for phrase in lexicon().occasions if reading.language == "vi" else ():
@@ -117,7 +143,8 @@ def _take_phrase(reading: Reading, phrase: str, bare: bool) -> re.Match[str] | N
     """A phrase, with the "no" before it if there is one."""
     no, between = reading.no, BETWEEN
     if not bare and reading.language == "vi":
-        no, between = NOT_WITH_ACCENTS, "(?:(?:quá|nhiều|về|có|nào|ai|hay|kiểu|loại|dạy|toàn|phải|mấy|là) )*"
+        no = NOT_WITH_ACCENTS + (f"|{COMPLAINT_WITH_ACCENTS}" if reading.is_answer else "")
+        between = "(?:(?:quá|nhiều|về|có|nào|ai|hay|kiểu|loại|dạy|toàn|phải|mấy|là|truyện|sách) )*"
     # "Без пошлости и чернухи": what is joined to something that is not wanted.
     joined = r"(?:без|without|no) [^\W\d_]{4,} (?:и|или|ни|and|or|nor) "
     return reading.take(
@@ -196,10 +223,19 @@ _CALENDAR = frozenset(
 )
 
 
+def _is_bounded(wish: Wish) -> bool:
+    """Whether it says how a book must be, so that who asks may tell more beside that."""
+    is_young = bool(wish.audience) or (wish.age is not None and wish.age < _OF_AGE)
+    return wish.is_measured or is_young or bool(wish.written_in)
+
+
+_OF_AGE = 18
+
+
 def words_left(reading: Reading, wish: Wish) -> Wish:
     """What is left: the words that a record should hold; and whether more of the same is asked for."""
     more = {
-        "en": r"\b(?:more|another|else|others|other ones|different|next)\b",
+        "en": r"\b(?:(?<!or )more(?! than\b)|another|else|others|other ones|different|next)\b",
         "vi": r"\b(?:them|nua|khac)\b",
         "ru": r"\b(?:еще|друг(?:ое|ие|ую|ои|их))\b",
     }[reading.language]
@@ -243,6 +279,18 @@ def words_left(reading: Reading, wish: Wish) -> Wish:
         words = [" ".join(word.accented if reading.has_accents else word.folded for word in run) for run in runs if run]
     else:
         words = [word.folded for run in runs for word in run]
+    asides = reading.asides() if _is_bounded(wish) else frozenset()
+    parted = [run for run in runs if run] if reading.language == "vi" else [[word] for run in runs for word in run]
+    spoken = [
+        (word, reading.sentence_at(reading.place_of(run[0])) in asides)
+        for word, run in zip(words, parted, strict=True)
+    ]
+    words = [word for word, is_aside in spoken if not is_aside or word in names]
+    in_passing = [word for word, is_aside in spoken if is_aside and word in names]
     return replace(
-        wish, words=tuple(dict.fromkeys(words)), names=tuple(dict.fromkeys(names)), is_more=wish.is_more or is_more
+        wish,
+        passing=tuple(dict.fromkeys((*wish.passing, *in_passing))),
+        words=tuple(dict.fromkeys(words)),
+        names=tuple(dict.fromkeys(names)),
+        is_more=wish.is_more or is_more,
     )

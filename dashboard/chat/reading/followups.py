@@ -319,7 +319,7 @@ def _joined(wish: Wish, before: Wish) -> Wish:
         names=both(wish.names, before.names),
         spoken=both(wish.spoken, before.spoken),
         wanted=f"{before.wanted} {wish.wanted}",
-        beside=(*before.beside, *wish.beside),
+        passing=(*before.passing, *wish.passing),
         subjects=both(wish.subjects, before.subjects),
         themes=both(wish.themes, before.themes),
         moods=wish.moods or tuple(name for name in before.moods if name not in wish.less),

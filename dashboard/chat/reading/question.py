@@ -1,6 +1,7 @@
 """A question as every rule reads it: its words, its language, which words were read already, and how it says no."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,6 +55,7 @@ class Reading:
         self.has_accents = language == "vi" and bool(VIETNAMESE.search(text))
         self.words: list[Word] = []
         self._spans: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
+        self._sentences: list[int] = []  # where each begins
         self.written = {False: "", True: ""}  # what no rule has read: folded, and with its accents
         end = 0
         # One mark in a word that is an apostrophe's would part "don't"; the patterns know it as "don t".
@@ -66,6 +68,8 @@ class Reading:
                 so_far = self.written[with_accents] + (gap(between) if self.words else "")
                 self._spans[with_accents].append((len(so_far), len(so_far) + len(written)))
                 self.written[with_accents] = so_far + written
+            if not self.words or re.search(r"[.!?…;]\s", between):
+                self._sentences.append(len(self.written[False]) - len(word.folded))
             self.words.append(word)
             end = match.end()
         self.original = self.written[False]
@@ -112,7 +116,22 @@ class Reading:
     @property
     def no(self) -> str:
         """A pattern of what says no; of what was just named, also what complains: "these are all bricks"."""
-        return NOT[self.language] + (f"|{_COMPLAINT}" if self.is_answer and self.language == "en" else "")
+        return NOT[self.language] + (f"|{_COMPLAINT[self.language]}" if self.is_answer else "")
+
+    def sentence_at(self, place: int) -> int:
+        """The number of the sentence that holds a place of the text."""
+        return bisect_right(self._sentences, place) - 1
+
+    def place_of(self, word: Word) -> int:
+        """Where a word stands in the text."""
+        return self._spans[False][next(n for n, each in enumerate(self.words) if each is word)][0]
+
+    def asides(self) -> frozenset[int]:
+        """The numbers of sentences that ask for nothing beside one that does: they say who asks, and why."""
+        ends = (*self._sentences[1:], len(self.original))
+        said = [self.original[start:end] for start, end in zip(self._sentences, ends, strict=True)]
+        asking = {n for n, each in enumerate(said) if _ASKS_FOR[self.language].search(each)}
+        return frozenset(range(len(said))) - asking if asking else frozenset()
 
     def is_title_case(self) -> bool:
         """Whether most words begin with a capital, so that capitals tell no name."""
@@ -151,6 +170,24 @@ def says(reading: Reading, section: str) -> bool:
     return bool(said or (is_bare and aside(section, "en").search(reading.folded)))
 
 
+# What asks for a book, of whatever kind.
+_ASKS_FOR: dict[Language, re.Pattern[str]] = {
+    "en": re.compile(
+        r"\b(?:books?|novels?|novellas?|stor(?:y|ies)|reads?|reading|recommend\w*|suggest\w*|something|anything"
+        r"|poems?|poetry"
+        r"|memoirs?|biograph\w+|comics?|plays?|thrillers?|myster(?:y|ies)|fiction|sci fi|fantasy|titles?|ones?|what"
+        r"|which|any"
+        r"|want|need|looking|find|got|give)\b"
+    ),
+    "vi": re.compile(r"\b(?:sach|truyen|cuon|quyen|tieu thuyet|tho|hoi ky|gi|nao|tim|kiem|can|goi y|xin|muon|co)\b"),
+    "ru": re.compile(
+        r"\b(?:книг\w*|книж\w*|роман\w*|повест\w*|рассказ\w*|стих\w*|что|чего|как(?:ую|ие|ои)|нибудь|посовет\w*"
+        r"|подска\w*|ищу"
+        r"|нужн\w+|хоч\w+|хот\w+|даите|есть|почитать|прочитать|проз\w*|пьес\w*|фантастик\w*|детектив\w*|классик\w*"
+        r"|мемуар\w*)\b"
+    ),
+}
+
 NOT: dict[Language, str] = {
     "en": r"no|not|less|without|nothing|too|except|avoid|avoiding|minus|free of|hates?|dislikes?|never|neither|nor"
     r"|anything but|don t (?:want|like|need)|doesn t (?:want|like)|rather than|instead of|not into"
@@ -168,11 +205,17 @@ NOT: dict[Language, str] = {
     r"|(?:тошнит|воротит|мутит) от|объел\w*|наел\w*|сыт\w* по горло"
     r"|(?:никого|никому|ничего)(?: не)?|а то (?:все|одни|одна|везде|кругом|сплошн\w+)",
 }
-_COMPLAINT = (
-    r"a bit|bit|rather|(?:(?:these|those|they|that one|it|all)(?: three| two)? (?:are|re|is|s|were|was|look|looks|seem"
-    r"|seems|sound|sounds)|lovely but|good but|nice but)"
-    r"(?: (?:all|both|a bit|bit|a little|a tad|too|rather|so|very|quite|pretty|really|such))*"
-)
+_COMPLAINT: dict[Language, str] = {
+    "en": r"a bit|bit|rather|(?:(?:these|those|they|that one|it|all)(?: three| two)? (?:are|re|is|s|were|was|look|looks"
+    r"|seem|seems|sound|sounds)|lovely but|good but|nice but|so many|nothing but|(?:^|(?<=\| ))(?:all|again with"
+    r"|always))"
+    r"(?: (?:all|both|a bit|bit|a little|a tad|too|rather|so|very|quite|pretty|really|such))*",
+    "vi": r"toan(?: la)?|(?:^|(?<=\| ))lai(?: la)?|hoi bi",
+    "ru": r"опять|снова|сплошн\w+|сплошь|(?:^|(?<=\| ))(?:одни|одна|одно|все)(?: (?:какие то|такое|такие|слишком"
+    "|очень))*"
+    r"|больно|уж очень",
+}
+COMPLAINT_WITH_ACCENTS = r"toàn(?: là)?|(?:^|(?<=\| ))lại(?: là)?|hơi bị"
 NOT_WITH_ACCENTS = (
     "không|không cần(?: ai)?|trừ|đừng|chẳng|ghét|tránh|không phải|ngoại trừ|không thích|không muốn|không có|đỡ|bớt"
     "|không quá|chán|ngán|ngấy"
@@ -180,5 +223,20 @@ NOT_WITH_ACCENTS = (
 BETWEEN = (
     r"(?:(?:kind of|sort of|more|another|overly|be|get|going|all|kieu|loai|day|toan|phai|тех|таких|такие|всякие"
     r"|всяких|too|much|any|a|an|the|so|very|about|with|of|has|have|is|are|and|really|set in|on|in|по|про|о|об|qua|nhieu"
-    r"|ve|co|nao|слишком|очень|много|hay|sad|a \w+ of|single) )*"
+    r"|ve|co|nao|слишком|очень|много|hay|sad|a \w+ of|single|под|с|со|к) )*"
+)
+# After what is not wanted: "món Tây ngán lắm", "romance is not my thing", "любовь мне не нужна", "sách dày là chạy".
+_NO_THANKS = (
+    r" (?:ngan|chan)(?: (?:lam|qua|roi))+\b| (?:la|thi) (?:chay|ngan|so|nan|chiu|thoi|ngai)\b"
+    r"| (?:thi )?(?:thoi khoi|khoi can|mien|khong (?:thich|ham|me|can|muon))\b"
+    r"| (?:(?:is|are|s)(?: really)? )?(?:not (?:my|our|his|her) (?:thing|cup|bag)|not for (?:me|us|him|her)"
+    r"|not (?:required|needed|wanted|necessary|welcome)|need not apply"
+    r"|(?:scares?|frightens?|daunts?|terrif\w+|kills?|defeats?) (?:me|us|him|her|them)\b"
+    r"|no thanks?|bores? me|put(?:s)? me off|leaves? me cold|(?:is|are) out\b)"
+    r"|(?: (?:мне|нам|тут|больше|уже|точно|совсем|вообще))* (?:не надо|не нужн\w+|ни к чему|не предлага\w+|не люблю"
+    r"|не хочу|надоел\w*|достал\w*|мимо|не мо[её]|осточертел\w*|пуга\w+|отпугива\w+|не осил\w*|не тян\w+)\b"
+)
+# Beyond a comma it may be said of what comes next: "про море, не люблю детективы".
+DISMISSED = re.compile(
+    rf"(?:{_NO_THANKS})|(?: \|)(?:{_NO_THANKS})(?: (?:lam|dau|nhe|nua|уже|больше|пожалуиста|please))*(?= \||$)"
 )

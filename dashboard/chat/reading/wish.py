@@ -41,7 +41,7 @@ class Wish:
     subjects: tuple[str, ...] = ()
     themes: tuple[str, ...] = ()
     moods: tuple[str, ...] = ()
-    passing: tuple[str, ...] = ()  # of the subjects, themes and moods: those that may tell of who asks
+    passing: tuple[str, ...] = ()  # of what it speaks of: what may tell of who asks
     avoid: tuple[str, ...] = ()
     less: tuple[str, ...] = ()
     spoken: tuple[str, ...] = ()
