@@ -322,6 +322,9 @@ def test_what_is_not_for_children_is_for_adults() -> None:
         ("novels lose me around page 150, anything shorter", None, 150),
         ("keep it under 200", None, 200),
         ("trên 600 thôi", 600, None),
+        ("I have two hundred pages in me", None, 200),
+        ("nothing under 600 pages", 600, None),
+        ("sixty-odd pages", None, 60),
     ],
 )
 def test_pages_are_bounds_or_a_place_in_a_book(question: str, least: int | None, most: int | None) -> None:
@@ -396,5 +399,12 @@ def test_what_is_said_beside_what_is_asked_for_counts_against_nothing() -> None:
     told = parse("The bus to Ely takes forever and my phone died. A slim novel please.")
     plain = parse("My cat died. I need a book.")
 
-    assert {"ely", "grief"}.intersection(told.beside)
-    assert plain.beside == ()
+    assert told.words == ("ely",)  # a name may be of use
+    assert "ely" in told.passing
+    assert "grief" in plain.themes
+
+
+def test_what_is_over_in_one_sitting_is_short() -> None:
+    assert parse("tales that are over and done with in one sitting").length == "short"
+    assert parse("a massive fantasy").length == "long"
+    assert (parse("about 400 pages at most").length, parse("about 400 pages at most").max_pages) == (None, 400)

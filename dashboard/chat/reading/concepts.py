@@ -282,8 +282,7 @@ def words_left(reading: Reading, wish: Wish) -> Wish:
     asides = reading.asides() if _is_bounded(wish) else frozenset()
     parted = [run for run in runs if run] if reading.language == "vi" else [[word] for run in runs for word in run]
     spoken = [
-        (word, reading.sentence_at(reading.place_of(run[0])) in asides)
-        for word, run in zip(words, parted, strict=True)
+        (word, reading.sentence_at(reading.place_of(run[0])) in asides) for word, run in zip(words, parted, strict=True)
     ]
     words = [word for word, is_aside in spoken if not is_aside or word in names]
     in_passing = [word for word, is_aside in spoken if is_aside and word in names]

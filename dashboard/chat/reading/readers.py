@@ -192,6 +192,7 @@ _HAS_COME_VI = (
 )
 # What is counted is no reader's years: "she is one of three", "I am 40 pages in", "мне 5 книг".
 _NO_COUNT = (
+    rf"(?! (?:{NUMBER_WORD})\b)"
     r"(?! (?:of|pages?|pp|books?|novels?|titles|chapters|times|hours?|minutes?|mins?|days?|weeks?|months?|evenings?"
     r"|nights?|mornings?|afternoons?|stops?|man|seater|am|pm|o clock"
     r"|percent|miles|people|stars|trang|cuon|quyen|tap|lan|ngay|gio|phut|thang|cau|bai"
@@ -218,7 +219,7 @@ _AGES_SAID = (
     rf"\b(?:im|(?:{_WHO}){_HAS_COME}) (?P<n>{_FEW})\b{_NO_COUNT}{_AND}",
     rf"\b(?:reader|readers|somebody|someone|anyone)(?:{_HAS_COME}| of) (?P<n>{_FEW})\b{_NO_COUNT}",
     rf"\b(?:his|her|their|my) (?P<ordinal>{_ORDINAL}|\d{{1,2}}(?:st|nd|rd|th)) year\b",
-    rf"\b(?P<n>{YEARS}) (?:something|odd)s?\b",
+    rf"\b(?P<n>{YEARS}) somethings?\b",
     rf"\b(?:от |с )?{N} ?(?:лет|года?|годик\w*|летн\w+|годовал\w+)\b",
     rf"\b(?:лет|годик\w*) (?P<n>{NUMBER})\b",
     rf"\b(?P<n>{NUMBER_WORD})(?:лет(?:н\w+|к\w+)|годовал\w+)\b",

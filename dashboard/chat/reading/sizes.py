@@ -23,11 +23,14 @@ _NO_MORE = (
     r"|it hon|toi da|tro xuong|do lai|tro lai|chua (?:toi|den))\b"
 )
 _BEHIND_PAGES = r"tops|or less|or so|or under|max|do lai|tro lai|tro xuong|tro len|la vua|la duoc|с хвостиком|с лишним"
-_AT_LEAST = r"\b(?:no(?:t)? (?:less|fewer|under)|не (?:меньше|менее)|khong (?:duoi|it hon))\b"
+_AT_LEAST = (
+    r"\b(?:no(?:t|thing)? (?:less|fewer|under|below|shorter|thinner)|не (?:меньше|менее)|khong (?:duoi|it hon))\b"
+)
 _AT_MOST = r"\b(?:nothing|no|not|не|khong) (?:over|more|longer|above|больше|более|qua|hon)\b|\b(?:больше|более) не\b"
 _OVER = (
-    r"\b(?:over|more|at least|above|min(?:imum)?|plus|longer|or more|and up|от|не (?:меньше|менее)|no(?:t)? (?:less"
-    r"|fewer)|больше|более|выше|свыше"
+    r"\b(?:over|more|at least|above|min(?:imum)?|plus|longer|or more|and up|от|не (?:меньше|менее)|no(?:t"
+    r"|thing)? (?:less"
+    r"|fewer|under|below|shorter|thinner)|больше|более|выше|свыше"
     r"|минимум|tren|hon|it nhat|toi thieu|tro len)\b"
 )
 _PAGES = (
@@ -56,6 +59,7 @@ _AT_MOST_THEN = (
 _ABOUT = r"\b(?:around|about|ish|or so|roughly|примерно|около|порядка|tam|khoang|co|chung)\b"
 _FEWEST_PAGES = 20  # "page 1" is no length
 _HUNDRED = 100
+_STILL_SHORT = 1.5
 _UP_TO = r"(?:(?: \|)? (?:to|and|or|till|until|up to|den|toi|hay|hoac|до|или|и))?(?: \|)?"
 _PLAIN = rf"(?:\d{{1,4}}|(?:{NUMBER_WORD})(?: (?:{NUMBER_WORD}))*)"
 _BEHIND = r" ?(?:ish )?(?:pages?|pp|pg|trang|стр\w*)\b"
@@ -92,6 +96,7 @@ _NO_GENRE = "(?<!truyen )(?<!truyện )"  # "truyện ngắn" are short stories
 
 def sizes(reading: Reading, wish: Wish) -> Wish:
     """How long it may be: by pages, or by what is said of it; "not a brick" is short."""
+    reading.take(r"\b(?:over and )?done with(?: it)?(?= (?:in|within|over|by)\b)")  # "in one sitting" is wanted
     for pattern in _RANGES:
         span = reading.find(pattern)
         bounds = _bounds(span) if span else None
@@ -122,12 +127,13 @@ def _of_pages(reading: Reading, wish: Wish, pages: re.Match[str], number: int) -
     is_about = any(re.search(_ABOUT, part) for part in around) or not (is_under or number >= 0.8 * LONG)
     for bound in (rf"(?:{_UNDER}|{_OVER})(?= \0)", rf"(?<=\0) (?:{_BEHIND_PAGES})\b"):
         reading.take(bound)
+    is_short = number <= _STILL_SHORT * SHORT  # what is under 400 pages need not be short
     if then := reading.take(_AT_MOST_THEN):
-        return replace(wish, length="short" if number <= 1.25 * SHORT else None, max_pages=last_number(then["n"]))
+        return replace(wish, length="short" if is_short else None, max_pages=last_number(then["n"]))
     if number > 1.25 * SHORT and is_about and not is_over and not is_firm:
         return replace(wish, min_pages=round(0.7 * number), max_pages=round(1.1 * number))
     if is_under or (not is_over and number <= 1.25 * SHORT):
-        return replace(wish, length="short", max_pages=number)
+        return replace(wish, length="short" if is_short else None, max_pages=number)
     if is_over or number >= 0.8 * LONG:
         return replace(wish, length="long", min_pages=number)
     return wish
@@ -167,7 +173,7 @@ def _said_of_size(reading: Reading, wish: Wish) -> Wish:
         between = "(?:(?:quá|nhiều|có|hay) )*" if reading.has_accents else BETWEEN
         found = (
             rf"(?P<no>\b(?:{no}) {between})?{_NO_GENRE if phrase.folded == 'ngan' else ''}(?:{pattern})"
-            r"(?! (?:stor|histor|introduc|while|time|ago|distance|run\b|term|idea|bang|city|fan|walk|lov"
+            r"(?! (?:stor|histor|introduc|while|time|ago|distance|run\b|term|idea|bang|city|fans?\b|walk|lov"
             rf"|enough to know)){_OF_LENGTH if phrase.folded in _SIZES else ''}"
         )
         while match := reading.take(found, with_accents=reading.has_accents):
