@@ -162,11 +162,24 @@ def _of_series(conn: psycopg.Connection, name: str, wish: Wish | None, audiences
 
 
 def _is_same_work(one: Record, other: Record) -> bool:
-    """Whether two records seem to be one work, in two languages."""
+    """Whether two records seem to be one work in two languages: by title, or by year and author or themes."""
     if one.language == other.language:
         return False
     title, same = (fold_words(re.split(r"[:.(]", record.title)[0]) for record in (one, other))
-    return title == same or (one.year is not None and (one.year, one.authors_text) == (other.year, other.authors_text))
+    if title == same:
+        return True
+    if one.year is None or one.year != other.year:
+        return False
+    return one.authors_text == other.authors_text or _is_filed_alike(one, other)
+
+
+def _is_filed_alike(one: Record, other: Record) -> bool:
+    """Whether nearly the same is said of two works, which names in other letters do not show."""
+    said, also = ({*record.themes, *record.moods} for record in (one, other))
+    return len(said & also) >= _FILED_ALIKE * len(said | also) > 0
+
+
+_FILED_ALIKE = 0.8  # of their themes and moods
 
 
 def _pool(conn: psycopg.Connection, ask: Ask, audiences: Sequence[str] | None) -> dict[int, float]:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from dashboard.chat.answer import Answer, ask
 from dashboard.chat.finding.record import ages, length_of
-from dashboard.chat.finding.resolve import nearest_to
+from dashboard.chat.finding.resolve import closeness, nearest_to
 from dashboard.chat.finding.scores import Candidate
+from dashboard.chat.finding.titles import mentions
 from dashboard.chat.parse import parse
 from dashboard.chat.rerank import permuted, rerank
 from dashboard.chat.retrieve import Bounds, retrieve
@@ -197,6 +198,54 @@ def test_ages_and_pages_are_bounds(conn: psycopg.Connection, described: dict[str
 def test_the_thinnest_book_is_none_for_the_smallest(conn: psycopg.Connection, described: dict[str, int]) -> None:
     assert titles(ask(conn, "the thinnest book you have", None))[0] == "A Brief History of Time"
     assert titles(ask(conn, "the thinnest book you have for children", None))[0] == "Charlotte's Web"
+
+
+def test_subjects_themes_and_moods_are_near_to_what_means_nearly_the_same() -> None:
+    assert closeness("grief", "grief") == 1.0
+    assert closeness("grief", "death") > closeness("grief", "cooking")
+
+
+def test_of_works_that_share_no_term_the_one_whose_terms_are_near_is_more_like_a_liked_one(
+    conn: psycopg.Connection, keys: dict[str, int]
+) -> None:
+    other, near, far = (keys[title] for title in ("Dune", "The Left Hand of Darkness", "Salt, Fat, Acid, Heat"))
+    for book_id, themes, moods in (
+        (other, ["grief"], ["sad"]), (near, ["death"], ["nostalgic"]), (far, ["food"], ["practical"]),
+    ):  # fmt: skip
+        conn.execute("update library.works set themes = %s, moods = %s where book_id = %s", [themes, moods, book_id])
+
+    named = titles(ask(conn, "something like Dune", None))
+
+    assert "The Left Hand of Darkness" in named
+    assert "Salt, Fat, Acid, Heat" not in named[:1]
+
+
+def test_the_liked_work_in_other_letters_is_none_of_its_like(conn: psycopg.Connection, keys: dict[str, int]) -> None:
+    for title, language in (("Dune", "eng"), ("The Left Hand of Darkness", "jpn")):
+        conn.execute(
+            "update library.works set themes = %s, moods = %s, year = 1965, language = %s where book_id = %s",
+            [["the desert", "power"], ["epic"], language, keys[title]],
+        )
+
+    assert "The Left Hand of Darkness" not in titles(ask(conn, "something like Dune", None))
+
+
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [
+        ("Dune. I have not slept since", "Dune"),
+        ("Dune by Frank Herbert: what could possibly follow it", "Dune"),
+        ("Dune Buggy driving lessons", None),
+        ("the latest by Danielle Salt", None),
+        ("I want the Travels of Dune", None),
+    ],
+)
+def test_a_title_at_the_beginning_is_named_where_it_stands_alone_or_by_its_author_and_never_as_part_of_a_name(
+    conn: psycopg.Connection, keys: dict[str, int], question: str, title: str | None
+) -> None:
+    found = [each.book_id for each in mentions(conn, question, None)]
+
+    assert found == ([keys[title]] if title else [])
 
 
 def test_what_no_rule_knows_is_read_as_what_it_is_nearest_to() -> None:

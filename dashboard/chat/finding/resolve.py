@@ -140,6 +140,8 @@ def resolve(  # noqa: C901
     rarities = _rarities_of(conn, [*spoken, *pieces], wish.language, total)
     units = _units(wish, runs, rarities)
     heard = {word: rarities[fold_words(word)] for word in wish.spoken[:30]}
+    if like:
+        heard_titles = []  # who wants the like of one book names no other by the way
     rarity = _rarities(conn, total) if like else {}
     terse = min(1.0, _TERSE / max(len(fold_words(wish.text).split()), 1))
     plain = " ".join(word for word in wish.words if word not in wish.names)
@@ -278,6 +280,24 @@ def meanings() -> tuple[tuple[str, ...], np.ndarray]:
     rows = [(name, own[0]) for name, own in said] + [(name, each) for name, own in said for each in own[1:]]
     vectors = search.encoded_all([text for _name, text in rows])
     return (tuple(name for name, _text in rows), vectors) if vectors is not None else ((), np.empty((0, 0)))
+
+
+def closeness(one: str, other: str) -> float:
+    """How near in meaning two subjects, themes or moods are, 0 to 1; without an encoder each only to itself."""
+    if one == other:
+        return 1.0
+    places, cosines = _cosines()
+    return max(0.0, float(cosines[places[one], places[other]])) if one in places and other in places else 0.0
+
+
+@cache
+def _cosines() -> tuple[dict[str, int], np.ndarray]:
+    """The place of each subject, theme and mood, and the cosines of what sets each apart from the mean of all."""
+    names, vectors = meanings()
+    own = vectors[: len(lexicon().concepts)] if names else vectors
+    apart = own - own.mean(axis=0) if names else own
+    apart = apart / np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-9)
+    return {name: n for n, name in enumerate(names[: len(own)])}, apart @ apart.T
 
 
 @lru_cache(maxsize=1_000)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import log, sqrt
+from math import log
 
 from dashboard.chat.finding.record import LANGUAGE_OF, NO_STORIES, View, length_of, readers_of
-from dashboard.chat.finding.resolve import Ask, Unit
+from dashboard.chat.finding.resolve import Ask, Unit, closeness
 from dashboard.chat.lexicon import CODES, Concept, Language, compiled, form_pattern, lexicon
 from dashboard.chat.reading.wish import ANY_LANGUAGE, LONG, SHORT, Wish
 from openshelf.database.audiences import AUDIENCES
@@ -52,7 +52,7 @@ class Candidate:
 # How much each piece of evidence speaks for a work. Fitted to the questions that the librarian may be tuned on, by
 # comparing works that answer with works that do not.
 WEIGHTS: dict[str, float] = {
-    "nearness": 1.4, "gist": 2.5, "coverage": 2.0, "heard": 0.8, "alike": 1.65, "by likely author": 1.5,
+    "nearness": 1.4, "gist": 2.5, "coverage": 2.0, "heard": 0.8, "alike": 1.0, "by likely author": 1.5,
     "in series": 1.2, "titled": 3.0, "title said": 4.0, "principal subject": 0.4, "rating": 0.1, "own language": 2.0,
     "length": 1.25, "thickness": 0.6, "age": 3.0, "later in its series": -0.1, "for children": -0.3, "no story": -0.55,
     "too much of": -0.3,
@@ -77,7 +77,7 @@ def weigh(ask: Ask, view: View, cosine: float) -> Candidate:
         compiled(rf"\b{form_pattern(word)}\b").search(view.names.folded) for word in fold_words(wish.named).split()
     )
     in_series = in_series or is_named
-    alike = _likeness(ask, view, cosine) if ask.like else 0.0
+    alike = _likeness(ask, view) if ask.like else 0.0
     principal = view.subjects[0] if view.subjects else ""
     is_later = record.series_name and (record.series_index or 1) > 1
     asks_for_it = in_series or by_likely or is_titled or ask.authors or _has_series(ask.like, record)
@@ -86,7 +86,8 @@ def weigh(ask: Ask, view: View, cosine: float) -> Candidate:
         "nearness": cosine,
         "gist": _gist(ask, view),
         "coverage": held / (total - known) if ask.units else 0.0,
-        "heard": _heard(ask, view),
+        # What is said around the name of a book is talk.
+        "heard": 0.0 if ask.like else _heard(ask, view),
         "alike": alike,
         "by likely author": by_likely,
         "in series": in_series,
@@ -118,7 +119,7 @@ def weigh(ask: Ask, view: View, cosine: float) -> Candidate:
         or ask.titles.get(record.book_id, 0.0) >= _TITLE_ENOUGH
         # What is said about an author may be talk; a subject is not.
         or (bool(ask.authors) and (held > 0 or not any(unit.concept for unit in ask.units)))
-        or (bool(ask.like) and alike >= 0.3)
+        or bool(ask.like)
     )
     signs = _signs(ask, view, shares, cosine) if ask.units else {}
     answers = (
@@ -310,30 +311,40 @@ def _heard(ask: Ask, view: View) -> float:
     return found / total
 
 
-def _likeness(ask: Ask, view: View, cosine: float) -> float:
-    """How like a record is to the nearest of the works that were named, up to about 3: by theme, mood, form, time."""
-    record = view.record
-    best = 0.0
-    for liked in map(View.of, ask.like):
-        subjects = _overlap(_about(liked.subjects), _about(view.subjects), ask.rarity)
-        themes, moods = (
-            _overlap(_of_kind(liked.terms, is_mood), _of_kind(view.terms, is_mood), ask.rarity)
-            for is_mood in (False, True)
-        )
-        if not (liked.terms and view.terms):
-            themes = moods = subjects  # one of them says nothing of its kind
-        same_author = bool({*liked.record.authors} & {*record.authors})
-        same_language = record.language == (ask.wish.written_in or CODES[ask.wish.language])
-        best = max(
-            best,
-            0.7 * subjects + 0.8 * themes + 0.5 * moods + 0.8 * max(0.0, cosine - 0.2)
-            + 0.2 * (_principal(liked) == _principal(view)) + 0.3 * same_author
-            + 0.4 * same_language + 0.3 * (liked.record.audience == record.audience)
-            + 0.15 * len(_about(liked.subjects).keys() & _about(view.subjects).keys())
-            + 0.2 * (liked.record.language == record.language) - 0.5 * _years_apart(liked.record, record)
-            + 0.2 * (_tells_a_story(liked) == _tells_a_story(view)),
-        )  # fmt: skip
-    return best
+# What makes one work like another, and how much. Fitted to the questions that the librarian may be tuned on, by
+# comparing works that answer with works that do not (multinomial logit beside the other evidence).
+LIKENESS: dict[str, float] = {
+    "of the same": 13.3, "in the same mood": 4.75, "shared subjects": 1.2, "same readers": 3.2, "same author": 2.4,
+    "reader's language": 8.5, "both tell a story": 1.4, "years apart": -1.8,
+}  # fmt: skip
+
+
+def _likeness(ask: Ask, view: View) -> float:
+    """How like a record is to the nearest of the works that were named."""
+    return max(
+        sum(LIKENESS[name] * float(value) for name, value in _alike(ask, liked, view).items())
+        for liked in map(View.of, ask.like)
+    )
+
+
+def _alike(ask: Ask, liked: View, view: View) -> dict[str, float]:
+    """What a record has in common with a work that was named, piece by piece."""
+    one, other = liked.record, view.record
+    subjects, others = _about(liked.subjects), _about(view.subjects)
+    return {
+        "of the same": _in_common(
+            subjects | _of_kind(liked.terms, is_mood=False), others | _of_kind(view.terms, is_mood=False), ask.rarity
+        ),
+        "in the same mood": _in_common(
+            _of_kind(liked.terms, is_mood=True), _of_kind(view.terms, is_mood=True), ask.rarity
+        ),
+        "shared subjects": len(subjects.keys() & others.keys()),
+        "same readers": one.audience == other.audience,
+        "same author": bool({*one.authors} & {*other.authors}),
+        "reader's language": other.language == (ask.wish.written_in or CODES[ask.wish.language]),
+        "both tell a story": _tells_a_story(liked) == _tells_a_story(view),
+        "years apart": _years_apart(one, other),
+    }
 
 
 def _years_apart(one: Record, other: Record) -> float:
@@ -356,19 +367,26 @@ def _about(subjects: Sequence[str]) -> dict[str, float]:
     return {name: 1.0 / (1 + 0.2 * n) for n, name in enumerate(subjects) if name not in _FORMLESS}
 
 
-def _of_kind(terms: Mapping[str, float], is_mood: bool) -> dict[str, float]:
+def _of_kind(terms: Mapping[str, float], *, is_mood: bool) -> dict[str, float]:
     return {name: share for name, share in terms.items() if (lexicon().of(name).kind == "mood") == is_mood}
 
 
-def _overlap(one: Mapping[str, float], other: Mapping[str, float], rarity: Mapping[str, float]) -> float:
-    """Cosine of two weighed sets of names, where what few works have weighs more."""
+def _in_common(one: Mapping[str, float], other: Mapping[str, float], rarity: Mapping[str, float]) -> float:
+    """How much of each of two weighed sets of names the other has, or something near to it in meaning, 0 to 1.
 
-    def weigh(terms: Mapping[str, float]) -> dict[str, float]:
-        return {name: weight * rarity.get(name, 1.0) ** 2 for name, weight in terms.items()}
+    What few works have weighs more.
+    """
+    if not one or not other:
+        return 0.0
+    return (_found_in(one, other, rarity) + _found_in(other, one, rarity)) / 2
 
-    first, second = weigh(one), weigh(other)
-    lengths = sqrt(sum(w * w for w in first.values()) * sum(w * w for w in second.values()))
-    return sum(weight * second.get(name, 0.0) for name, weight in first.items()) / lengths if lengths else 0.0
+
+def _found_in(one: Mapping[str, float], other: Mapping[str, float], rarity: Mapping[str, float]) -> float:
+    weights = {name: weight * rarity.get(name, 1.0) for name, weight in one.items()}
+    found = sum(
+        weight * max(closeness(name, kin) * share for kin, share in other.items()) for name, weight in weights.items()
+    )
+    return found / sum(weights.values())
 
 
 def _says_so(wish: Wish, record: Record) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 import psycopg
 
@@ -14,6 +15,7 @@ from models.said_titles import SaidTitle, said_titles
 from openshelf.database import catalogue
 from openshelf.database import search as statements
 from openshelf.database.filters import Filters
+from openshelf.database.search import Record
 from openshelf.folding import fold_words
 
 # What may stand before a title of one word that is written without its capital.
@@ -33,6 +35,7 @@ def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | Non
     given = _places_given(reading)
     records = statements.records(conn, [book_id for _start, _end, book_id, _whole in hits], audiences=audiences)
     titles = {record.book_id: " ".join(re.findall(r"\w+", accented(record.title))) for record in records}
+    authors = {record.book_id: record.authors for record in records}
     for start, end, book_id, is_whole in hits:
         said = words[start:end]
         if not said or book_id not in titles:
@@ -52,7 +55,11 @@ def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | Non
         if len(said) == 1:
             before = words[start - 1].folded if start else ""
             is_syllable = reading.language == "vi" and len(folded) <= 3 and not is_quoted
-            is_name = (is_written_as_name and not is_syllable) or (
+            is_written_as_name = is_written_as_name or (
+                said[0].raw[0].isupper() and bool(telling)
+                and (_stands_alone(reading, folded) or _is_by(words[end : end + _AUTHOR_BESIDE], authors[book_id]))
+            )  # fmt: skip
+            is_name = (is_written_as_name and not is_syllable and (is_whole or not is_concept)) or (
                 bool(_BEFORE_TITLE.search(before)) and not is_concept and bool(telling)
             )
         elif is_whole:
@@ -67,7 +74,7 @@ def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | Non
                 len(said[-1].folded) > 3 and any(len(word.folded) > 4 for word in telling) and not is_concept
                 and not goes_on
             )  # fmt: skip
-        if is_name:
+        if is_name and (is_quoted or not _goes_on_before(words, start)):
             is_sure = is_whole and (is_quoted or is_written_as_name or len(said) > 2)
             if not any(each.start <= start and end <= each.end for each in said_nearly):
                 found.append(Mention(folded, book_id, is_sure, is_sure and not _names_series(conn, folded)))
@@ -158,6 +165,27 @@ def _names_series(conn: psycopg.Connection, folded: str) -> bool:
     return bool(search.series_named(conn, folded.split()))
 
 
+def _goes_on_before(words: Sequence[Word], start: int) -> bool:
+    """Whether what begins there is the end of a longer name: "Love in the Days of the Plague"."""
+    if start < 2 or words[start - 1].folded != "of":
+        return False
+    return words[start - 2].raw[0].isupper() and not words[start - 2].begins
+
+
+_AUTHOR_BESIDE = 4  # words
+
+
+def _stands_alone(reading: Reading, word: str) -> bool:
+    """Whether a word begins a question or a part of it and is all of that: "Stoner. What a book"."""
+    return bool(re.search(rf"(?:^|\| ){re.escape(word)} \|", reading.original))
+
+
+def _is_by(said: Sequence[Word], authors: Sequence[str]) -> bool:
+    """Whether one of some words is the last name of an author."""
+    lasts = [fold_words(author).split()[-1] for author in authors if fold_words(author)]
+    return any(compiled(form_pattern(last)).fullmatch(word.folded) for last in lasts for word in said)
+
+
 def _words_quoted(reading: Reading) -> frozenset[int]:
     """The places of the words that stand in quotation marks."""
     found: set[int] = set()
@@ -214,10 +242,10 @@ _ALONE = 0.9  # what is said of a title where one word of it is in no other
 def _mentions_by_name(conn: psycopg.Connection, reading: Reading) -> list[Mention]:
     """Works of which a question names a word that no other title holds, or a series: "Mauses", "every Narnia"."""
     found: list[Mention] = []
-    quoted = fold_words(" ".join(QUOTED.findall(reading.text))).split()
-    for word in reading.words:
+    quoted = [fold_words(each).split() for each in QUOTED.findall(reading.text)]
+    for place, word in enumerate(reading.words):
         is_name = word.raw[0].isupper() and not word.begins and not reading.is_title_case() and len(word.folded) > 3
-        if not (is_name or word.folded in quoted) or reading.is_silent(word):
+        if not (is_name or any(word.folded in each for each in quoted)) or reading.is_silent(word):
             continue
         series = search.series_named(conn, [word.folded])[:1]
         ids = [book_id for name in series for book_id in browse(conn, Filters(series=name), None, _FEW)]
@@ -227,8 +255,24 @@ def _mentions_by_name(conn: psycopg.Connection, reading: Reading) -> list[Mentio
             records = statements.records(conn, heard[: _FEW + 1])
             is_one = len(records) == 1 or len({record.series_name or record.book_id for record in records}) == 1
             ids = heard if is_one else []
-        found += [Mention(word.folded, book_id) for book_id in ids]
+        # "Danielle Steel" is no title of which "steel" is a part.
+        name = next((each for each in quoted if word.folded in each), _name_around(reading.words, place))
+        records = statements.records(conn, ids)
+        found += [Mention(word.folded, each.book_id) for each in records if _holds(each, name)]
     return found
+
+
+def _name_around(words: Sequence[Word], place: int) -> list[str]:
+    """The words with capitals, folded, among which a word stands; one that begins a sentence may be no name."""
+    before = takewhile(lambda word: word.raw[0].isupper() and not word.begins, reversed(words[:place]))
+    behind = takewhile(lambda word: word.raw[0].isupper() and not word.begins, words[place:])
+    return [word.folded for word in (*before, *behind)]
+
+
+def _holds(record: Record, name: Sequence[str]) -> bool:
+    """Whether a record's title, series or author has each of some words."""
+    own = fold_words(f"{record.title} {record.series_name or ''} {record.authors_text}").split()
+    return all(any(compiled(form_pattern(word)).fullmatch(other) or word == other for other in own) for word in name)
 
 
 def resemble(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | None) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from dashboard.chat.reading.wish import Wish
 _LIKE = (
     r"\b(?:(?:something|anything|books?|novels?|stories|more|ones?|sth|similar|stuff|reads?|much|authors?|writers?"
     r"|a lot) like"
+    r"|(?:is|are|writes?|reads?|sounds?|feels?) like"
     r"|similar to|close to|akin to|nearest to|in the (?:style|spirit|vein|manner) of|reminiscent of"
     r"|(?:re)?reminds me of|along the lines of"
     r"|fans? of"
@@ -26,7 +27,8 @@ _LIKE = (
     r"|люблю (?=[А-я]))"
 )
 _LIKES_A_THING = (
-    r"i (?:like|love)\b|(?:minh|toi|em|con|be|chau) (?:(?:rat|cung|da|trai|gai|nha|minh) )*(?:thich|me|yeu)\b"
+    r"i (?:like|love)\b|(?:is|are|writes?|reads?|sounds?|feels?) like\b"
+    r"|(?:minh|toi|em|con|be|chau) (?:(?:rat|cung|da|trai|gai|nha|minh) )*(?:thich|me|yeu)\b"
 )
 # Where the name of a book ends: what follows is another wish.
 _ENDS: dict[Language, str] = {
@@ -50,15 +52,16 @@ def likeness(reading: Reading, wish: Wish) -> Wish:
     title = match["title"].strip(" |")
     known = [concept.name for concept in lexicon().concepts if concept.any_phrase("en").fullmatch(title)]
     said = reading.raw(match.start("title"), match.end("title"))
-    if not title or (known and not any(word.raw[0].isupper() for word in said)):
-        return wish  # "i loved poetry": a subject, not a book
+    is_written_as_name = any(word.raw[0].isupper() for word in said)
+    if not is_written_as_name and (not title or known or all(reading.is_silent(word) for word in said)):
+        return wish  # "i loved poetry", "something like that": a subject or a pronoun, not a book
     # "I like trains", "mê bóng đá": who likes what has no capital likes no book.
-    if any(word.raw[0].isupper() for word in said) or not re.match(_LIKES_A_THING, match[0]):
+    if is_written_as_name or not re.match(_LIKES_A_THING, match[0]):
         reading.take(re.escape(match[0]) + r"(?!\w)")
         by = re.match(r"(?P<title>.+?) (?:by|cua|tac gia|автора?) (?P<author>.+)", title)
         if by:
             return replace(wish, titled=by["title"], author="", avoid_author="", is_titled_as_name=True)
-        return replace(wish, titled=title, is_titled_as_name=any(word.raw[0].isupper() for word in said))
+        return replace(wish, titled=title, is_titled_as_name=is_written_as_name)
     return wish
 
 
@@ -126,13 +129,14 @@ _HAS_READ: dict[Language, tuple[str, str]] = {
     "en": (
         r"(?:(?:read|had|done|got|finished|know|own|(?:been|gone) through)"
         r" (?:all|everything|every book|every|most|both)"
-        r"|r[ua]n out)"
+        r"|r[ua]n out|only (?:ever )?reads?|reads? only|(?:reads?|read) nothing but)"
         r"(?: of)?(?: the)?(?: books?| novels?)?(?: (?:by|from|of))? ",
         r"(?: s)?(?: \|)?(?: (?:i ve|i have|we ve|she s|he s))? (?:read|had|done|finished) (?:them all|the lot"
         r"|everything|all of)\b",
     ),
     "vi": (
-        r"(?:doc|coi|cay) (?:het|sach|het sach|gan het)(?: (?:sach|truyen|cac cuon|may cuon))?(?: cua)? ",
+        r"(?:chi (?:doc|me) (?:moi|toan)|(?:doc|coi|cay) (?:het|sach|het sach|gan het))"
+        r"(?: (?:sach|truyen|cac cuon|may cuon))?(?: cua)? ",
         r" (?:minh |toi |em |con )?(?:doc|coi|cay) (?:het|sach)(?: roi| ca)?\b",
     ),
     "ru": (
@@ -199,9 +203,9 @@ def _avoided(reading: Reading, wish: Wish) -> Wish:
         if needs_capital:
             goes_before = match.end("name") < match.end()
             said = _last_capitals(said) if goes_before else list(takewhile(lambda word: word.raw[0].isupper(), said))
-        if not said:
-            continue
         called = " ".join(word.folded for word in said)
+        if not said or called in _NATIONS:
+            continue
         # Of what stands behind "all of" only the name is meant.
         whole = match[0] if not needs_capital or match.end("name") < match.end() else None
         whole = whole or match[0][: match.start("name") - match.start()] + called
