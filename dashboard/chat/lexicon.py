@@ -268,7 +268,8 @@ class Lexicon:
     thanks: frozenset[str]
     written_in: dict[str, tuple[Phrase, ...]]
     lengths: dict[Language, tuple[tuple[str, Phrase], ...]]  # "short" or "long" with what says so, the longest first
-    likeness: dict[Language, tuple[Phrase, ...]]  # what makes a question ask for books like the one it names
+    # What tells whether others like a work that is named are asked for, by what it says: `others`, `read`, `unread`.
+    likeness: dict[Language, dict[str, tuple[Phrase, ...]]]
     concepts: tuple[Concept, ...]
 
     def of(self, name: str) -> Concept:
@@ -341,7 +342,10 @@ def lexicon() -> Lexicon:
             for language in LANGUAGES
         },
         likeness={
-            language: tuple(_phrase(each, language) for each in _list(asked[language]["likeness"]["words"]))
+            language: {
+                sign: tuple(_phrase(each, language) for each in _list(listed))
+                for sign, listed in asked[language]["likeness"].items()
+            }
             for language in LANGUAGES
         },
         concepts=concepts,

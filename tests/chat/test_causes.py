@@ -21,6 +21,13 @@ SOLARIS = Mention("солярис", 3, is_sure=True)
         ("«Солярис» у мужа на тумбочке третий год, чем подменить", SOLARIS, (3,), ()),
         ("đọc Không gia đình mà khóc sưng cả mắt, cuốn nào thấm vậy", EMMA_VI, (2,), ()),
         ("Dune but at sea", DUNE, (1,), ()),
+        # read again and again, or for nothing that would be as good
+        ("Dune five times since June. he is eleven. help", DUNE, (1,), ()),
+        ("have you anything to match Dune", DUNE, (1,), ()),
+        ("is there a companion to Dune, my uncle wept over it", DUNE, (1,), ()),
+        ("ищу книгу не хуже «Солярис»", SOLARIS, (3,), ()),
+        ("bé nghe Không gia đình mười lần rồi, mẹ bí quá", EMMA_VI, (2,), ()),
+        ("tìm giúp ông quyển khác ngang tầm Không gia đình", EMMA_VI, (2,), ()),
         # asked for itself
         ("Dune, but in Russian", DUNE, (), ()),
         ("have you got Dune for my sister's birthday party?", DUNE, (), ()),
@@ -30,6 +37,11 @@ SOLARIS = Mention("солярис", 3, is_sure=True)
         ("I saw the film last night with my brother, Dune I mean", DUNE, (), ()),
         ("нам в школе задали «Солярис», а дома такой книги нет", SOLARIS, (), ()),
         ("cô giáo giao đọc Không gia đình mà nhà mình không ai có", EMMA_VI, (), ()),
+        ("do you have another copy of Dune, ours fell apart", DUNE, (), ()),
+        ("I'd like to read Dune in the original", DUNE, (), ()),
+        ("so many friends have been on about it, but I never read Dune", DUNE, (), ()),
+        ("сколько страниц в «Солярис»", SOLARIS, (), ()),
+        ("em chưa đọc Không gia đình, cho em mượn với ạ", EMMA_VI, (), ()),
         # what a book is to be about
         ("a novel about the desert planet Dune", DUNE, (), ()),
         ("роман про далёкую живую планету Солярис", SOLARIS, (), ()),
@@ -92,8 +104,25 @@ def test_in_whose_manner_books_shall_be_is_told_by_the_place_of_a_name(text: str
     assert parse(text).titled == titled
 
 
-def test_who_asks_for_nothing_else_would_have_the_like_of_whom_was_read() -> None:
-    assert parse("I've read everything by Wodehouse").titled == "wodehouse"
+@pytest.mark.parametrize("text", ["I've read everything by Wodehouse", "my uncle only ever reads Wodehouse"])
+def test_who_asks_for_nothing_else_would_have_the_like_of_whom_was_read(text: str) -> None:
+    assert parse(text).titled == "wodehouse"
+
+
+def test_a_language_in_which_somebody_only_reads_is_nobody_to_be_left_out() -> None:
+    assert parse("she only reads French, something with a happy end").avoid_author == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "titled"),
+    [
+        ("who writes like Wodehouse?", "wodehouse"),
+        ("the diary of a pirate? or something like that", ""),
+        ("it is like that at home, too", ""),
+    ],
+)
+def test_what_something_is_like_is_a_name_and_no_pronoun(text: str, titled: str) -> None:
+    assert parse(text).titled == titled
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | Non
                 len(said[-1].folded) > 3 and any(len(word.folded) > 4 for word in telling) and not is_concept
                 and not goes_on
             )  # fmt: skip
-        if is_name and (is_quoted or not _goes_on_before(words, start)):
+        if is_name:
             is_sure = is_whole and (is_quoted or is_written_as_name or len(said) > 2)
             if not any(each.start <= start and end <= each.end for each in said_nearly):
                 found.append(Mention(folded, book_id, is_sure, is_sure and not _names_series(conn, folded)))
@@ -163,13 +163,6 @@ def _is_concept(folded: str, language: Language) -> bool:
 
 def _names_series(conn: psycopg.Connection, folded: str) -> bool:
     return bool(search.series_named(conn, folded.split()))
-
-
-def _goes_on_before(words: Sequence[Word], start: int) -> bool:
-    """Whether what begins there is the end of a longer name: "Love in the Days of the Plague"."""
-    if start < 2 or words[start - 1].folded != "of":
-        return False
-    return words[start - 2].raw[0].isupper() and not words[start - 2].begins
 
 
 _AUTHOR_BESIDE = 4  # words

@@ -61,9 +61,11 @@ _ABOUT = re.compile(
     r"\b(?:books?|novels?|stor(?:y|ies)|something|anything|sach|truyen|tieu thuyet|cuon|книг\w*|роман\w*|истори\w*"
     r"|что (?:нибудь|то))(?: \w+)? (?:about|on|ve|про|о|об)\b[^|\0]*$"
 )
-# Who seeks a book is after it; a monk's name is no liking, nor is "or something like that" or "hình như".
+# Who seeks a book is after it, who would like it has not read it; a monk's name is no liking, nor is "or something like
+# that" or "hình như".
 _NO_LIKING = re.compile(
-    r"\bor (?:\w+ ){0,3}(?:like (?:that|it)|similar|to that effect|of the sort|near enough)\b"
+    r"\b(?:would|d) (?:really |just |so )?(?:like|love)\b"
+    r"|\bor (?:\w+ ){0,3}(?:like (?:that|it)|similar|to that effect|of the sort|near enough)\b"
     r"|(?<=\| )(?:something|sth) like that(?= \||$)"
     r"|\bhinh nhu\b|\b(?:hay )?gi(?: gi)? (?:do|ay)\b"
     r"|\bcon(?=(?: (?!nao\b|gi\b|khac\b|kieu\b)[^| ]+)* (?:khong|ko|k|kg|hong|hok|hem|chua)\b)"
@@ -73,21 +75,25 @@ _NO_LIKING = re.compile(
     r"|\bthich (?=nhat hanh|minh|chan|nu|tri|thanh)"
 )
 _MONK = re.compile(r"\bThích (?=[A-ZĐ])")
-# Who says much beside a name and likes it, asks for something else.
-_ASKS_FOR_OTHERS = re.compile(
-    r"\b(?:something|anything|what|which|where|else|another|others?|more|next|reads|(?:a|any|good|great|easy|some) read"
-    r"|novels|books|recommend\w*|suggest\w*|ideas?|similar|follow\w*|replace\w*)\b"
-    r"|\b(?:gi|nao|nua|khac|goi y|kieu|giong|them)\b"
-    r"|\b(?:что|чего|чем|чему|как\w+|еще|посовет\w*|подска\w*|порекоменд\w*|похож\w*|друг\w+|дальше)\b"
+# How often it was read.
+_TIMES = re.compile(
+    r"\b(?:\w+ (?:times|go)|\d+x|x ?\d+)\b|\b(?:\d+|hai|ba|bon|nam|muoi|may|chuc|tram) (?:lan|luot)\b"
+    r"|\b\w+ раз(?:а|у)?\b"
 )
-# Words beside a name, of who says more than that they would have it.
-_TELLS: dict[Language, int] = {"en": 6, "vi": 8, "ru": 5}
+# What speaks for wanting others than the work that is named, up to twice each; the words beside its name as a share of
+# those of who says more than that they would have it. Fitted by logistic regression to questions that name a work.
+_SIGNS: dict[str, float] = {
+    "one": -2.4, "others": 4.0, "read": 3.5, "unread": -2.4, "the very": -3.5, "asks for it": -0.75,
+    "tells": 1.2,
+}  # fmt: skip
+_TELLS: dict[Language, int] = {"en": 6, "vi": 8, "ru": 5}  # words
+_MOST = 2.0
 
 
 def known(reading: Reading, wish: Wish, mentions: Sequence[Mention]) -> Wish:
     """With the works it asks for the like of, and those that are not wanted; their names are read off.
 
-    A work is liked where the question says so, or says enough beside its name and does not ask for the work itself.
+    A work is liked where more speaks for wanting others than for wanting the work itself.
     """
     places = [(each, match.span()) for each in mentions if (match := reading.find(_said(each)))]
     unwanted = [each for each, (start, _end) in places if _BUT_NOT.search(reading.folded[:start])]
@@ -103,7 +109,7 @@ def known(reading: Reading, wish: Wish, mentions: Sequence[Mention]) -> Wish:
     if reading.take(SEQUEL):
         wish = replace(wish, is_sequel=True)
     for each, _span in places:
-        reading.take(rf"{_said(each)}(?: (?:by|cua|автора?) {a_name(wish.language)})?")
+        reading.take(rf"{_said(each)}(?:(?: \|)? (?:by|cua|автора?) {a_name(wish.language)})?")
     return replace(
         wish,
         titled=" | ".join(dict.fromkeys(each.words for each, _span in places)),
@@ -136,21 +142,30 @@ def _is_liked(reading: Reading, wish: Wish, places: Sequence[tuple[Mention, tupl
     text, accented = _beside(reading, places)
     if re.search(SEQUEL, text) or any(_OTHERWISE.match(text, end) for _each, (_start, end) in places):
         return True
-    if asks_for_the_very(text, wish.language):
-        return False
-    phrases = lexicon().likeness[wish.language]
-    if reading.has_accents:
-        says_so = any(compiled(phrase.pattern).search(accented) for phrase in phrases)
-    else:
-        says_so = any(compiled(phrase.bare or phrase.pattern).search(text) for phrase in phrases)
-    if says_so:
-        return True
-    if _ASKS_FOR_IT.search(text) or not _ASKS_FOR_OTHERS.search(text):
-        return False
-    is_topic = any(_ABOUT.search(text[:start]) for _each, (start, _end) in places)
-    if is_topic or not any(each.is_sure for each, _span in places):
-        return False
-    return len(reading.words) - sum(len(each.words.split()) for each, _span in places) >= _TELLS[wish.language]
+    return sum(_SIGNS[sign] * value for sign, value in _signs(reading, places, text, accented).items()) > 0
+
+
+def _signs(
+    reading: Reading, places: Sequence[tuple[Mention, tuple[int, int]]], text: str, accented: str
+) -> dict[str, float]:
+    """What speaks for wanting others than a work that is named, and what against it; the texts are without its name."""
+
+    def count(sign: str) -> int:
+        phrases = lexicon().likeness[reading.language][sign]
+        if reading.has_accents:
+            return sum(bool(compiled(each.pattern).search(accented)) for each in phrases)
+        return sum(bool(compiled(each.bare or each.pattern).search(text)) for each in phrases)
+
+    beside = len(reading.words) - sum(len(each.words.split()) for each, _span in places)
+    signs = {
+        "others": count("others"),
+        "read": count("read") + bool(_TIMES.search(text)),
+        "unread": count("unread"),
+        "the very": asks_for_the_very(text, reading.language),
+        "asks for it": len(_ASKS_FOR_IT.findall(text)),
+        "tells": beside / _TELLS[reading.language],
+    }
+    return {"one": 1.0} | {sign: min(_MOST, value) for sign, value in signs.items()}
 
 
 def _beside(reading: Reading, places: Sequence[tuple[Mention, tuple[int, int]]]) -> tuple[str, str]:
