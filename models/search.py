@@ -271,6 +271,22 @@ def authors_named(conn: psycopg.Connection, words: Sequence[str]) -> list[str]:
     return [people.names[place] for place in sorted(holders or ())]
 
 
+def authors_in_full(conn: psycopg.Connection, text: str) -> list[str]:
+    """Authors whose whole names, of several words and as they are spelt, stand in a folded text.
+
+    Of two syllables too many are other words as well: "nam cao" is a high year.
+    """
+    said = f" {text} "
+    people = _people(conn)
+    return [
+        name for name, folded in zip(people.names, people.folded, strict=True)
+        if f" {folded} " in said and (len(folded.split()) > 2 or len(folded) >= _SURELY_A_NAME)
+    ]  # fmt: skip
+
+
+_SURELY_A_NAME = 10  # letters of a name of two words
+
+
 def authors_misspelt(conn: psycopg.Connection, words: Sequence[str]) -> list[str]:
     """Authors whose last names are nearly one of these folded words, of those that stand in no work as they are."""
     unknown = [word for word in words if len(word) > MIN_MENDED]
@@ -599,6 +615,7 @@ def _near_keys(key: str, keys: Sequence[str]) -> list[str]:
 @dataclass(frozen=True)
 class _People:
     names: list[str]  # of authors, what holds most works first
+    folded: list[str]
     keys: tuple[str, ...]
     holders: dict[str, list[int]]  # of each key: the authors that have it
     lasts: dict[str, list[int]]  # the same of folded last names alone
@@ -656,7 +673,9 @@ def _people(conn: psycopg.Connection) -> _People:
                 lasts.setdefault(last, []).append(place)
                 last_keys.setdefault(_key(last), []).append(place)
         _known_people.clear()
-        _known_people[version] = _People(names, tuple(holders), holders, lasts, last_keys)
+        _known_people[version] = _People(
+            names, [fold_words(name) for name in names], tuple(holders), holders, lasts, last_keys
+        )
     return _known_people[version]
 
 

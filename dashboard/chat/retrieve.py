@@ -220,7 +220,7 @@ def _pool(conn: psycopg.Connection, ask: Ask, audiences: Sequence[str] | None) -
             subjects=list(dict.fromkeys((*wish.subjects, *implied))),
             audience=wish.audience,
             pages=_pages(wish),
-            age=wish.age if wish.age is not None and wish.age < 18 else None,
+            age=wish.age if wish.is_young else None,
             best=bool(wish.is_measured or wish.by_women or wish.written_in) or not (ask.units or ask.like),
         ),
     )
@@ -291,7 +291,7 @@ def _is_meant_extreme(wish: Wish, record: Record) -> bool:
         return True
     if wish.is_story and record.subjects_text.split(", ")[0].casefold() in NO_STORIES:
         return False
-    asks_for_child = wish.audience or wish.age is not None or {"children", "picture books"} & {*wish.subjects}
+    asks_for_child = wish.audience or wish.is_young or {"children", "picture books"} & {*wish.subjects}
     return bool(asks_for_child) or record.audience != "children"
 
 
@@ -340,7 +340,7 @@ def _for_reader(wish: Wish, record: Record) -> bool:
     if wish.audience == "adult":
         return record.audience == "adult"
     span = readers_of(record)
-    if wish.age is not None and wish.age < 18:
+    if wish.age is not None and wish.is_young:
         if span:
             is_grown = record.audience == "adult" and wish.age < _CROSSES_OVER
             return span[0] - 1 <= wish.age <= span[1] + 1 and not is_grown

@@ -390,6 +390,11 @@ def test_what_somebody_says_is_no_title(text: str, named: str) -> None:
     assert named or wish.themes == ("whales",)
 
 
+def test_what_novels_are_of_is_their_author_only_where_it_is_no_topic() -> None:
+    assert (parse("novels of Africa").author, parse("novels of Africa").themes) == ("", ("Africa",))
+    assert parse("novels of Achebe").author == "achebe"
+
+
 def test_by_whom_books_shall_be_is_kept() -> None:
     wish = parse("shorter ones?", parse("travel books by women"))
 

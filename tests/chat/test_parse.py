@@ -193,6 +193,15 @@ def test_a_follow_up_points_at_a_book_of_the_answer(text: str, wanted: dict[str,
     assert {name: found.get(name) for name in wanted} == wanted
 
 
+@pytest.mark.parametrize(
+    "text", ["the second one, how thick is it", "how old is the second?", "вторая толстая ли", "cuốn thứ hai dày không"]
+)
+def test_a_follow_up_asks_what_a_book_of_the_answer_is_like(text: str) -> None:
+    wish = parse(text, parse("science fiction"))
+
+    assert (wish.asks, wish.refers, wish.length) == ("why", 1, None)
+
+
 def test_a_follow_up_narrows_and_keeps_what_was_said() -> None:
     first = parse("a love story")
     for_child = parse("for my daughter, 9", first)

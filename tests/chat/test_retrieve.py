@@ -195,6 +195,12 @@ def test_ages_and_pages_are_bounds(conn: psycopg.Connection, described: dict[str
     assert (friendly[0], "Charlotte's Web" in friendly) == ("The Left Hand of Darkness", False)
 
 
+def test_how_old_a_grown_up_is_bounds_nothing(conn: psycopg.Connection, described: dict[str, int]) -> None:
+    plain, of_age = (titles(ask(conn, f"a book about grief{who}", None)) for who in ("", ", I am 74"))
+
+    assert of_age == plain
+
+
 def test_the_thinnest_book_is_none_for_the_smallest(conn: psycopg.Connection, described: dict[str, int]) -> None:
     assert titles(ask(conn, "the thinnest book you have", None))[0] == "A Brief History of Time"
     assert titles(ask(conn, "the thinnest book you have for children", None))[0] == "Charlotte's Web"

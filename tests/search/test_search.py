@@ -13,6 +13,7 @@ from models import embedding
 from models.embedding import MODEL_NAME
 from models.search import (
     any_word,
+    authors_in_full,
     authors_misspelt,
     authors_sounding,
     did_you_mean,
@@ -254,6 +255,18 @@ def test_a_last_name_that_nothing_holds_is_read_as_the_nearest(
     conn: psycopg.Connection, said: list[str], wanted: list[str]
 ) -> None:
     assert authors_misspelt(conn, said) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("what have you got by frank herbert please", ["Frank Herbert"]),
+        ("frank talk about herbert", []),
+        ("herbert", []),
+    ],
+)
+def test_a_whole_name_is_an_author_wherever_it_stands(conn: psycopg.Connection, text: str, wanted: list[str]) -> None:
+    assert authors_in_full(conn, text) == wanted
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def weigh(ask: Ask, view: View, cosine: float) -> Candidate:
     principal = view.subjects[0] if view.subjects else ""
     is_later = record.series_name and (record.series_index or 1) > 1
     asks_for_it = in_series or by_likely or is_titled or ask.authors or _has_series(ask.like, record)
-    for_grown = wish.audience is None and (wish.age is None or wish.age >= 18) and not ask.like and not is_titled
+    for_grown = wish.audience is None and not wish.is_young and not ask.like and not is_titled
     evidence = {
         "nearness": cosine,
         "gist": _gist(ask, view),
@@ -413,19 +413,20 @@ def _of_age(wish: Wish, record: Record) -> float:
     span = readers_of(record)
     if wish.age is None and wish.audience == "young adult":
         return -0.5 if record.audience == "adult" else -0.1 * (record.audience == "children")
-    if wish.age is not None and wish.age < 18 and not span:
+    if wish.is_young and not span:
         return -0.2 * (record.audience == "adult")  # it may be easy, but nobody says that it is for the young
-    if not span or wish.age is None or not span[0] <= wish.age <= span[1]:
+    age = wish.age if wish.is_young else None
+    if not span or age is None or not span[0] <= age <= span[1]:
         return 0.0
     middle = span[0] + min(span[1] - span[0], 5) / 2
-    grown = 0.4 * (record.audience == "adult" and wish.age < 18)
-    return 0.5 - 0.08 * abs(wish.age - middle) - grown
+    grown = 0.4 * (record.audience == "adult")
+    return 0.5 - 0.08 * abs(age - middle) - grown
 
 
 def _known_share(wish: Wish) -> float:
     """What a wish asks for that is no matter of words and that each work looked at fulfils: it counts as found."""
     return (
-        1.0 * (wish.age is not None or wish.audience is not None) + 1.0 * wish.is_measured
+        1.0 * (wish.is_young or wish.audience is not None) + 1.0 * wish.is_measured
         + 0.5 * bool(wish.year_from or wish.year_to) + 0.5 * bool(wish.by_women)
         + 0.4 * (wish.is_translated or wish.is_native)
     )  # fmt: skip

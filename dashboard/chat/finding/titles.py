@@ -402,6 +402,8 @@ def _name_words(name: str) -> list[str]:
 
 def likely_authors(conn: psycopg.Connection, wish: Wish) -> frozenset[str]:
     """Authors whose names the question holds without a "by"."""
+    if in_full := search.authors_in_full(conn, wish.wanted):
+        return frozenset(in_full)
     names = [word for word in wish.names if len(word) > 1]
     said = [word for run in wish.words for word in fold_words(run).split()]
     if wish.language == "vi":

@@ -225,11 +225,7 @@ _CALENDAR = frozenset(
 
 def _is_bounded(wish: Wish) -> bool:
     """Whether it says how a book must be, so that who asks may tell more beside that."""
-    is_young = bool(wish.audience) or (wish.age is not None and wish.age < _OF_AGE)
-    return wish.is_measured or is_young or bool(wish.written_in)
-
-
-_OF_AGE = 18
+    return wish.is_measured or wish.is_young or bool(wish.audience or wish.written_in)
 
 
 def words_left(reading: Reading, wish: Wish) -> Wish:

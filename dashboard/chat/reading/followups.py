@@ -36,7 +36,9 @@ _WHY = (
 
 # Asked of a work by its place.
 _ABOUT_WHAT = (
-    r"\b(?:how (?:many pages|long)|bao nhieu trang|may trang|сколько страниц)\b"
+    r"\b(?:how (?:many pages|(?:long|thick|big|fat|heavy|old|hard|sad|scary)(?= is| was| |$))"
+    r"|(?:day|dai) (?:bao nhieu|may|khong)|bao nhieu trang|may trang|сколько страниц"
+    r"|(?:толст|длинн|большо|страшн|тяжел)\w+ ли)\b"
     r"|\bwhat(?: is| s| was)?(?! about) .{0,40}\babout\b|\babout what\b|\bwho (?:wrote|is it by|is the author)\b|\b(?:о"
     r"|об"
     r"|про) (?:чем|ком|что)\b"

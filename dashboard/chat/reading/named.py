@@ -179,8 +179,11 @@ def creators(reading: Reading, wish: Wish) -> Wish:
         said = list(dropwhile(lambda word: wish.language == "vi" and word.raw in _HONORIFICS, said))
         if wish.language == "vi" and len(said) == 1 and said[0].accented in _PEOPLES:
             continue  # "tác giả Nhật"
-        if said and (is_written or re.match(_SURE_MARKS, made[0])):
-            author = " ".join(word.folded for word in said)
+        is_sure = re.match(_SURE_MARKS, made[0])
+        author = " ".join(word.folded for word in said)
+        # "Novels of Africa" were written by nobody of that name.
+        is_topic = any(concept.any_phrase(wish.language).fullmatch(author) for concept in lexicon().concepts)
+        if said and (is_sure or (is_written and not is_topic)):
             reading.take(re.escape(made[0][: made[0].index(author)] + author) + r"(?!\w)")
             return replace(wish, author=author)
     return wish

@@ -15,6 +15,7 @@ Asks = Literal["books", "why", "greeting", "thanks", "orders", "not-books", "not
 Length = Literal["short", "long"]
 # Pages of a book that is quickly read, and of one for a long winter; a little more or less still passes.
 SHORT, LONG = 200, 500
+GROWN = 18  # years
 ANY_LANGUAGE = "any"
 ALL = -2  # works of the answer before
 
@@ -91,6 +92,11 @@ class Wish:
             self.words or self.subjects or self.themes or self.titled or self.named or self.author
             or self.is_same_author or self.like or self.meant or self.chooses or self.is_sequel
         )  # fmt: skip
+
+    @property
+    def is_young(self) -> bool:
+        """Whether it is for somebody young of a certain age; at what age a grown-up asks bounds nothing."""
+        return self.age is not None and self.age < GROWN
 
     @property
     def is_measured(self) -> bool:
