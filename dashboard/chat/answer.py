@@ -139,6 +139,9 @@ def look_up(
     called = {each.book_id for each in named}
     told = [book_id for book_id in before.named if book_id not in called] if before and not wish.named else ()
     found = retrieve(conn, wish, Bounds(audiences, hidden, told))
+    if found.refusal == "named" and before and wish.bounds != before.wish.bounds:
+        # "Before 1968", and no other book than those named is: it was of them that this was asked.
+        found = retrieve(conn, wish, Bounds(audiences, hidden))
     # What staff took out of the recommendations is not recommended here either.
     excluded = hand.excluded(conn)
     answering = [candidate for candidate in found.answering if candidate.record.book_id not in excluded]

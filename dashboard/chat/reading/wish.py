@@ -104,6 +104,11 @@ class Wish:
         return bool(self.length or self.min_pages or self.max_pages)
 
     @property
+    def bounds(self) -> tuple[int | str | None, ...]:
+        """What a record either keeps to or not: its years, its language, its form, its pages."""
+        return self.year_from, self.year_to, self.written_in, self.format, self.min_pages, self.max_pages
+
+    @property
     def narrows(self) -> bool:
         return bool(
             self.moods or self.written_in or self.year_from or self.year_to or self.audience or self.age is not None
