@@ -262,7 +262,7 @@ def _phrases(ask: Ask) -> list[str]:
 def _fulfils(ask: Ask, view: View) -> bool:
     """Whether nothing that the wish demands is missing, and nothing it avoids is there."""
     wish, record = ask.wish, view.record
-    if (record.book_id == ask.titled or record.book_id in wish.meant) and not wish.written_in:
+    if ask.names(record) and not wish.written_in:
         return True
     language = LANGUAGE_OF.get(record.language or "")
     if wish.written_in and record.language != wish.written_in:

@@ -66,6 +66,10 @@ class Ask:
     rarity: dict[str, float]  # how rare each subject, theme and mood is, where likeness is asked for
     titles: dict[int, float]  # how surely each work's title was said, 0 to 1, see `said_titles`
 
+    def names(self, record: Record) -> bool:
+        """Whether this very work was asked for."""
+        return record.book_id == self.titled or record.book_id in self.wish.meant
+
 
 @dataclass(frozen=True)
 class Unit:

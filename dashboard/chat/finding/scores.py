@@ -72,7 +72,7 @@ def weigh(ask: Ask, view: View, cosine: float) -> Candidate:
         cosine = 0.0  # the encoder reads no Vietnamese or Russian: to it, all of it is alike
     by_likely = bool(ask.likely_authors & {*record.authors})
     in_series = record.series_name in ask.series if record.series_name else False
-    is_titled = record.book_id == ask.titled or record.book_id in wish.meant
+    is_titled = ask.names(record)
     is_named = bool(wish.named) and all(
         compiled(rf"\b{form_pattern(word)}\b").search(view.names.folded) for word in fold_words(wish.named).split()
     )

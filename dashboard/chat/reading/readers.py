@@ -187,9 +187,6 @@ _HAS_COME_RU = (
     r"(?: (?:уже|скоро|почти|всего|только|сеичас|недавно|вот|как|раз|будет|было|за|по|стукнуло|исполнилось"
     r"|исполняется|исполнится|минуло|пошло|\|))*"
 )
-_HAS_COME_VI = (
-    r"(?: (?:nam nay|nay|nam sau|moi|vua|sap|gan|duoc|len|tron|chung|da|cung|tam|khoang|nha \w+|minh|toi|em))*"
-)
 # What is counted is no reader's years: "she is one of three", "I am 40 pages in", "мне 5 книг".
 _NO_COUNT = (
     rf"(?! (?:{NUMBER_WORD})\b)"
