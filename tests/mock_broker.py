@@ -32,6 +32,7 @@ def serve() -> None:
             ctypes.c_size_t(int(count)),
             (ctypes.c_int * int(count))(*[int(code)] * int(count)),
         ),
+        "slow": lambda ms: library.rd_kafka_mock_broker_set_rtt(cluster, NODE, int(ms)),
         "down": lambda: library.rd_kafka_mock_broker_set_down(cluster, NODE),
         "up": lambda: library.rd_kafka_mock_broker_set_up(cluster, NODE),
     }
@@ -73,6 +74,10 @@ class MockBroker:
     def refuse_requests(self, key: int, code: int, count: int) -> None:
         """Answer the next requests of this kind with an error."""
         self._order(f"errors {key} {code} {count}")
+
+    def answer_after(self, milliseconds: int) -> None:
+        """Let every answer wait for so long."""
+        self._order(f"slow {milliseconds}")
 
     def go_away(self) -> None:
         """Drop all connections and take no new ones; what it holds stays."""

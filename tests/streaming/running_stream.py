@@ -14,6 +14,7 @@ import psycopg
 from openshelf.database import events
 
 PATIENCE_S = 120.0
+LINES_SHOWN = 20
 
 
 class Running:
@@ -43,9 +44,13 @@ class Running:
 
 @contextmanager
 def running(*arguments: str, log: Path, within: Sequence[str] = (), **environment: str) -> Iterator[Running]:
+    """On a failure its last lines are printed: a report from elsewhere has no log file beside it."""
     started = Running(*arguments, log=log, within=within, **environment)
     try:
         yield started
+    except BaseException:
+        print(*started.lines().splitlines()[-LINES_SHOWN:], sep="\n")  # noqa: T201
+        raise
     finally:
         if started.process.poll() is None:
             started.kill()
