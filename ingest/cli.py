@@ -10,7 +10,7 @@ import typer
 from ingest import epub_load, marc_load
 from ingest.calibre import Choice
 from ingest.dataset_cli import dataset_command, quality_command
-from ingest.embed import EmbedReport, embed_changed
+from ingest.embed import embed_texts
 from ingest.load import Difference, Report, difference, ingest_calibre
 from ingest.open_library import ingest_open_library
 from ingest.rejects import write_rejects
@@ -190,15 +190,3 @@ def embed_command(
     with pool.connect(unlimited=True) as conn:
         migrate.check(conn)
         report(embed_texts(conn, replace=replace), as_json=as_json)
-
-
-def embed_texts(conn: psycopg.Connection, *, replace: bool = False) -> EmbedReport:
-    """Embed what is new or changed, with a bar."""
-
-    def load():  # -> TextEncoder; torch is loaded only when there is something to embed
-        from models.embedding import load_encoder
-
-        return load_encoder()
-
-    with progress("Embedding texts") as show:
-        return embed_changed(conn, load, show, replace=replace)

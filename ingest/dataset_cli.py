@@ -11,6 +11,7 @@ import psycopg
 import typer
 
 from ingest import dataset_download
+from ingest.embed import embed_texts
 from ingest.rejects import write_rejects
 from openshelf.cli import report
 from openshelf.database import imported_acts, migrate, pool
@@ -142,8 +143,6 @@ def _take_in(
             write_rejects(file, ["file", "line", "record", "reason"], rows)
             more["rejects"] = str(file)
         if embed:
-            from ingest.cli import embed_texts
-
             more["embedded"] = embed_texts(conn).embedded
         _report(done, more, as_json=as_json)
 

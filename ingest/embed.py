@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import psycopg
 
-from models.embedding import TextEncoder, model_name
+from models.embedding import TextEncoder, load_encoder, model_name
 from models.work_text import text_hash, work_text
 from openshelf.database import embeddings, ingestion
 from openshelf.errors import IngestError
+from openshelf.progress import progress
 
 # Stored and committed together: what a stop half-way through wastes.
 BATCH = 1_024
@@ -24,9 +25,15 @@ class EmbedReport:
     model: str
 
 
+def embed_texts(conn: psycopg.Connection, *, replace: bool = False) -> EmbedReport:
+    """Embed what is new or changed by the model that is set, with a bar; raises as `embed_changed`."""
+    with progress("Embedding texts") as show:
+        return embed_changed(conn, load_encoder, show, replace=replace)
+
+
 def embed_changed(
     conn: psycopg.Connection,
-    load_encoder: Callable[[], TextEncoder],
+    load: Callable[[], TextEncoder],
     on_progress: Callable[[int, int], None] | None = None,
     *,
     replace: bool = False,
@@ -57,7 +64,7 @@ def embed_changed(
     conn.commit()
     if not waiting:
         return EmbedReport(len(sources), 0, None, name)
-    encoder = load_encoder()
+    encoder = load()
     if stored.model != name:
         embeddings.take_model(conn, name, encoder.dimension)
         from models import registry  # needs torch, as the encoder does: not for those who have nothing to embed
