@@ -264,6 +264,8 @@ class Lexicon:
     women: frozenset[str]  # folded first names
     vietnamese_women: frozenset[str]  # with accents: names, and what stands before them
     russians: frozenset[str]
+    nations: frozenset[str]  # folded English words
+    in_capitals: frozenset[str]
     greetings: frozenset[str]
     thanks: frozenset[str]
     written_in: dict[str, tuple[Phrase, ...]]
@@ -322,6 +324,8 @@ def lexicon() -> Lexicon:
         women=frozenset(map(fold, raw["names"]["women"].split())),
         vietnamese_women=frozenset(map(accented, raw["names"]["vietnamese_women"].split())),
         russians=frozenset(map(fold, raw["names"]["russian"].split())),
+        nations=frozenset(map(fold, raw["names"]["nations"].split())),
+        in_capitals=frozenset(map(fold, raw["names"]["in_capitals"].split())),
         greetings=frozenset(spaced(each) for each in _list(raw["small_talk"]["greeting"])),
         thanks=frozenset(spaced(each) for each in _list(raw["small_talk"]["thanks"])),
         written_in={

@@ -192,37 +192,6 @@ def _avoided_words(reading: Reading) -> Iterator[str]:
         yield from said
 
 
-_CALENDAR = frozenset(
-    [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "christmas",
-        "easter",
-        "halloween",
-        "i",
-        "kindle",
-        "god",
-    ]
-)
-
-
 def _is_bounded(wish: Wish) -> bool:
     """Whether it says how a book must be, so that who asks may tell more beside that."""
     return wish.is_measured or wish.is_young or bool(wish.audience or wish.written_in)
@@ -247,7 +216,7 @@ def words_left(reading: Reading, wish: Wish) -> Wish:
         next_is_name = n + 1 < len(rest) and rest[n + 1].raw[0].isupper()
         is_name = (
             word.raw[0].isupper()
-            and word.folded not in _CALENDAR
+            and word.folded not in lexicon().in_capitals
             and not capitals_say_nothing
             and len(word.raw) > 1
             and (

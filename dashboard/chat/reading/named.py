@@ -207,7 +207,7 @@ def _avoided(reading: Reading, wish: Wish) -> Wish:
             goes_before = match.end("name") < match.end()
             said = _last_capitals(said) if goes_before else list(takewhile(lambda word: word.raw[0].isupper(), said))
         called = " ".join(word.folded for word in said)
-        if not said or called in _NATIONS:
+        if not said or called in lexicon().nations:
             continue
         # Of what stands behind "all of" only the name is meant.
         whole = match[0] if not needs_capital or match.end("name") < match.end() else None
@@ -272,24 +272,7 @@ def quoted(reading: Reading, wish: Wish) -> Wish:
             said = said[: last + 1]
         named = " ".join(word.folded for word in said)
         concepts = [c for c in lexicon().concepts if c.any_phrase(wish.language).fullmatch(named)]
-        if not concepts and named not in _NATIONS:
+        if not concepts and named not in lexicon().nations:
             reading.take(re.escape(named) + r"(?!\w)")
             return replace(wish, named=named)
     return wish
-
-
-_NATIONS = frozenset(
-    [
-        "russian",
-        "vietnamese",
-        "english",
-        "french",
-        "german",
-        "american",
-        "japanese",
-        "chinese",
-        "spanish",
-        "italian",
-        "indian",
-    ]
-)
