@@ -3,13 +3,18 @@
 `.env.example` is generated from it: `python -m openshelf.settings > .env.example`.
 """
 
+import io
 import os
 import re
 import secrets
+import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
+from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -19,6 +24,12 @@ from openshelf.errors import SettingsError
 PREFIX = "OPENSHELF_"
 # Read by tests and benchmarks, not by the product: a real broker, and a folder of published data sets.
 TEST_VARIABLES = {"OPENSHELF_TEST_BROKERS", "OPENSHELF_DATA_SETS"}
+
+# Longest of any time that is set: dates so far away can be reckoned with, and Postgres takes so long a limit.
+LONGEST_DAYS = 36_500
+LONGEST_MINUTES = 525_600
+LONGEST_STATEMENT_S = 86_400
+SECRET_LENGTH = 32
 
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+):(\d{1,5})")
 # The word that the broker's security must hold for a setting to mean something, and whether it is needed then.
@@ -114,10 +125,16 @@ class Settings(BaseSettings):
         True, description="Let visitors make an account of their own; false: `openshelf reader create` alone does."
     )
     sign_in_idle_minutes: int = Field(
-        60, ge=1, description="Who is signed in is signed out after this many minutes without using a page."
+        60,
+        ge=1,
+        le=LONGEST_MINUTES,
+        description="Who is signed in is signed out after this many minutes without using a page.",
     )
     shared_idle_minutes: int = Field(
-        15, ge=1, description="The same for who said, when signing in, that the computer is a shared one."
+        15,
+        ge=1,
+        le=LONGEST_MINUTES,
+        description="The same for who said, when signing in, that the computer is a shared one.",
     )
     sign_in_days: int = Field(14, ge=1, le=400, description="A sign-in ends after this many days, used or not.")
     downloads: Literal["all", "signed-in", "none"] = Field(
@@ -130,18 +147,34 @@ class Settings(BaseSettings):
         None, description="The one person who answers warrants and requests of authorities; unset: the director."
     )
     retention_visit_minutes: int = Field(
-        60, ge=1, description="Acts of who keeps no history go this many minutes after the last one of the visit."
+        60,
+        ge=1,
+        le=LONGEST_MINUTES,
+        description="Acts of who keeps no history go this many minutes after the last one of the visit.",
     )
     retention_event_days: int = Field(
         90, ge=8, le=3_650, description="Raw events stay this many days; a history, for as long as its reader chose."
     )
-    retention_dead_letter_days: int = Field(30, ge=1, description="Events that could not be read stay so many days.")
-    retention_search_days: int = Field(365, ge=1, description="Searches that found nothing, which are nobody's.")
-    retention_sign_in_days: int = Field(7, ge=0, description="A sign-in that has ended stays this many days.")
-    retention_audit_days: int = Field(365, ge=1, description="What staff did stays in the log for so many days.")
-    retention_certificate_days: int = Field(1_095, ge=1, description="Certificates of erasures stay so many days.")
+    retention_dead_letter_days: int = Field(
+        30, ge=1, le=LONGEST_DAYS, description="Events that could not be read stay so many days."
+    )
+    retention_search_days: int = Field(
+        365, ge=1, le=LONGEST_DAYS, description="Searches that found nothing, which are nobody's."
+    )
+    retention_sign_in_days: int = Field(
+        7, ge=0, le=LONGEST_DAYS, description="A sign-in that has ended stays this many days."
+    )
+    retention_audit_days: int = Field(
+        365, ge=1, le=LONGEST_DAYS, description="What staff did stays in the log for so many days."
+    )
+    retention_certificate_days: int = Field(
+        1_095, ge=1, le=LONGEST_DAYS, description="Certificates of erasures stay so many days."
+    )
     retention_backup_days: int = Field(
-        90, ge=1, description="Backups are kept no longer; until then erased readers are known by a mark of theirs."
+        90,
+        ge=1,
+        le=LONGEST_DAYS,
+        description="Backups are kept no longer; until then erased readers are known by a mark of theirs.",
     )
     alert_webhook: SecretStr | None = Field(
         None, description="Address that broken rules on freshness and quality are posted to as JSON; unset: none."
@@ -165,20 +198,25 @@ class Settings(BaseSettings):
     explore_share: float = Field(
         0.05, ge=0, le=1, description="Share of places drawn uniformly at random, for exploration."
     )
-    cold_pool: int = Field(20, ge=1, description="A cold reader's slate is drawn from this many most popular works.")
+    cold_pool: int = Field(
+        20, ge=1, le=100_000, description="A cold reader's slate is drawn from this many most popular works."
+    )
     fallback: str = Field(
         "popular",
         pattern=r"^[a-z][a-z0-9_]*$",
         description="Kind of model whose champion serves readers the policy cannot rank for; popular needs no model.",
     )
-    session_minutes: int = Field(30, ge=1, description="A session ends after this many minutes without an act.")
-    database_timeout_s: int = Field(30, ge=1, description="Longest time one statement may run.")
+    session_minutes: int = Field(
+        30, ge=1, le=LONGEST_MINUTES, description="A session ends after this many minutes without an act."
+    )
+    database_timeout_s: int = Field(30, ge=1, le=LONGEST_STATEMENT_S, description="Longest time one statement may run.")
     ollama_url: str = Field("http://127.0.0.1:11434", description="Where Ollama answers.")
     ollama_model: str = Field("qwen3:1.7b", description="Model that gives the chat its voice.")
-    ollama_timeout_s: float = Field(30.0, gt=0, description="Deadline of one whole answer of the model.")
+    ollama_timeout_s: float = Field(30.0, gt=0, le=3_600, description="Deadline of one whole answer of the model.")
     ollama_patience_s: float = Field(
         1.5,
         gt=0,
+        le=3_600,
         description="The model must say something of use within this time; else the catalogue's own words answer.",
     )
     ollama_temperature: float = Field(0.3, ge=0, le=2, description="How freely the model chooses its words.")
@@ -198,6 +236,18 @@ class Settings(BaseSettings):
     def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must start with postgresql://")
+        if value:
+            import psycopg  # imported late: not every command needs it
+            from psycopg.conninfo import conninfo_to_dict
+
+            try:
+                conninfo_to_dict(value.get_secret_value())
+            except psycopg.ProgrammingError as error:
+                # Its words quote what it stumbled over, which may be the password.
+                raise ValueError(
+                    "is no address of Postgres, postgresql://USER:PASSWORD@HOST:PORT/DATABASE; in a password "
+                    "every % @ : / ? # is written as %25 %40 %3A %2F %3F %23"
+                ) from error
         return value
 
     @field_validator("smtp_url")
@@ -205,6 +255,8 @@ class Settings(BaseSettings):
     def _smtp_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith(("smtp://", "smtp+tls://", "smtps://")):
             raise ValueError("must start with smtp://, smtp+tls:// or smtps://")
+        if value and not _host(value.get_secret_value()):
+            raise ValueError("names no host, or no port between 1 and 65535")
         return value
 
     @field_validator("alert_webhook")
@@ -212,6 +264,8 @@ class Settings(BaseSettings):
     def _webhook(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith(("https://", "http://")):
             raise ValueError("must start with https:// or http://")
+        if value and not _host(value.get_secret_value()):
+            raise ValueError("names no host, or no port between 1 and 65535")
         return value
 
     @field_validator("brokers")
@@ -221,6 +275,21 @@ class Settings(BaseSettings):
             found = _ADDRESS.fullmatch(address.strip())
             if not found or not 1 <= int(found[1]) <= 65_535:
                 raise ValueError(f"{address.strip()!r} must be host:port; several are parted by commas")
+        return value
+
+    @field_validator("ollama_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")) or not _host(value):
+            raise ValueError("must be http://HOST:PORT or https://HOST:PORT")
+        return value
+
+    @field_validator("alert_email", "alert_sender")
+    @classmethod
+    def _mail_addresses(cls, value: str | None) -> str | None:
+        for address in value.split(",") if value else []:
+            if not re.fullmatch(r"[^@\s]+@[^@\s]+", address.strip()):
+                raise ValueError(f"{address.strip()!r} must be name@host; several are parted by commas")
         return value
 
     @field_validator("api_origins")
@@ -260,8 +329,8 @@ class Settings(BaseSettings):
     @field_validator("secret")
     @classmethod
     def _long_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and len(value.get_secret_value()) < 32:
-            raise ValueError("must have at least 32 characters")
+        if value and len(value.get_secret_value()) < SECRET_LENGTH:
+            raise ValueError(f"must have at least {SECRET_LENGTH} characters")
         return value
 
     @field_validator("metrics_token")
@@ -292,19 +361,50 @@ class Settings(BaseSettings):
         }
 
     def reader_secret(self) -> bytes:
-        """The installation's own key; made on first use, readable by the owner only."""
+        """The installation's own key; made on first use, readable by the owner only.
+
+        Raises:
+            SettingsError: its file is damaged or cannot be read: with another key no history would be its reader's.
+        """
         if self.secret:
             return self.secret.get_secret_value().encode()
         path = self.home / "secret"
-        if not path.exists():
-            self.home.mkdir(parents=True, exist_ok=True)
-            # O_EXCL: of two processes starting together, one writes and the other reads.
-            try:
-                with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                    file.write(secrets.token_hex(32))
-            except FileExistsError:
-                pass
-        return path.read_text().encode()
+        try:
+            if not path.exists():
+                self.home.mkdir(parents=True, exist_ok=True)
+                _make_secret(path)
+            key = path.read_bytes()
+        except OSError as error:
+            raise SettingsError(f"{path}: {error.strerror or error}. It holds the key of the pseudonyms.") from error
+        if len(key) < SECRET_LENGTH:
+            raise SettingsError(
+                f"{path} is damaged: it should hold the key of the pseudonyms, {SECRET_LENGTH} characters or more. "
+                "Bring back your copy of it; if there never was a history, remove the file, and a new key is made."
+            )
+        return key
+
+
+def _make_secret(path: Path) -> None:
+    """Whole or not at all, and of two processes that start together one makes it: what is there once never changes."""
+    handle, made = tempfile.mkstemp(prefix=".secret-", dir=path.parent)  # for its owner alone
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(made, path)
+    finally:
+        os.unlink(made)
+
+
+def _host(address: str) -> str | None:
+    """The host of an address; None if there is none, or its port is none."""
+    try:
+        parts = urlsplit(address)
+        return parts.hostname if parts.port != 0 else None
+    except ValueError:
+        return None
 
 
 def secrets_folder() -> Path | None:
@@ -325,24 +425,59 @@ def get_settings() -> Settings:
         f"{name}: unknown setting" for name in sorted(os.environ) if name.startswith(PREFIX) and name not in known
     ]
     folder = secrets_folder()
-    problems += [
-        f"{file}: unknown setting"
-        for file in (sorted(folder.iterdir()) if folder else ())
-        if file.name.upper().startswith(PREFIX) and file.name.upper() not in known
-    ]
+    files = [file for file in (sorted(folder.iterdir()) if folder else ()) if file.name.upper().startswith(PREFIX)]
+    problems += [f"{file}: unknown setting" for file in files if file.name.upper() not in known]
+    unreadable = [problem for file in files if (problem := _problem_of_secret(file))]
+    in_file = _problems_of_env_file(Path(".env"))
+    # What cannot be read is said once, and by us.
+    sources = {"_secrets_dir": None if unreadable else folder} | ({"_env_file": None} if in_file else {})
+    problems += unreadable + in_file
     try:
-        settings = Settings(_secrets_dir=folder)  # pyright: ignore[reportCallIssue]
+        settings = Settings(**sources)  # pyright: ignore[reportArgumentType]
     except ValidationError as error:
-        problems += [
-            f"{PREFIX}{'.'.join(map(str, e['loc'])).upper().removeprefix(PREFIX)}: {e['msg']}"
-            if e["loc"]
-            else e["msg"].removeprefix("Value error, ")
-            for e in error.errors()
-        ]
+        problems += [_told(details["loc"], details["msg"]) for details in error.errors()]
     else:
         if not problems:
             return settings.model_copy(update={"home": settings.home.resolve()})
     raise SettingsError("; ".join(problems) + ". Mend the environment or .env (see .env.example).")
+
+
+def _told(place: tuple[int | str, ...], message: str) -> str:
+    """What pydantic found, in our words."""
+    message = message.removeprefix("Value error, ")
+    if not place:
+        return message
+    name = ".".join(map(str, place)).upper()
+    if message == "Extra inputs are not permitted":
+        return f"{name} in .env: unknown setting"
+    return f"{PREFIX}{name.removeprefix(PREFIX)}: {message}"
+
+
+def _problem_of_secret(file: Path) -> str | None:
+    """A secret that is not there for us would else be taken for one that is not set."""
+    try:
+        return None if file.read_text().strip() else f"{file}: is empty"
+    except OSError as error:
+        return f"{file}: {error.strerror or error}"
+    except UnicodeDecodeError:
+        return f"{file}: is no text"
+
+
+def _problems_of_env_file(file: Path) -> list[str]:
+    """Lines that say nothing would else be passed over. Never what stands in them, which may be a secret."""
+    if not file.is_file():
+        return []
+    try:
+        lines = list(parse_stream(io.StringIO(file.read_text("utf-8"))))
+    except OSError as error:
+        return [f"{file.resolve()}: {error.strerror or error}"]
+    except UnicodeDecodeError:
+        return [f"{file.resolve()}: is no text in UTF-8"]
+    return [
+        f"{file.resolve()}, line {line.original.line}: is not NAME=value"
+        for line in lines
+        if line.error or (line.key and line.value is None)
+    ]
 
 
 def example() -> str:
