@@ -122,7 +122,6 @@ class Run:
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 self.command(*step.words),
-                cwd=supervisor.ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -43,6 +43,9 @@ RETENTION_EVERY_MINUTES = 60
 # What was missed while all was closed begins once the storefront is open.
 SCHEDULE_WAITS_S = 60
 SAY_AGAIN_S = 10
+# Parts run in the folder that this program was started in: there are `.env` and a home folder that is named by no more
+# than its last name. `-P`: what else lies there is no part of the program.
+PYTHON = [sys.executable, "-P", "-m"]
 # A part that ran this long had started well: its next restart is immediate again.
 HEALTHY_AFTER_S = 20
 
@@ -65,7 +68,6 @@ class Part:
             self.process = subprocess.Popen(
                 self.command,
                 env=os.environ | self.env,
-                cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
                 stderr=subprocess.STDOUT,
@@ -80,7 +82,7 @@ class Part:
 
 def command(*words: str) -> list[str]:
     """An `openshelf` command as an argument list, run by this very interpreter."""
-    return [sys.executable, "-m", "openshelf", *words]
+    return [*PYTHON, "openshelf", *words]
 
 
 def dataflow_part() -> Part:
@@ -103,7 +105,7 @@ def storefront_part(settings: Settings) -> Part:
     server = ROOT / "dashboard" / "server.py"
     return Part(
         "storefront",
-        [sys.executable, "-m", "streamlit", "run", str(server)],
+        [*PYTHON, "streamlit", "run", str(server)],
         env={"STREAMLIT_SERVER_PORT": str(settings.port), "STREAMLIT_SERVER_ADDRESS": settings.host},
     )
 

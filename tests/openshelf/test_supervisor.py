@@ -16,7 +16,7 @@ import pytest
 from openshelf.errors import UsageError
 from openshelf.jobs import BY_NAME
 from openshelf.settings import Settings
-from openshelf.supervisor import Part, Supervisor, check_port_free, is_running, only_instance, parts_of
+from openshelf.supervisor import Part, Supervisor, check_port_free, command, is_running, only_instance, parts_of
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -124,3 +124,24 @@ def test_with_a_schedule_one_part_does_what_else_retention_alone_would(settings:
     assert scheduled == ["dataflow", "storefront", "schedule"]
     assert "keep_privacy" in BY_NAME
     assert BY_NAME["keep_privacy"].steps[0].words[:2] == ("retention", "run")
+
+
+def test_parts_read_the_settings_that_the_supervisor_was_started_with_wherever_that_was(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else they would have a home of their own, with a Postgres of its own, beside the program."""
+    (tmp_path / ".env").write_text("OPENSHELF_HOME=here\nOPENSHELF_PORT=18777\n")
+    # No part of the program, though it lies in the folder that is looked through first.
+    (tmp_path / "openshelf").mkdir()
+    (tmp_path / "openshelf" / "__init__.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    asks = "from openshelf.settings import get_settings as s; print('home', s().home, 'port', s().port, flush=True)"
+    parts = [Part("asks", [sys.executable, "-P", "-c", asks]), Part("help", command("schedule", "--help"))]
+    supervisor = Supervisor(settings, parts)
+    supervisor.start()
+
+    said = [supervisor.log_path(part) for part in parts]
+
+    assert eventually(lambda: f"home {tmp_path}/here port 18777" in said[0].read_text()), said[0].read_text()
+    assert eventually(lambda: "openshelf schedule" in said[1].read_text()), said[1].read_text()
+    supervisor.stop()
