@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from openshelf.errors import OpenshelfError
@@ -33,21 +34,22 @@ def run(count: int, arguments: Sequence[str] = ()) -> None:
     Raises:
         OpenshelfError: one of them ended by itself.
     """
-    addresses = ";".join(f"127.0.0.1:{port}" for port in _free_ports(count))
     command = [sys.executable, "-m", "openshelf", "stream", "member"]
-    children = [
-        subprocess.Popen([*command, str(i), "--addresses", addresses, "--parent", str(os.getpid()), *arguments])
-        for i in range(count)
-    ]
-    try:
-        while not stopping.wait(CHILD_CHECK_S):
-            if ended := [child for child in children if child.poll() is not None]:
-                raise OpenshelfError(f"a worker ended with code {ended[0].returncode}; its lines above say why")
-    finally:
-        for child in children:
-            child.terminate()
-        for child in children:
-            _wait(child)
+    with _free_ports(count) as ports:
+        addresses = ";".join(f"127.0.0.1:{port}" for port in ports)
+        children = [
+            subprocess.Popen([*command, str(i), "--addresses", addresses, "--parent", str(os.getpid()), *arguments])
+            for i in range(count)
+        ]
+        try:
+            while not stopping.wait(CHILD_CHECK_S):
+                if ended := [child for child in children if child.poll() is not None]:
+                    raise OpenshelfError(f"a worker ended with code {ended[0].returncode}; its lines above say why")
+        finally:
+            for child in children:
+                child.terminate()
+            for child in children:
+                _wait(child)
 
 
 def end_with(parent_pid: int) -> None:
@@ -71,12 +73,14 @@ def _wait(child: subprocess.Popen[bytes]) -> None:
         child.wait()
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
+@contextmanager
+def _free_ports(count: int) -> Iterator[list[int]]:
+    """Bound here, without listening, as long as the block runs: who asks for a port before our workers listen on theirs
+    gets another. To a worker its port is free, as it asks for an address that may be one that is being left.
+    """
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+        yield [each.getsockname()[1] for each in sockets]

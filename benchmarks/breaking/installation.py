@@ -159,7 +159,7 @@ class Embedded(Installation):
             self._closing.callback(self.disk.close)
         self.environment = {
             "OPENSHELF_HOME": str(self.home),
-            "OPENSHELF_PORT": str(_free_port()),
+            "OPENSHELF_PORT": str(_free_port(self._closing)),
             "OPENSHELF_LOG_FORMAT": "json",
         }
         self._supervisor: subprocess.Popen[bytes] | None = None
@@ -304,7 +304,9 @@ def fresh_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def _free_port(closing: ExitStack) -> int:
+    """Bound here, without listening, until then: nobody takes it while the storefront is between two lives."""
+    held = closing.enter_context(socket.socket())
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held.getsockname()[1]
