@@ -1,5 +1,7 @@
 """A claim whose connection went dead: the server still believes in it, and its owner takes it back."""
 
+import threading
+
 import psycopg
 import pytest
 from running_stream import wait_for
@@ -23,15 +25,16 @@ def test_the_owner_of_a_dead_connection_takes_its_claim_back(
     conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left_open: list[psycopg.Connection] = []
-    deaths = iter([True])
+    wire_is_dead = threading.Event()
 
     def ping(_: psycopg.Connection) -> None:
-        if next(deaths, False):
+        if wire_is_dead.is_set():
             raise psycopg.OperationalError("Postgres said nothing for 33 s: the connection was closed")
 
     def close(dead: psycopg.Connection) -> None:
         """We close it, and the server hears nothing of that."""
         left_open.append(dead)
+        wire_is_dead.clear()
 
     monkeypatch.setattr(claims, "CLAIM_CHECK_S", 0.1)
     monkeypatch.setattr(pool, "ping", ping)
@@ -39,6 +42,7 @@ def test_the_owner_of_a_dead_connection_takes_its_claim_back(
         (first,) = sessions_that_hold(conn)
         with monkeypatch.context() as wire:
             wire.setattr(pool.BoundedConnection, "close", close)
+            wire_is_dead.set()
             wait_for(lambda: sessions_that_hold(conn) not in ([first], []), "the claim to be taken anew")
         assert not stopping.requested()
         # Partition by partition.
