@@ -60,7 +60,7 @@ def test_acts_travel_in_each_reader_s_order_and_come_out_as_slates(
         second_ones_are_refused(relay, flow, monkeypatch)
         assert flow.stop() == 0
 
-    messages = read_all(another_group, 82)
+    messages = read_all(another_group, len(road.read(road.settings.topics.interactions)))
     another_group.close()
     sent = [message.value() for message in sorted(messages, key=lambda m: (m.partition(), m.offset()))]
     for reader in {each.reader_key for each in acts}:
@@ -72,12 +72,12 @@ def test_acts_travel_in_each_reader_s_order_and_come_out_as_slates(
         " where received_at = appended_at"
     )
     assert stored.fetchone() == (81,)
-    slates = road.read(road.settings.topics.slates, count(conn, "slates"))
+    slates = road.read(road.settings.topics.slates)
     assert late.event_id in stream.slates_of_events(conn, [late.event_id])
     assert {parse_slate(message.value() or b"").slate_id for message in slates} == {
         row[0] for row in conn.execute("select slate_id from stream.slates").fetchall()
     }
-    (letter,) = [m for m in road.read(road.settings.topics.dead_letters, 1) if m.value() == b"poison"]
+    (letter,) = [m for m in road.read(road.settings.topics.dead_letters) if m.value() == b"poison"]
     (kept,) = [each for each in dead_letters.waiting(conn) if each.payload == b"poison"]
     assert dict(letter.headers() or []) == {
         "openshelf-reason": kept.reason.encode(),
@@ -122,13 +122,13 @@ def test_relay_and_dataflow_killed_at_work_lose_nothing_and_double_nothing(
         wait_for(lambda: is_drained(conn) and is_drained(conn, "relay"), "everything to be drained")
         assert flow.stop() == 0
 
-    sent = road.read(road.settings.topics.interactions, 600)
+    sent = road.read(road.settings.topics.interactions)
     assert len(sent) > 600
     assert all(OFFSET_HEADER in dict(message.headers() or []) for message in sent)
     assert stored_ids(conn) == {each.event_id for each in acts}
     assert count_in_sessions(conn) == 600
     assert count(conn, "slates") == sum(each.action is not Action.SHOW for each in acts)
-    slates = road.read(road.settings.topics.slates, count(conn, "slates"))
+    slates = road.read(road.settings.topics.slates)
     assert len({parse_slate(message.value() or b"").slate_id for message in slates}) == count(conn, "slates")
     assert count(conn, "dead_letters") == 0
 
@@ -190,7 +190,7 @@ def test_foreign_messages_are_acts_or_dead_letters_and_the_flow_goes_on(
     assert sorted(letter.payload for letter in letters) == sorted(value or b"" for value, _ in bad)
     for value, reason in bad:
         assert any(letter.payload == (value or b"") and reason in letter.reason for letter in letters)
-    published = {m.key(): m for m in road.read(road.settings.topics.dead_letters, len(bad))}
+    published = {m.key(): m for m in road.read(road.settings.topics.dead_letters)}
     for letter in letters:
         message = published[f"{letter.source}/{letter.partition}/{letter.log_offset}".encode()]
         headers = dict(message.headers() or [])

@@ -59,6 +59,6 @@ def test_what_the_topic_still_has_of_an_erased_reader_is_dropped(
 
     assert rows_of(conn, "r_1") == 0
     assert rows_of(conn, "r_2")
-    assert sum(len(message.value() or b"") > 0 for message in road.read(road.settings.topics.interactions, 60)) >= 60, (
+    assert sum(len(message.value() or b"") > 0 for message in road.read(road.settings.topics.interactions)) >= 60, (
         "the topic has them still, for its seven days"
     )
