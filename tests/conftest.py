@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import fasteners
+import hypothesis
 import psutil
 import psycopg
 import pytest
@@ -66,6 +67,16 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "lean"), os.
 # Three processes on two cores: threads that share out the sums of one only wait for each other, at full speed.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+
+
+# How long an example takes says how busy the machine is. FULL: look on, at other examples in each run.
+hypothesis.settings.register_profile(
+    "openshelf",
+    deadline=None,
+    derandomize=not os.environ.get("FULL"),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("openshelf")
 
 
 class ByModule(LoadScopeScheduling):
