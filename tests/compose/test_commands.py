@@ -30,7 +30,7 @@ from openshelf.database import embedded, events
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
-PATIENCE_S = 90
+PATIENCE_S = 240
 
 
 class Installation:
@@ -127,7 +127,7 @@ class Installation:
         finally:
             process.terminate()
             try:
-                process.wait(timeout=20)
+                process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 process.kill()
             # Airflow's parts leave processes of theirs behind.
@@ -160,7 +160,7 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[In
     shutil.rmtree(made.server, ignore_errors=True)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_800)
 def test_storefront_relay_and_dataflow_work_together_as_compose_starts_them(installation: Installation) -> None:
     installation.finish("migrate")
     with ExitStack() as services:
@@ -192,11 +192,11 @@ def test_storefront_relay_and_dataflow_work_together_as_compose_starts_them(inst
         token = (installation.secrets / "openshelf_metrics_token").read_text()
         url = f"http://127.0.0.1:{installation.ports['8501']}/metrics"
         asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
-        assert b"openshelf_up 1" in urllib.request.urlopen(asked, timeout=10).read()
+        assert b"openshelf_up 1" in urllib.request.urlopen(asked, timeout=PATIENCE_S).read()
 
 
 @pytest.mark.airflow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_800)
 def test_the_services_of_airflow_are_healthy_as_compose_starts_them(installation: Installation) -> None:
     installation.finish("migrate")
     installation.finish("airflow-init")

@@ -28,7 +28,7 @@ def in_airflow(home: Path, *words: str, **more: str) -> subprocess.CompletedProc
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1_200,
     )
 
 
@@ -132,7 +132,7 @@ def installation(
         patch.setenv("OPENSHELF_DATABASE_URL", url)
         patch.setenv("OPENSHELF_HOME", str(home))
         subprocess.run(
-            [OPENSHELF, "ingest", "demo-library", "--limit", "40"], check=True, capture_output=True, timeout=120
+            [OPENSHELF, "ingest", "demo-library", "--limit", "40"], check=True, capture_output=True, timeout=400
         )
         yield url
 
@@ -142,11 +142,11 @@ def let_readers_come() -> None:
     dataflow = subprocess.Popen([OPENSHELF, "stream", "run"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         subprocess.run(
-            [OPENSHELF, "simulate", "--readers", "12", "--days", "3"], check=True, capture_output=True, timeout=120
+            [OPENSHELF, "simulate", "--readers", "12", "--days", "3"], check=True, capture_output=True, timeout=400
         )
     finally:
         dataflow.terminate()
-        dataflow.wait(timeout=20)
+        dataflow.wait(timeout=60)
 
 
 # Their rows say when they were made, not what of.
@@ -161,7 +161,7 @@ def made(conn: psycopg.Connection, *schemas: str) -> dict[str, contents.Contents
 
 
 @pytest.mark.airflow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 def test_all_run_green_on_the_real_parts_and_twice_as_once(airflow_home: Path, installation: str) -> None:
     run_green(airflow_home, "refresh_catalogue", "train_adapter")
     let_readers_come()

@@ -92,7 +92,7 @@ class Airflow:
 
     def answers(self) -> bool:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v2/monitor/health", timeout=5).close()
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v2/monitor/health", timeout=30).close()
         except OSError:
             return False
         return True
@@ -101,7 +101,7 @@ class Airflow:
         return [int(line) for line in self.seen.read_text().splitlines()] if self.seen.exists() else []
 
     def state(self) -> str:
-        with sqlite3.connect(self.home / "airflow.db") as conn:
+        with sqlite3.connect(self.home / "airflow.db", timeout=60) as conn:
             row = conn.execute("select state from dag_run where dag_id = 'slow'").fetchone()
         return row[0] if row else ""
 
@@ -126,7 +126,7 @@ def wait_for(holds: Callable[[], bool], what: str) -> None:
 
 
 @pytest.mark.airflow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 def test_a_run_finishes_although_its_task_and_then_the_scheduler_are_killed(airflow_home: Path) -> None:
     airflow = Airflow(airflow_home)
     airflow.run("dags", "reserialize")

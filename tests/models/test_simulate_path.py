@@ -54,11 +54,11 @@ def dataflow(library: psycopg.Connection, tmp_path: Path) -> Iterator[None]:
         if flow.poll() is not None:
             pytest.fail(f"the dataflow ended by itself: {(tmp_path / 'dataflow.log').read_text()[-2000:]}")
         flow.terminate()
-        flow.wait(timeout=20)
+        flow.wait(timeout=60)
 
 
 def run_simulate(*options: str) -> dict:
-    done = subprocess.run([OPENSHELF, "simulate", "--json", *options], capture_output=True, text=True, timeout=150)
+    done = subprocess.run([OPENSHELF, "simulate", "--json", *options], capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

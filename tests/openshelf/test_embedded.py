@@ -17,6 +17,7 @@ import pytest
 from openshelf.database import embedded
 from openshelf.errors import DatabaseError
 
+PATIENCE_S = 60
 HOLD = """
 import sys
 from pathlib import Path
@@ -33,7 +34,7 @@ def home() -> Iterator[Path]:
     process = embedded.postmaster(path)
     if process:
         process.send_signal(signal.SIGINT)
-        process.wait(10)
+        process.wait(PATIENCE_S)
     shutil.rmtree(path, ignore_errors=True)
 
 
@@ -47,7 +48,7 @@ def holder(home: Path) -> subprocess.Popen[str]:
 
 
 def gone(process: psutil.Process) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
             return True
@@ -60,7 +61,7 @@ def test_a_folder_that_was_removed_does_not_come_back_when_its_holder_ends(home:
     embedded.stop(home)
     shutil.rmtree(home)
 
-    held.communicate(timeout=30)
+    held.communicate(timeout=PATIENCE_S)
 
     assert (held.returncode, home.exists()) == (0, False)
 
@@ -154,7 +155,7 @@ def test_several_threads_that_find_the_server_dead_start_it_once(home: Path) -> 
     assert gone(server)
 
     def start_again(_: int) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 return embedded.restart(home)

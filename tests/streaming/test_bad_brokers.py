@@ -10,12 +10,20 @@ import fake_brokers
 import pytest
 from fake_brokers import PASSWORD, USERNAME, Behaviour, ask_for_credentials, serving
 from mock_broker import mock_broker
+from running_stream import PATIENCE_S
 
 from openshelf import broker
 from openshelf.errors import BrokerError, SettingsError
 from openshelf.settings import Settings, get_settings
 
 SCRAM = "SCRAM-SHA-256"
+# Whoever answers does so within this time also on a busy machine.
+LONG_S = 30.0
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "METADATA_TIMEOUT_S", LONG_S)
 
 
 def settings(address: str, security: str = "plaintext", **more: Any) -> Settings:
@@ -39,7 +47,7 @@ def credentials(**changes: Any) -> dict[str, Any]:
 def test_what_is_no_broker_is_said_in_one_line_with_its_address(
     monkeypatch: pytest.MonkeyPatch, behave: Behaviour, said: str, security: str
 ) -> None:
-    monkeypatch.setattr(broker, "METADATA_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(broker, "METADATA_TIMEOUT_S", 1.0 if "within 1 s" in said else LONG_S)
     with serving(behave) as address, pytest.raises(BrokerError) as error:
         broker.check(settings(address, security))
 
@@ -58,6 +66,7 @@ def test_nobody_at_the_address_and_no_such_address_are_told_apart() -> None:
         broker.check(settings("nowhere.invalid:9092"))
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("mechanism", ["PLAIN", SCRAM])
 @pytest.mark.parametrize("wrong", [{"broker_password": "open barley"}, {"broker_username": "cassim"}])
 def test_credentials_that_the_broker_refuses_are_said_without_showing_them(mechanism: str, wrong: dict) -> None:
@@ -70,6 +79,7 @@ def test_credentials_that_the_broker_refuses_are_said_without_showing_them(mecha
     assert "barley" not in message
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_mechanism_that_the_broker_does_not_offer_is_a_refusal() -> None:
     with (
         serving(ask_for_credentials(SCRAM)) as address,
@@ -78,6 +88,7 @@ def test_a_mechanism_that_the_broker_does_not_offer_is_a_refusal() -> None:
         broker.check(settings(address, "sasl_plaintext", broker_sasl_mechanism="PLAIN", **credentials()))
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("mechanism", ["PLAIN", SCRAM, None])
 def test_the_right_credentials_open_the_door(mechanism: str | None) -> None:
     with serving(ask_for_credentials(mechanism or SCRAM)) as address:
@@ -86,6 +97,7 @@ def test_the_right_credentials_open_the_door(mechanism: str | None) -> None:
     assert found.brokers[1].port == int(address.split(":")[1])
 
 
+@pytest.mark.usefixtures("patient")
 def test_tls_needs_someone_who_vouches_for_the_broker(tmp_path: Path) -> None:
     tls, vouching = fake_brokers.certificate(tmp_path)
 
@@ -180,7 +192,7 @@ def test_every_command_that_needs_the_broker_says_so_in_one_line_and_ends(databa
             )
             for words in commands
         ]
-        ended = [(process.communicate(timeout=60)[0], process.returncode) for process in started]
+        ended = [(process.communicate(timeout=PATIENCE_S)[0], process.returncode) for process in started]
 
     for said, code in ended:
         about = [line for line in said.splitlines() if f"the broker {address} does not answer" in line]

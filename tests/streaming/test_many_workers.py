@@ -2,7 +2,7 @@
 
 import psutil
 import pytest
-from running_stream import Running
+from running_stream import PATIENCE_S, Running
 from stream_acts import snapshot
 from worked_log import Entry, WorkedDatabase
 
@@ -41,6 +41,6 @@ def test_a_number_of_workers_that_changes_while_acts_flow_changes_no_row(
 
 def kill_one(cluster: Running) -> None:
     psutil.Process(cluster.process.pid).children()[1].kill()
-    assert cluster.process.wait(60) == 1
+    assert cluster.process.wait(PATIENCE_S) == 1
     # The other one, which can no longer send to it, may be the first that is seen to have ended.
     assert "a worker ended with code -" in cluster.lines()

@@ -8,7 +8,7 @@ import network_hosts
 import psycopg
 import pytest
 from mock_broker import mock_broker
-from running_stream import Running, is_drained, running, wait_for
+from running_stream import PATIENCE_S, Running, is_drained, running, wait_for
 from stream_acts import snapshot
 from worked_log import Entry, WorkedDatabase
 
@@ -43,7 +43,7 @@ def test_two_shares_of_the_log_make_the_rows_of_one_process_though_one_is_killed
         first, second = start("1/2"), start("2/2")
         wait_for(lambda: held(worked.conn) == [FIRST_HALF, SECOND_HALF], "both shares to be taken")
         too_much = start("2/3")
-        code_of_too_much = too_much.process.wait(60)
+        code_of_too_much = too_much.process.wait(PATIENCE_S)
         worked.append(entries[300:450])
         second.kill()
         worked.append(entries[450:])

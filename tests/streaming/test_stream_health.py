@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import torch
 from mock_broker import mock_broker
-from running_stream import count, is_drained, running, wait_for
+from running_stream import PATIENCE_S, count, is_drained, running, wait_for
 from stream_acts import NOON, act, add_works, many_acts
 from typer.testing import CliRunner
 
@@ -96,7 +96,7 @@ def test_every_worker_shows_what_it_serves_and_what_it_refuses_and_one_that_is_k
 
         dead, _ = shown(conn)
         os.kill(dead.pid, signal.SIGKILL)
-        assert cluster.process.wait(60) == 1
+        assert cluster.process.wait(PATIENCE_S) == 1
 
     assert dead.pid in [w.pid for w in shown(conn)]
     conn.execute("update stream.workers set beat_at = beat_at - interval '10 s'")

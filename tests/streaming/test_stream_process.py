@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psycopg
 import torch
-from running_stream import Running, count, is_drained, running, wait_for
+from running_stream import PATIENCE_S, Running, count, is_drained, running, wait_for
 from stream_acts import act, add_works, many_acts
 
 from models import registry
@@ -52,7 +52,7 @@ def test_a_second_one_is_refused_with_the_pid_of_the_first(conn: psycopg.Connect
     with running("run", log=tmp_path / "first") as first:
         wait_for(lambda: count(conn, "interactions"), "the first act")
         with running("run", log=tmp_path / "second") as second:
-            code = second.process.wait(60)
+            code = second.process.wait(PATIENCE_S)
 
     assert code == 1
     assert f"already running, pid {first.process.pid}" in second.lines()
@@ -139,7 +139,7 @@ def drop_others(conn: psycopg.Connection) -> None:
 def test_an_unknown_relay_target_is_one_line_and_exit_code_1(database: str, tmp_path: Path) -> None:
     relay = Running("relay", log=tmp_path / "log", OPENSHELF_BROKERS="127.0.0.1:9")
 
-    code = relay.process.wait(60)
+    code = relay.process.wait(PATIENCE_S)
 
     assert code == 1
     assert [line for line in relay.lines().splitlines() if "the broker 127.0.0.1:9 does not answer" in line]

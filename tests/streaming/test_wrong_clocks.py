@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from running_stream import running, wait_for
+from running_stream import PATIENCE_S, running, wait_for
 from stream_acts import RULES, act, add_works
 
 from benchmarks.breaking import clocks
@@ -45,7 +45,7 @@ def test_the_dataflow_ends_when_its_clock_is_set_back(conn: psycopg.Connection, 
         wait_for(lambda: conn.execute("select 1 from stream.interactions").fetchone(), "the first act")
         conn.commit()
         clock.write_text("-3600")
-        code = flow.process.wait(30)
+        code = flow.process.wait(PATIENCE_S)
 
     assert code == 1
     assert "clock_was_set_back" in flow.lines()
