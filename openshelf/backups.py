@@ -1,7 +1,8 @@
 """Backups: everything the database holds, in one file that can be listed, restored and compared.
 
 A backup is a tar file that its owner alone may read: `manifest.json` (what is in it, and what it must be equal to once
-restored), `database.dump` (pg_dump's own format, of one snapshot) and `erased` (marks of who must not come back).
+restored), `database.dump` (pg_dump's own format, of one snapshot) with its checksum, and `erased` (marks of who must
+not come back).
 Models are rows of the database and so come along. Not in it: secrets, the Calibre library, which is the library's own,
 and the recovery store, which the dataflow makes anew from the log.
 
@@ -35,7 +36,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from openshelf.cli import command_app, report
 from openshelf.contracts import utc_now
-from openshelf.database import accounts, contents, embedded, learning, migrate, pool
+from openshelf.database import accounts, contents, embedded, learning, migrate, pool, roles
 from openshelf.database.accounts import Account
 from openshelf.errors import DatabaseError, UsageError
 from openshelf.privacy import erasing
@@ -49,7 +50,12 @@ FORMAT = 1
 FOLDER = "backups"
 # Longest that pg_dump or psql may take; of ten million acts each takes minutes.
 PATIENCE_S = 6 * 3_600
+# What lies beside the backups while one is made or restored; whoever was killed leaves it, with all that people did.
+_WORK = (".backup-", ".restore-")
 _MANIFEST, _DUMP, _ERASED = "manifest.json", "database.dump", "erased"
+# Of the dump; a member of its own, which older programs pass over when they restore what a newer one made before it
+# migrated.
+_CHECKSUM = "database.dump.sha256"
 _SUFFIX = ".openshelf-backup"
 # Schemas that a newer or an older program made: none of their tables may outlive a restore.
 _OURS = {"library", "reading", "stream", "learning", "optuna", "staging", "intermediate", "marts"}
@@ -128,7 +134,7 @@ def make(settings: Settings, path: Path, on_progress: Callable[[int, int], None]
         raise UsageError(f"{path} is there already: a backup overwrites nothing")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".backup-", dir=path.parent) as work:
+        with tempfile.TemporaryDirectory(prefix=_WORK[0], dir=path.parent) as work:
             whole = Path(work) / "whole"
             dump = Path(work) / _DUMP
             manifest = _dump(settings, dump, on_progress or (lambda done, total: None))
@@ -191,7 +197,13 @@ def for_staff(staff: Account | None, settings: Settings) -> list[Backup]:
 
 
 def remove_old(settings: Settings, now: datetime) -> int:
-    """Backups in this installation's own folder that are older than OPENSHELF_RETENTION_BACKUP_DAYS go."""
+    """Backups in this installation's own folder that are older than OPENSHELF_RETENTION_BACKUP_DAYS go.
+
+    So does what one that was killed has left of a backup or a restore.
+    """
+    for left in (each for prefix in _WORK for each in folder(settings).glob(f"{prefix}*")):
+        if left.stat().st_mtime < now.timestamp() - 2 * PATIENCE_S:
+            shutil.rmtree(left, ignore_errors=True)
     before = now - timedelta(days=settings.retention_backup_days)
     old = [backup for backup in listed(settings) if backup.made_at < before]
     for backup in old:
@@ -209,7 +221,7 @@ def restore(settings: Settings, path: Path, *, replace: bool = False) -> Manifes
         UsageError: no backup; the database is not empty and `replace` is not given; another program is connected.
         DatabaseError: Postgres refused (nothing has changed), or what is there now is not what the backup held.
     """
-    with _opened(path) as archive, tempfile.TemporaryDirectory(prefix="openshelf-restore-") as work:
+    with _opened(path) as archive, _beside_backups(settings) as work:
         manifest = _manifest(archive, path)
         if manifest.schema > migrate.known()[-1].number:
             raise UsageError(
@@ -219,17 +231,22 @@ def restore(settings: Settings, path: Path, *, replace: bool = False) -> Manifes
         with pool.connect(settings, unlimited=True) as conn:
             _check_target(conn, replace=replace)
         marks = _member(archive, _ERASED, path).read().decode("ascii")
-        dump = Path(work) / _DUMP
-        with dump.open("wb") as file:
+        dump = work / _DUMP
+        with _no_room_said(work), dump.open("wb") as file:
             shutil.copyfileobj(_member(archive, _DUMP, path), file, 1 << 20)
-        _load(settings, dump, manifest)
+        _check_dump(archive, dump, path)
+        # Before, and not after: whoever is killed in the midst leaves nobody who comes back for good (retention.run).
         erasing.merge_marks(settings, marks)
+        _load(settings, dump, manifest)
     with pool.connect(settings, unlimited=True) as conn:
         differing = {name for name, _ in contents.of_tables(conn).items() ^ manifest.tables.items()}
         if differing:
             raise DatabaseError(f"after the restore these tables differ: {', '.join(sorted(differing))}")
         conn.rollback()
         migrate.migrate(conn)
+        # Rights are not in a backup: the roles of the machine that it was made on may not be here.
+        roles.make_pages(conn)
+        roles.grant(conn)
         erasing.reapply(conn, settings)
         erasing.resume(conn, settings)
         conn.commit()
@@ -291,6 +308,8 @@ def _pack(file: IO[bytes], manifest: Manifest, dump: Path, erased: Path) -> None
     with tarfile.open(fileobj=file, mode="w") as archive:
         _add(archive, _MANIFEST, json.dumps(asdict(manifest), indent=1).encode())
         archive.add(dump, _DUMP, filter=_nobodys)
+        with dump.open("rb") as content:
+            _add(archive, _CHECKSUM, hashlib.file_digest(content, "sha256").hexdigest().encode())
         _add(archive, _ERASED, erased.read_bytes() if erased.exists() else b"")
 
 
@@ -335,6 +354,34 @@ def _member(archive: tarfile.TarFile, name: str, path: Path) -> IO[bytes]:
     return member
 
 
+def _check_dump(archive: tarfile.TarFile, dump: Path, path: Path) -> None:
+    """Raises UsageError where the dump is not what was packed; a backup of an older program says nothing of that."""
+    if _CHECKSUM not in archive.getnames():
+        return
+    with dump.open("rb") as content:
+        found = hashlib.file_digest(content, "sha256").hexdigest()
+    if _member(archive, _CHECKSUM, path).read().decode("ascii", "replace") != found:
+        raise UsageError(f"{path} is damaged: it is not what was written. Nothing was changed; take another backup")
+
+
+@contextmanager
+def _beside_backups(settings: Settings) -> Iterator[Path]:
+    """A folder to unpack in where room is for backups: what is for temporary files can be small, or memory."""
+    with _no_room_said(folder(settings)):
+        folder(settings).mkdir(parents=True, exist_ok=True)
+        work = tempfile.TemporaryDirectory(prefix=_WORK[1], dir=folder(settings))
+    with work as name:
+        yield Path(name)
+
+
+@contextmanager
+def _no_room_said(where: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{where}: {error.strerror or error}") from error
+
+
 def _check_target(conn: psycopg.Connection, *, replace: bool) -> None:
     count = contents.count_other_clients(conn)
     if count:
@@ -348,14 +395,12 @@ def _load(settings: Settings, dump: Path, manifest: Manifest) -> None:
     schemas = sorted(({name.partition(".")[0] for name in manifest.tables} | _OURS) - {"public"})
     drops = [sql.SQL("drop schema if exists {} cascade;").format(sql.Identifier(name)).as_string() for name in schemas]
     drops.append("drop table if exists public.openshelf_migrations;")
-    script = dump.with_name("restore.sql")
+    before, script = dump.with_name("drop.sql"), dump.with_name("restore.sql")
+    before.write_text("\n".join(drops))
     _run(settings, "pg_restore", "--no-owner", "--no-privileges", "--no-comments", f"--file={script}", str(dump))
-    whole = dump.with_name("whole.sql")
-    with whole.open("wb") as out, script.open("rb") as restoring:
-        out.write("\n".join(drops).encode() + b"\n")
-        shutil.copyfileobj(restoring, out, 1 << 20)
-    script.unlink()
-    _run(settings, "psql", "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--file={whole}")
+    dump.unlink()
+    at_once = ["--single-transaction", "--set=ON_ERROR_STOP=1"]
+    _run(settings, "psql", "--no-psqlrc", "--quiet", *at_once, f"--file={before}", f"--file={script}")
 
 
 def _run(settings: Settings, program: str, *arguments: str, on_line: Callable[[str], None] | None = None) -> None:

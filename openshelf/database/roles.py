@@ -4,6 +4,7 @@ They are groups without a password; the people or services that sign in are memb
 tables, and runs the commands that change their shape: ingest, training, the warehouse, retention, backups.
 """
 
+from contextlib import suppress
 from typing import LiteralString
 
 import psycopg
@@ -30,6 +31,12 @@ _GRANTS: tuple[tuple[LiteralString, LiteralString, LiteralString], ...] = (
     (DATAFLOW, "learning", "select"),
     (DATAFLOW, "stream", _ROWS),
 )
+# As dbt/macros/grant_to_pages.sql has it.
+PAGES_RIGHTS: tuple[LiteralString, ...] = (
+    "usage on schema marts, learning, library",
+    "select on all tables in schema marts",
+    "select on learning.warehouse_builds, library.staff_notes",
+)
 # Of a schema that a role has no business in, what it needs all the same.
 _SINGLE: tuple[tuple[LiteralString, LiteralString, LiteralString], ...] = (
     (DATAFLOW, "reading.erasures", "select, update"),
@@ -43,6 +50,19 @@ def make(conn: psycopg.Connection) -> list[str]:
             conn.execute(sql.SQL("create role {} nologin").format(sql.Identifier(role)))
     grant(conn)
     return list(ROLES)
+
+
+def make_pages(conn: psycopg.Connection) -> None:
+    """What a migration and each build of the warehouse do for staff pages, for a database that came from elsewhere."""
+    with suppress(psycopg.errors.InsufficientPrivilege), conn.transaction():
+        if conn.execute("select to_regrole(%s)", [_PAGES]).fetchone() == (None,):
+            conn.execute(sql.SQL("create role {} nologin").format(sql.Identifier(_PAGES)))
+        if conn.execute("select pg_has_role(current_user, %s, 'set')", [_PAGES]).fetchone() == (False,):
+            conn.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(_PAGES)))
+    has_marts = conn.execute("select to_regnamespace('marts') is not null and to_regrole(%s) is not null", [_PAGES])
+    if has_marts.fetchone() == (True,):
+        for rights in PAGES_RIGHTS:
+            conn.execute(sql.SQL("grant {} to {}").format(sql.SQL(rights), sql.Identifier(_PAGES)))
 
 
 def grant(conn: psycopg.Connection) -> None:

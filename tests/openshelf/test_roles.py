@@ -1,6 +1,7 @@
 """Roles in Postgres: each suffices for its part of the program, run for real under it, and for no more."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from openshelf.contracts import Action, Interaction, Surface, new_event_id, utc_
 from openshelf.database import accounts, events, migrate, roles
 from openshelf.settings import get_settings
 
+ROOT = Path(__file__).resolve().parents[2]
 OPENSHELF = str(Path(sys.executable).with_name("openshelf"))
 
 
@@ -139,3 +141,12 @@ def test_the_command_makes_the_roles_and_may_be_run_again(database: str) -> None
         assert done.returncode == 0, done.stderr
         assert all(role in done.stdout for role in roles.ROLES)
     assert get_settings().database_url
+
+
+def test_pages_are_granted_after_a_restore_what_each_build_grants_them() -> None:
+    macro = (ROOT / "dbt" / "macros" / "grant_to_pages.sql").read_text()
+
+    granted = set(re.findall(r"grant (.+) to openshelf_pages;", macro))
+
+    assert len(granted) == 3
+    assert granted == set(roles.PAGES_RIGHTS)

@@ -1,7 +1,10 @@
 """A backup holds all of it, comes back whole or not at all, and brings back nobody who was erased."""
 
+import os
 import subprocess
 import sys
+import tarfile
+import tempfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 
 from openshelf import backups
 from openshelf.contracts import utc_now
-from openshelf.database import accounts, contents, events, migrate, pool
+from openshelf.database import accounts, analytics, contents, events, migrate, pool, roles
 from openshelf.errors import DatabaseError, UsageError
 from openshelf.privacy import erasing, retention
 from openshelf.settings import get_settings
@@ -174,6 +177,100 @@ def test_a_file_that_was_cut_off_is_refused(made: Path, conn: psycopg.Connection
     with pytest.raises((UsageError, DatabaseError)):
         backups.restore(get_settings(), made, replace=True)
     assert held() == before
+
+
+def test_a_file_that_rotted_is_refused_before_anything_changes(made: Path, conn: psycopg.Connection) -> None:
+    conn.close()
+    before = held()
+    with tarfile.open(made) as archive:
+        dump = archive.getmember("database.dump")
+    content = bytearray(made.read_bytes())
+    content[dump.offset_data + dump.size // 2] ^= 1
+    made.write_bytes(content)
+    with pytest.raises(UsageError, match=r"is damaged.*Nothing was changed"):
+        backups.restore(get_settings(), made, replace=True)
+    assert held() == before
+
+
+def test_a_backup_of_a_program_that_made_no_checksum_is_restored(made: Path, conn: psycopg.Connection) -> None:
+    conn.close()
+    with tarfile.open(made) as archive, tarfile.open(made.with_name("older"), "w") as older:
+        for member in archive:
+            if member.name != "database.dump.sha256":
+                older.addfile(member, archive.extractfile(member))
+    backups.restore(get_settings(), made.with_name("older"), replace=True)
+
+
+def test_room_for_temporary_files_is_not_needed(
+    made: Path, conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container it is memory, and the whole database is unpacked."""
+    conn.close()
+    monkeypatch.setattr(tempfile, "tempdir", "/proc")
+    backups.restore(get_settings(), made, replace=True)
+    assert list(backups.folder(get_settings()).iterdir()) == []
+
+
+def test_what_a_killed_one_left_goes_with_what_else_is_old(conn: psycopg.Connection) -> None:
+    """It holds all that people did."""
+    settings, now = get_settings(), utc_now()
+    for name in (".backup-killed", ".restore-killed", ".backup-at-work"):
+        (backups.folder(settings) / name).mkdir(parents=True)
+        (backups.folder(settings) / name / "database.dump").write_text("all of it")
+    yesterday = (now - timedelta(days=1)).timestamp()
+    for name in (".backup-killed", ".restore-killed"):
+        os.utime(backups.folder(settings) / name, (yesterday, yesterday))
+    retention.run(conn, settings, now)
+    assert [path.name for path in backups.folder(settings).iterdir()] == [".backup-at-work"]
+
+
+def test_roles_may_afterwards_what_they_might_before(
+    conn: psycopg.Connection, lan: accounts.Account, tmp_path: Path
+) -> None:
+    conn.execute("create schema marts")
+    conn.execute("create table marts.figures as select 1 as figure")
+    roles.make(conn)
+    roles.make_pages(conn)
+    conn.commit()
+    granted = """select grantee, table_schema, table_name, privilege_type from information_schema.role_table_grants
+                 where grantee like 'openshelf%'"""
+    before = set(conn.execute(granted).fetchall())
+    path = tmp_path / "whole"
+    conn.commit()
+    backups.make(get_settings(), path)
+    conn.close()
+    backups.restore(get_settings(), path, replace=True)
+    with pool.connect() as there:
+        staff = accounts.create_local(there, "lena", "Lena", "x", email=None, role="staff")
+        there.commit()
+        with analytics.reading(there, staff) as marts:
+            assert marts.conn.execute("select current_user, figure from marts.figures").fetchone() == (
+                analytics.ROLE,
+                1,
+            )
+        assert set(there.execute(granted).fetchall()) == before
+        assert {role for role, *_ in before} == {*roles.ROLES, analytics.ROLE}
+
+
+def test_who_is_killed_in_the_midst_brings_nobody_back_for_good(
+    conn: psycopg.Connection, lan: accounts.Account, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with conn.transaction():
+        asked = erasing.erase_account(conn, lan.account_id)
+    for erasure_id in asked:
+        erasing.finish(conn, get_settings(), erasure_id)
+    conn.close()
+
+    def killed(_conn: psycopg.Connection) -> list[str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(migrate, "migrate", killed)
+    with pytest.raises(KeyboardInterrupt):
+        backups.restore(get_settings(), made, replace=True)
+    with pool.connect() as there:
+        assert accounts.by_username(there, lan.username) is not None
+        retention.run(there, get_settings(), utc_now())
+        assert accounts.by_username(there, lan.username) is None
 
 
 def test_a_backup_of_a_newer_program_is_refused(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
