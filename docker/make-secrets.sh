@@ -3,6 +3,8 @@
 #   sh docker/make-secrets.sh [FOLDER]
 set -eu
 folder=${1:-secrets}
+# In a pipe its absence would be an empty secret.
+command -v openssl >/dev/null || { echo "openssl is needed; on Debian: apt-get install openssl" >&2; exit 1; }
 mkdir -p "$folder"
 chmod 700 "$folder" # nobody else on this host gets in; containers see single files, under users of their own
 cd "$folder"

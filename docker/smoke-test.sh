@@ -3,6 +3,7 @@
 #   sh docker/smoke-test.sh
 set -eu
 compose="docker compose --env-file compose.env"
+. ./compose.env
 
 curl --fail --silent --show-error "http://127.0.0.1:${OPENSHELF_PORT:-8501}/readyz" >/dev/null
 $compose exec -T app openshelf act visit --json

@@ -5,6 +5,7 @@ and their health checks.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -73,15 +74,14 @@ class Installation:
         for secret in SERVICES[name].get("secrets", []):
             source, target = (secret, secret) if isinstance(secret, str) else (secret["source"], secret["target"])
             shutil.copy(self.secrets / source, mounted / target)
-        given = {key: str(value) for key, value in SERVICES[name]["environment"].items()}
+        # As the engine does where compose.env says nothing.
+        unset = re.compile(r"\$\{\w+:-([^}]*)\}")
+        given = {key: unset.sub(r"\1", str(value)) for key, value in SERVICES[name]["environment"].items()}
         given = {key: value.replace("/run/secrets", str(mounted)) for key, value in given.items()}
         here = {
             "HOME": str(self.folder),
             "OPENSHELF_HOME": str(self.folder / "home"),
             "OPENSHELF_BROKERS": self.broker.address,
-            "OPENSHELF_SHARE": "1/1",
-            "OPENSHELF_LOG_LEVEL": "INFO",
-            "OPENSHELF_OLLAMA_MODEL": "qwen3:1.7b",
             "OPENSHELF_CALIBRE_LIBRARY": str(self.folder / "library"),
             "STREAMLIT_SERVER_PORT": str(self.ports["8501"]),
             "AIRFLOW_HOME": str(self.folder / "airflow"),

@@ -1,5 +1,6 @@
 """The embedded server on its own home: shared, stopped by the last holder, survives kill -9."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -171,3 +172,37 @@ def test_several_threads_that_find_the_server_dead_start_it_once(home: Path) -> 
         assert conn.execute("select n from kept").fetchone() == (1,)
     assert embedded.postmaster(home) == again
     embedded.stop(home)
+
+
+INDEX_WITH_LITTLE = """
+import sys
+from pathlib import Path
+from openshelf.database import embedded, embeddings, migrate, pool
+from openshelf.settings import Settings
+embeddings.INDEXED_FROM = 100
+home = Path(sys.argv[1])
+with pool.connect(Settings(home=home)) as conn:
+    migrate.migrate(conn)
+    conn.execute("set local session_replication_role = replica")  # vectors of no works
+    conn.execute('''insert into library.text_embeddings (book_id, model, text_hash, embedding)
+                    select n, 'any', '', array_fill(n, array[384])::halfvec from generate_series(1, 100) as n''')
+    conn.execute("alter table library.text_embeddings set (parallel_workers = 2)")
+    conn.commit()
+    print(embeddings.index(conn))
+embedded.stop(home)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small /dev/shm, which needs root")
+def test_an_index_of_nearness_is_made_where_shared_memory_is_small(home: Path) -> None:
+    """As in a container that was given no more; Postgres says then that the disk is full."""
+    done = subprocess.run(
+        [
+            *["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=64m tmpfs /dev/shm && exec "$@"', "sh"],
+            *[sys.executable, "-c", INDEX_WITH_LITTLE, str(home)],
+        ],
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout == "True\n", done.stderr
