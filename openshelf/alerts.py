@@ -21,6 +21,7 @@ import psycopg
 import structlog
 import typer
 
+from openshelf import backups
 from openshelf.cli import command_app, report
 from openshelf.contracts import utc_now
 from openshelf.database import alerts, migrate, pool
@@ -142,6 +143,21 @@ def _dead_letters(found: Measures, threshold: float, _now: datetime) -> Broken |
     return Broken(found.count_dead_letters, f"{found.count_dead_letters:,} events that could not be read are waiting.")
 
 
+def _job_failed(found: Measures, threshold: float, _now: datetime) -> Broken | None:
+    if len(found.failed_jobs) <= threshold:
+        return None
+    named = "; ".join(f"{job}: {message}" for job, message in found.failed_jobs)[:500]
+    return Broken(len(found.failed_jobs), f"What the library does by itself failed: {named}")
+
+
+def _backup_old(found: Measures, threshold: float, now: datetime) -> Broken | None:
+    hours = _hours(now - (found.backed_up_at or found.installed_at))
+    if hours <= threshold:
+        return None
+    last = f"The newest backup is {hours:.0f} hours old." if found.backed_up_at else "There is no backup."
+    return Broken(hours, f"{last} See `openshelf backup --list` and why `back_up` does not run.")
+
+
 RULES: Mapping[str, Rule] = {
     "build_failed": Rule("freshness", "count", _build_failed),
     "marts_old": Rule("freshness", "hours", _marts_old),
@@ -152,7 +168,11 @@ RULES: Mapping[str, Rule] = {
     "training_failed": Rule("operation", "count", _training_failed),
     "model_refused": Rule("operation", "count", _model_refused),
     "dead_letters": Rule("operation", "count", _dead_letters),
+    "job_failed": Rule("operation", "count", _job_failed),
+    "backup_old": Rule("operation", "hours", _backup_old),
 }
+# Rules that came after the table was made, with their first thresholds.
+_NEW_RULES = {"job_failed": 0.0, "backup_old": 50.0}
 
 
 @dataclass(frozen=True)
@@ -173,13 +193,16 @@ def check(settings: Settings, now: datetime | None = None) -> Outcome:
         now = now or utc_now()
         with conn.transaction():
             alerts.alone(conn)
-            opened, still_open, resolved, not_judged = _judge_all(conn, now)
+            alerts.introduce(conn, _NEW_RULES)
+            opened, still_open, resolved, not_judged = _judge_all(conn, now, backups.newest_at(settings))
         sent, undelivered = _send_all(conn, settings, now)
     return Outcome(opened, still_open, resolved, not_judged, sent, undelivered)
 
 
-def _judge_all(conn: psycopg.Connection, now: datetime) -> tuple[list[str], list[str], list[str], list[str]]:
-    found = alerts.measures(conn)
+def _judge_all(
+    conn: psycopg.Connection, now: datetime, backed_up_at: datetime | None
+) -> tuple[list[str], list[str], list[str], list[str]]:
+    found = alerts.measures(conn, backed_up_at)
     rows = {row.rule: row for row in alerts.rules(conn) if row.rule in RULES}
     opened: list[str] = []
     still_open: list[str] = []

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import IO, Annotated
@@ -188,6 +188,12 @@ def listed(settings: Settings) -> list[Backup]:
         made_at = datetime.fromisoformat(manifest.made_at)
         found.append(Backup(path, made_at, manifest.schema, rows, path.stat().st_size))
     return found
+
+
+def newest_at(settings: Settings) -> datetime | None:
+    """When the newest of these was finished."""
+    made = [path.stat().st_mtime for path in folder(settings).glob(f"*{_SUFFIX}")]
+    return datetime.fromtimestamp(max(made), UTC) if made else None
 
 
 def for_staff(staff: Account | None, settings: Settings) -> list[Backup]:

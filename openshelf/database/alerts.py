@@ -1,6 +1,6 @@
 """Rules that watch the figures, what they measure, and the incidents in which they were broken."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
@@ -8,7 +8,7 @@ from typing import LiteralString
 import psycopg
 from psycopg.rows import class_row
 
-from openshelf.database import accounts, audit
+from openshelf.database import accounts, audit, job_runs
 from openshelf.database.accounts import Account
 from openshelf.errors import UsageError
 
@@ -61,13 +61,16 @@ class Measures:
     training: tuple[str, str] | None  # status and message of the latest policy training that has ended
     refusals: Sequence[str]
     count_dead_letters: int
+    failed_jobs: Sequence[tuple[str, str]]  # whose newest run failed, with what it said
+    backed_up_at: datetime | None
+    installed_at: datetime
 
 
 _INCIDENT: LiteralString = """incident_id, rule, opened_at, seen_at, value, threshold, words, sent_to, resolved_at"""
 
 
-def measures(conn: psycopg.Connection) -> Measures:
-    """As of the last build, and of the stream as it is now."""
+def measures(conn: psycopg.Connection, backed_up_at: datetime | None) -> Measures:
+    """As of the last build, and of the stream as it is now. `backed_up_at`: as the files say."""
     built = conn.execute("select to_regclass('marts.mart_freshness')").fetchone() != (None,)
     fresh = places = None
     if built:
@@ -115,12 +118,24 @@ def measures(conn: psycopg.Connection) -> Measures:
         training and (training[0], training[1]),
         [refusal for (refusal,) in refusals],
         letters[0] if letters else 0,
+        [(run.job, run.message or "") for run in job_runs.latest(conn).values() if run.status == "failed"],
+        backed_up_at,
+        job_runs.installed_at(conn),
     )
 
 
 def alone(conn: psycopg.Connection) -> None:
     """Until the end of the transaction no other check goes on."""
     conn.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def introduce(conn: psycopg.Connection, thresholds: Mapping[str, float]) -> None:
+    """Rules that the table does not have yet; of the others nothing changes."""
+    for rule, threshold in thresholds.items():
+        conn.execute(
+            "insert into learning.alert_rules (rule, threshold) values (%s, %s) on conflict do nothing",
+            [rule, threshold],
+        )
 
 
 def rules(conn: psycopg.Connection) -> list[RuleRow]:

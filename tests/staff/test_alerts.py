@@ -12,9 +12,9 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from openshelf import alerts
+from openshelf import alerts, backups
 from openshelf.database import alerts as rows
-from openshelf.database import audit
+from openshelf.database import audit, job_runs
 from openshelf.database.accounts import Account
 from openshelf.errors import NotAllowedError, UsageError
 from openshelf.settings import Settings, get_settings
@@ -214,6 +214,35 @@ def test_what_fails_beside_the_figures_is_told_too(settings: Settings, library: 
     assert sorted(alerts.check(settings, NOW).opened) == ["build_failed", "dead_letters", "training_failed"]
 
 
+def test_a_job_that_failed_is_told_until_it_has_run_well(settings: Settings, library: str, webhook: Webhook) -> None:
+    with psycopg.connect(library) as conn:
+        failed, running = (job_runs.begin(conn, job, NOW) for job in ("keep_privacy", "back_up"))
+        job_runs.finish(conn, failed, "failed", 3, "retention: the disk is full")
+    first = alerts.check(settings, NOW)
+    with psycopg.connect(library) as conn:
+        job_runs.finish(conn, running, "done", 1, "")
+        job_runs.finish(conn, job_runs.begin(conn, "keep_privacy", NOW), "done", 1, "")
+    second = alerts.check(settings, NOW)
+
+    assert (first.opened, second.resolved) == (["job_failed"], ["job_failed"])
+    assert [told["words"] for told in webhook.taken] == [
+        "What the library does by itself failed: keep_privacy: retention: the disk is full"
+    ]
+
+
+def test_backups_that_are_not_made_any_more_are_told(settings: Settings, library: str) -> None:
+    assert "backup_old" not in alerts.check(settings, NOW).opened  # a new library has two days
+    after = alerts.check(settings, NOW + timedelta(hours=51))
+    path = backups.new_path(settings)
+    backups.make(settings, path)
+    soon = alerts.check(settings, NOW + timedelta(hours=51))
+    made_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+    assert "backup_old" in after.opened
+    assert "backup_old" in soon.still_open  # by the clock of the check it was made two days ago
+    assert "backup_old" in alerts.check(settings, made_at + timedelta(hours=49)).resolved
+
+
 def test_who_does_not_take_it_gets_it_with_the_next_check_and_the_other_way_is_not_told_twice(
     settings: Settings, library: str, webhook: Webhook, mail: MailServer
 ) -> None:
@@ -268,7 +297,8 @@ def test_a_rule_there_is_not_cannot_be_changed(library: str, librarian: Account)
         rows.change(conn, librarian, "moon_full", 0.5, is_on=True, muted_days=0)
 
 
-def test_every_rule_of_the_table_is_known_and_told_of_in_the_handbook(library: str) -> None:
+def test_every_rule_of_the_table_is_known_and_told_of_in_the_handbook(settings: Settings, library: str) -> None:
+    alerts.check(settings, NOW)
     with psycopg.connect(library) as conn:
         assert {row.rule for row in rows.rules(conn)} == set(alerts.RULES)
 

@@ -29,6 +29,8 @@ def names() -> dict[str, str]:
         "training_failed": _("The latest training failed"),
         "model_refused": _("A model does not load"),
         "dead_letters": _("Events could not be read"),
+        "job_failed": _("What should happen by itself failed"),
+        "backup_old": _("There is no fresh backup"),
     }
 
 
@@ -56,6 +58,10 @@ def meanings() -> dict[str, str]:
             "A version that should serve does not load. The one before serves on; roll back or train again."
         ),
         "dead_letters": _("More events than this wait. Look at them, mend and replay them on the page of the stream."),
+        "job_failed": _(
+            "The newest run of a job of the schedule failed. What it said stands on the page of the installation."
+        ),
+        "backup_old": _("So many hours since the newest backup. See why it is not made; often the disk is full."),
     }
 
 
@@ -77,6 +83,7 @@ def limit(row: RuleRow) -> str:
         "clicks_fell": _("by more than {amount}"),
         "fallback_high": _("more than {amount} of the places"),
         "dead_letters": _("more than {amount}"),
+        "backup_old": _("after {amount}"),
     }
     return said.get(row.rule, _("at once")).format(amount=amount(row.rule, row.threshold))
 
