@@ -5,7 +5,7 @@ they trigger are waited for, the readers answer them, and so on until the last o
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -129,6 +129,7 @@ class _Road:
         self._conn = conn
         self._patience_s = patience_s
         self._open: set[UUID] = set()  # events of readers who left, whose slates are drawn in the meantime
+        self._last: dict[str, UUID] = {}  # each reader's last act: who has that one has those before it
 
     def append(self, acts: list[tuple[Session, Interaction]]) -> None:
         """As the storefront does: the act and what the account keeps of it, in one transaction."""
@@ -137,6 +138,7 @@ class _Road:
             for session, act in acts:
                 if session.account_id is not None:
                     _keep(self._conn, session.account_id, act)
+        self._last |= {act.reader_key: act.event_id for _, act in acts}
 
     def leave(self, event_id: UUID | None) -> None:
         if event_id:
@@ -149,27 +151,42 @@ class _Road:
             OpenshelfError: none has come for as long as patience lasts.
         """
         found: dict[UUID, Slate] = {}
-        deadline = time.monotonic() + self._patience_s
-        pause = POLL_S[0]
-        while missing := list(event_ids - found.keys()):
+
+        def look(missing: list[UUID]) -> Collection[UUID]:
             new = stream.slates_of_events(self._conn, missing)
-            if new:
-                found |= new
-                deadline = time.monotonic() + self._patience_s
-                pause = POLL_S[0]
+            found.update(new)
+            return new
+
+        self._wait_for("slate", event_ids, look)
+        return found
+
+    def wait_for_rest(self) -> None:
+        """Until the slates of those who left are drawn and all acts are stored, also those that trigger no slate.
+
+        Raises:
+            OpenshelfError: none has come for as long as patience lasts.
+        """
+        self.slates(self._open)
+        last = set(self._last.values())
+        self._wait_for("act", last, lambda missing: stream.stored_events(self._conn, missing))
+        self._open, self._last = set(), {}
+
+    def _wait_for(self, what: str, event_ids: set[UUID], look: Callable[[list[UUID]], Collection[UUID]]) -> None:
+        """`look`: of the events that it is given, those of which there is one."""
+        missing, pause = set(event_ids), POLL_S[0]
+        deadline = time.monotonic() + self._patience_s
+        while missing:
+            if new := look(list(missing)):
+                missing.difference_update(new)
+                deadline, pause = time.monotonic() + self._patience_s, POLL_S[0]
             elif time.monotonic() > deadline:
                 raise OpenshelfError(
-                    f"no slate has come for {self._patience_s:.0f} s, {len(missing)} are waited for: "
+                    f"no {what} has come for {self._patience_s:.0f} s, {len(missing)} are waited for: "
                     "is the dataflow running? Start it: openshelf stream run"
                 )
             else:
                 time.sleep(pause)
                 pause = min(pause * 1.5, POLL_S[1])
-        return found
-
-    def wait_for_rest(self) -> None:
-        self.slates(self._open)
-        self._open = set()
 
 
 def _check_window(start: datetime, days: int, now: datetime) -> None:

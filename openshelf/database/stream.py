@@ -249,6 +249,12 @@ def latest_slate(conn: psycopg.Connection, reader_key: str, session_id: UUID | N
     return row and row.slate()
 
 
+def stored_events(conn: psycopg.Connection, event_ids: Sequence[UUID]) -> set[UUID]:
+    """Of these acts those that the dataflow has stored."""
+    rows = conn.execute("select event_id from stream.interactions where event_id = any(%s)", [list(event_ids)])
+    return {event_id for (event_id,) in rows.fetchall()}
+
+
 def slates_of_events(conn: psycopg.Connection, event_ids: Sequence[UUID]) -> dict[UUID, Slate]:
     """The slates that these acts triggered, by event_id; acts without one (yet) are absent."""
     with conn.cursor(row_factory=class_row(SlateRow)) as cursor:
