@@ -6,6 +6,7 @@ broken says so, and nothing is said of quality.
 """
 
 import math
+import shutil
 import smtplib
 import ssl
 from collections.abc import Callable, Mapping
@@ -158,6 +159,15 @@ def _backup_old(found: Measures, threshold: float, now: datetime) -> Broken | No
     return Broken(hours, f"{last} See `openshelf backup --list` and why `back_up` does not run.")
 
 
+def _disk_low(found: Measures, threshold: float, _now: datetime) -> Broken | None:
+    if found.free_share >= threshold:
+        return None
+    return Broken(
+        found.free_share,
+        f"Only {found.free_share:.1%} of the disk of the home folder is free. When it is full, Postgres ends.",
+    )
+
+
 RULES: Mapping[str, Rule] = {
     "build_failed": Rule("freshness", "count", _build_failed),
     "marts_old": Rule("freshness", "hours", _marts_old),
@@ -170,9 +180,10 @@ RULES: Mapping[str, Rule] = {
     "dead_letters": Rule("operation", "count", _dead_letters),
     "job_failed": Rule("operation", "count", _job_failed),
     "backup_old": Rule("operation", "hours", _backup_old),
+    "disk_low": Rule("operation", "share", _disk_low),
 }
 # Rules that came after the table was made, with their first thresholds.
-_NEW_RULES = {"job_failed": 0.0, "backup_old": 50.0}
+_NEW_RULES = {"job_failed": 0.0, "backup_old": 50.0, "disk_low": 0.05}
 
 
 @dataclass(frozen=True)
@@ -194,15 +205,16 @@ def check(settings: Settings, now: datetime | None = None) -> Outcome:
         with conn.transaction():
             alerts.alone(conn)
             alerts.introduce(conn, _NEW_RULES)
-            opened, still_open, resolved, not_judged = _judge_all(conn, now, backups.newest_at(settings))
+            opened, still_open, resolved, not_judged = _judge_all(conn, now, settings)
         sent, undelivered = _send_all(conn, settings, now)
     return Outcome(opened, still_open, resolved, not_judged, sent, undelivered)
 
 
 def _judge_all(
-    conn: psycopg.Connection, now: datetime, backed_up_at: datetime | None
+    conn: psycopg.Connection, now: datetime, settings: Settings
 ) -> tuple[list[str], list[str], list[str], list[str]]:
-    found = alerts.measures(conn, backed_up_at)
+    disk = shutil.disk_usage(settings.home)
+    found = alerts.measures(conn, backups.newest_at(settings), disk.free / disk.total)
     rows = {row.rule: row for row in alerts.rules(conn) if row.rule in RULES}
     opened: list[str] = []
     still_open: list[str] = []

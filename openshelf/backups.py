@@ -57,6 +57,8 @@ _MANIFEST, _DUMP, _ERASED = "manifest.json", "database.dump", "erased"
 # migrated.
 _CHECKSUM = "database.dump.sha256"
 _SUFFIX = ".openshelf-backup"
+# Tables without their indexes become so many times smaller, at the least.
+_PACKED = 5
 # Schemas that a newer or an older program made: none of their tables may outlive a restore.
 _OURS = {"library", "reading", "stream", "learning", "optuna", "staging", "intermediate", "marts"}
 _QUIET = {"PGCONNECT_TIMEOUT": str(pool.CONNECT_TIMEOUT_S), "PGOPTIONS": "-c client_min_messages=warning"}
@@ -127,13 +129,14 @@ def make(settings: Settings, path: Path, on_progress: Callable[[int, int], None]
     `on_progress` gets (done, in all), in MB of tables: each is dumped and read for its checksum.
 
     Raises:
-        UsageError: the file is there already, or cannot be written.
+        UsageError: the file is there already, or cannot be written, or there is no room for it.
         DatabaseError: pg_dump failed; its own words.
     """
     if path.exists():
         raise UsageError(f"{path} is there already: a backup overwrites nothing")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _check_room(settings, path.parent)
         with tempfile.TemporaryDirectory(prefix=_WORK[0], dir=path.parent) as work:
             whole = Path(work) / "whole"
             dump = Path(work) / _DUMP
@@ -148,6 +151,29 @@ def make(settings: Settings, path: Path, on_progress: Callable[[int, int], None]
         raise UsageError(f"{path}: {error.strerror or error}") from error
     _log.info("backup_made", file=str(path), tables=len(manifest.tables), size_bytes=path.stat().st_size)
     return manifest
+
+
+def _check_room(settings: Settings, where: Path) -> None:
+    """A backup that fills the disk of the server ends the server: refused before, by its likely size.
+
+    Raises:
+        UsageError: there is no room.
+    """
+    others = [path.stat() for path in folder(settings).glob(f"*{_SUFFIX}")]
+    if others:
+        likely = max(others, key=lambda other: other.st_mtime).st_size
+    else:
+        with pool.connect(settings) as conn:
+            likely = sum(contents.sizes(conn).values()) // _PACKED
+    is_beside_postgres = settings.database_url is None and where.stat().st_dev == settings.home.stat().st_dev
+    # Twice: the dump, and the file that it is packed into.
+    needed = 2 * likely + (embedded.MIN_FREE_BYTES if is_beside_postgres else 0)
+    free = shutil.disk_usage(where).free
+    if free < needed:
+        raise UsageError(
+            f"{where}: {free // 2**20} MiB are free, a backup needs some {max(1, needed // 2**20)}. Free some space, "
+            "or name a file on another disk"
+        )
 
 
 def before_migration(conn: psycopg.Connection, settings: Settings, *, quiet: bool = False) -> Path | None:

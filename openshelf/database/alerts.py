@@ -63,14 +63,15 @@ class Measures:
     count_dead_letters: int
     failed_jobs: Sequence[tuple[str, str]]  # whose newest run failed, with what it said
     backed_up_at: datetime | None
+    free_share: float  # of the disk of the home folder
     installed_at: datetime
 
 
 _INCIDENT: LiteralString = """incident_id, rule, opened_at, seen_at, value, threshold, words, sent_to, resolved_at"""
 
 
-def measures(conn: psycopg.Connection, backed_up_at: datetime | None) -> Measures:
-    """As of the last build, and of the stream as it is now. `backed_up_at`: as the files say."""
+def measures(conn: psycopg.Connection, backed_up_at: datetime | None, free_share: float) -> Measures:
+    """As of the last build, and of the stream as it is now; what is not in the database is given."""
     built = conn.execute("select to_regclass('marts.mart_freshness')").fetchone() != (None,)
     fresh = places = None
     if built:
@@ -120,6 +121,7 @@ def measures(conn: psycopg.Connection, backed_up_at: datetime | None) -> Measure
         letters[0] if letters else 0,
         [(run.job, run.message or "") for run in job_runs.latest(conn).values() if run.status == "failed"],
         backed_up_at,
+        free_share,
         job_runs.installed_at(conn),
     )
 

@@ -1,6 +1,7 @@
 """A backup holds all of it, comes back whole or not at all, and brings back nobody who was erased."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,7 +16,7 @@ import pytest
 
 from openshelf import backups
 from openshelf.contracts import utc_now
-from openshelf.database import accounts, analytics, contents, events, migrate, pool, roles
+from openshelf.database import accounts, analytics, contents, embedded, events, migrate, pool, roles
 from openshelf.errors import DatabaseError, UsageError
 from openshelf.privacy import erasing, retention
 from openshelf.settings import get_settings
@@ -277,6 +278,18 @@ def test_a_backup_of_a_newer_program_is_refused(made: Path, monkeypatch: pytest.
     monkeypatch.setattr(migrate, "known", lambda: [migrate.Migration(3, "0003", "")])
     with pytest.raises(UsageError, match="install the newer program"):
         backups.restore(get_settings(), made, replace=True)
+
+
+def test_one_that_would_fill_the_disk_of_the_server_is_refused(
+    conn: psycopg.Connection, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = get_settings()
+    full = shutil.disk_usage("/")._replace(free=embedded.MIN_FREE_BYTES)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: full)
+    path = backups.new_path(settings)
+    backups.make(settings, path)  # a server elsewhere has a disk of its own
+    with pytest.raises(UsageError, match=r"500 MiB are free, a backup needs some 50\d\. Free some space"):
+        backups._check_room(settings.model_copy(update={"database_url": None}), path.parent)
 
 
 def test_it_overwrites_nothing(made: Path) -> None:

@@ -1,6 +1,7 @@
 """Rules: one alert for one incident, freshness before quality, sent once to a web address and a mail server."""
 
 import json
+import shutil
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -241,6 +242,14 @@ def test_backups_that_are_not_made_any_more_are_told(settings: Settings, library
     assert "backup_old" in after.opened
     assert "backup_old" in soon.still_open  # by the clock of the check it was made two days ago
     assert "backup_old" in alerts.check(settings, made_at + timedelta(hours=49)).resolved
+
+
+def test_a_disk_that_is_nearly_full_is_told(settings: Settings, library: str, librarian: Account) -> None:
+    disk = shutil.disk_usage(settings.home)
+    with psycopg.connect(library) as conn:
+        alerts.check(settings, NOW)
+        rows.change(conn, librarian, "disk_low", disk.free / disk.total + 0.05, is_on=True, muted_days=0)
+    assert alerts.check(settings, NOW).opened == ["disk_low"]
 
 
 def test_who_does_not_take_it_gets_it_with_the_next_check_and_the_other_way_is_not_told_twice(

@@ -31,6 +31,7 @@ def names() -> dict[str, str]:
         "dead_letters": _("Events could not be read"),
         "job_failed": _("What should happen by itself failed"),
         "backup_old": _("There is no fresh backup"),
+        "disk_low": _("The disk is nearly full"),
     }
 
 
@@ -61,6 +62,7 @@ def meanings() -> dict[str, str]:
         "job_failed": _(
             "The newest run of a job of the schedule failed. What it said stands on the page of the installation."
         ),
+        "disk_low": _("Less than this share of the disk is free. When it is full, the library stands still."),
         "backup_old": _("So many hours since the newest backup. See why it is not made; often the disk is full."),
     }
 
@@ -84,6 +86,7 @@ def limit(row: RuleRow) -> str:
         "fallback_high": _("more than {amount} of the places"),
         "dead_letters": _("more than {amount}"),
         "backup_old": _("after {amount}"),
+        "disk_low": _("below {amount}"),
     }
     return said.get(row.rule, _("at once")).format(amount=amount(row.rule, row.threshold))
 
