@@ -118,9 +118,16 @@ def test_a_query_gets_the_vector_that_the_plain_model_gives(other_model: Path, p
             assert encoder.encode_query(text) == pytest.approx(plain, abs=1e-5)
 
 
-def test_a_query_leaves_torch_its_threads() -> None:
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    usual = torch.get_num_threads()
     torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(usual)  # else all later tests of this process would train with two
 
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_query_leaves_torch_its_threads() -> None:
     load_encoder().encode_query("sea")
 
     assert torch.get_num_threads() == 2
