@@ -33,8 +33,8 @@ def keys(conn: psycopg.Connection) -> dict[str, int]:
     return small_catalogue.keys_of(conn)
 
 
-def voice_at(url: str, timeout_s: float = 5.0, clock: Callable[[], float] = time.monotonic) -> OllamaVoice:
-    return OllamaVoice(url, "qwen3:1.7b", timeout_s, clock)
+def voice_at(url: str, timeout_s: float = 30.0, clock: Callable[[], float] = time.monotonic) -> OllamaVoice:
+    return OllamaVoice(url, "qwen3:1.7b", timeout_s, clock, patience_s=timeout_s)
 
 
 def shown(answer: Answer) -> str:

@@ -11,7 +11,6 @@ import psycopg
 import pytest
 import small_catalogue
 
-from dashboard.chat import voice as voice_module
 from dashboard.chat.answer import Done, Opening, Piece, Told, ask, look_up, stream
 from dashboard.chat.voice import OllamaVoice, Turn, VoiceError
 from openshelf.database import search as statements
@@ -25,12 +24,6 @@ DEADLINE_S = 5.0
 @pytest.fixture(scope="session")
 def migrated_template(make_database: Callable[..., str], migrated_template: str) -> str:
     return small_catalogue.template(make_database, migrated_template)
-
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy test machine may take more than a second to come to a server of its own."""
-    monkeypatch.setattr(voice_module, "CONNECT_S", LONG_S)
 
 
 @pytest.fixture
