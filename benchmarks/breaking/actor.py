@@ -49,7 +49,8 @@ class Actor:
             return []
         acked: dict[str, Sent] = {}
         unheard: dict[str, Sent] = {}
-        for line in map(json.loads, self._journal.read_text().splitlines()):
+        whole_lines, _, _ = self._journal.read_text().rpartition("\n")  # the last one may be under way
+        for line in map(json.loads, whole_lines.splitlines()):
             for event_id in line["events"]:
                 is_acked = line["what"] == "acked"
                 (acked if is_acked else unheard)[event_id] = Sent(UUID(event_id), line["reader"], is_acked, line["bad"])

@@ -1,5 +1,6 @@
 """How each part is broken, and how that ends."""
 
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -15,12 +16,13 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message,
 from openshelf.database.pool import GRACE_S
 
 from .actor import Actor
-from .installation import DATABASE_TIMEOUT_S, Embedded, Full, Installation
+from .installation import DATABASE_TIMEOUT_S, Embedded, Full, Installation, wait_for
 from .small_disk import SmallDisk
 
 AnInstallation = TypeVar("AnInstallation", bound=Installation)
 
 TOPIC = "openshelf.interactions.v1"
+IS_FULL = "the disk (of Postgres )?is full"
 READING_S = 2.0
 
 
@@ -105,9 +107,19 @@ def _fill_until_panic(stage: Stage[Embedded]) -> None:
             conn.execute("select pg_switch_wal(), pg_logical_emit_message(true, 'breaking', 'a word')")
 
 
+def _free_once_said(stage: Stage[Embedded]) -> None:
+    """Not before somebody could read why nothing works."""
+    installation = stage.installation
+    wait_for(
+        lambda: re.search(IS_FULL, installation.lines_of("up") + installation.lines_of("dataflow")),
+        "the full disk to be said",
+    )
+    _disk(stage).free()
+
+
 DISK_FULL: list[Fault[Embedded]] = [
     Fault("disk full", _fill, lambda stage: _disk(stage).free(), holds_s=(3, 8), alone=True),
-    Fault("disk full, Postgres ends", _fill_until_panic, lambda stage: _disk(stage).free(), (3, 8), alone=True),
+    Fault("disk full, Postgres ends", _fill_until_panic, _free_once_said, (3, 8), alone=True),
 ]
 
 

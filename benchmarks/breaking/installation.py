@@ -36,7 +36,7 @@ from .library import CHAMPION, open_library
 from .small_disk import SmallDisk
 from .tcp_proxy import Proxy
 
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 COPY = "undisturbed"
 # How long one statement may run: a hanging connection is given up a little later. (The product's default is 30.)
 DATABASE_TIMEOUT_S = 3

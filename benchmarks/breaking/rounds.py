@@ -4,14 +4,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from . import tables
+from .actor import Actor
 from .faults import Fault, Stage
 from .history import Verdict
 from .installation import wait_for
 
 # Dead letters come to the sink apart from acts, and progress is a moment ahead of them; what is lost stays lost.
-SETTLE_S = 20.0
+SETTLE_S = 60.0
+# So many were acknowledged before anything breaks.
+ACTS_BEFORE = 20
 KINDS = ("lost", "phantom", "doubled", "reordered")
 
 
@@ -39,9 +43,10 @@ def play(stage: Stage[Any], *faults: Fault[Any], calm_s: tuple[float, float] = (
     name = ", ".join(fault.name for fault in faults)
     if any(fault.moves_clock for fault in faults):
         installation.compared = tables.TABLES_WITHOUT_ENDS
-    known = {each.event_id for each in actor.sent() if each.is_acked}
+    known = _acked(actor)
     begun_at = time.time()
     actor.start(random.randrange(2**31))
+    wait_for(lambda: len(_acked(actor) - known) >= ACTS_BEFORE, "acts to be taken")
     time.sleep(random.uniform(*calm_s))
     for fault in faults:
         fault.begin(stage)
@@ -53,8 +58,12 @@ def play(stage: Stage[Any], *faults: Fault[Any], calm_s: tuple[float, float] = (
     wait_for(installation.is_drained, f"everything to be taken after: {name}")
     with installation.ask() as conn:
         pauses = [took_s for at, took_s in tables.pauses_s(conn) if at >= begun_at]
-    acked = {each.event_id for each in actor.sent() if each.is_acked} - known
-    return Round([fault.name for fault in faults], len(acked), max(pauses, default=0.0), _judged(stage))
+    count = len(_acked(actor) - known)
+    return Round([fault.name for fault in faults], count, max(pauses, default=0.0), _judged(stage))
+
+
+def _acked(actor: Actor) -> set[UUID]:
+    return {each.event_id for each in actor.sent() if each.is_acked}
 
 
 def _judged(stage: Stage[Any]) -> Verdict:

@@ -70,7 +70,7 @@ def test_a_lost_recovery_store_is_rebuilt_with_the_same_rows_though_the_supervis
 def test_a_full_disk_is_said_and_loses_nothing(embedded: Broken) -> None:
     installation = embedded("disk full, Postgres ends")
 
-    assert re.search("the disk (of Postgres )?is full", installation.lines_of("up") + installation.lines_of("dataflow"))
+    assert re.search(faults.IS_FULL, installation.lines_of("up") + installation.lines_of("dataflow"))
 
 
 def test_what_a_broker_had_confirmed_and_lost_is_not_lost_though_the_dataflow_dies_with_it(full: Broken) -> None:
