@@ -1,5 +1,6 @@
 """/opds: the catalogue for e-reader apps, as OPDS 1.2 (Atom) and, under /opds/v2, as OPDS 2.0 (JSON)."""
 
+import re
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -36,7 +37,7 @@ _HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie
 
 def _feed(path: str, version: Version, request: Request, account: Account | None) -> Response:
     try:
-        asked = msgspec.convert(dict(request.query_params), Asked, strict=False)
+        asked = msgspec.convert(_said(request), Asked, strict=False)
     except msgspec.ValidationError as error:
         return _word(f"{error}", 400)
     with pool.get_pool().connection() as conn:
@@ -50,6 +51,13 @@ def _feed(path: str, version: Version, request: Request, account: Account | None
         )
     written = atom_feeds.write(feed, namespace, is_open=is_open)
     return Response(written, media_type=atom_feeds.kind_of(feed.kind), headers=_HEADERS)
+
+
+def _said(request: Request) -> dict[str, str]:
+    """What an app asked for; what it left empty, or as it stands in a template, says nothing."""
+    return {
+        name: value for name, value in request.query_params.items() if value and not re.fullmatch(r"\{\w+\??\}", value)
+    }
 
 
 def _book(version: Version, request: Request, account: Account | None) -> Response:

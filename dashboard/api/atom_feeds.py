@@ -3,7 +3,7 @@
 from uuid import UUID, uuid5
 from xml.etree import ElementTree as ET
 
-from dashboard.api.feeds import ACQUISITION, OPEN_ACCESS, PER_PAGE, Facet, Feed, printable
+from dashboard.api.feeds import ACQUISITION, NEW, OPEN_ACCESS, PER_PAGE, POPULAR, Facet, Feed, printable
 from dashboard.files import MEDIA_TYPES
 from dashboard.language import _
 from dashboard.safe import plain_paragraphs
@@ -22,6 +22,8 @@ _OPENSEARCH = "http://a9.com/-/spec/opensearch/1.1/"
 for _prefix, _uri in {"": _ATOM, "dc": _DC, "opds": _OPDS, "thr": _THREAD, "opensearch": _OPENSEARCH}.items():
     ET.register_namespace(_prefix, _uri)
 _SHORT = 400
+# By these an entry leads on in every app; KOReader for one passes over an entry that has only another.
+_FOLLOWED = ("subsection", NEW, POPULAR)
 
 
 def kind_of(kind: str) -> str:
@@ -46,6 +48,9 @@ def write(feed: Feed, namespace: UUID, *, is_open: bool) -> bytes:
         _link(root, "alternate", f"{ROOT}/v2", "application/opds+json")
     for rel, path in feed.neighbours().items():
         _link(root, rel, ROOT + path, kind_of("acquisition"))
+    for door in feed.doors:
+        if door.rel not in _FOLLOWED:
+            _link(root, door.rel, ROOT + door.path, kind_of(door.leads_to))
     for facet in feed.facets:
         _facet(root, facet)
     if feed.pages:
@@ -58,7 +63,8 @@ def write(feed: Feed, namespace: UUID, *, is_open: bool) -> bytes:
         _text(entry, "id", _id(namespace, f"door {door.path}"))
         _text(entry, "updated", feed.updated.isoformat())
         _text(entry, "content", door.text or door.title, type="text")
-        link = _link(entry, door.rel, ROOT + door.path, kind_of(door.leads_to))
+        rel = door.rel if door.rel in _FOLLOWED else "subsection"
+        link = _link(entry, rel, ROOT + door.path, kind_of(door.leads_to))
         if door.count is not None:
             link.set(f"{{{_THREAD}}}count", str(door.count))
     for publication in feed.publications:
@@ -72,18 +78,17 @@ def write_entry(publication: Publication, namespace: UUID, *, is_open: bool) -> 
 
 
 def write_search() -> bytes:
-    """How to search: the OpenSearch description."""
-    root = ET.Element(f"{{{_OPENSEARCH}}}OpenSearchDescription")
-    _text(root, "ShortName", "Openshelf", _OPENSEARCH)
-    _text(root, "Description", _("Search the library"), _OPENSEARCH)
-    _text(root, "InputEncoding", "UTF-8", _OPENSEARCH)
-    _text(root, "OutputEncoding", "UTF-8", _OPENSEARCH)
-    ET.SubElement(
-        root,
-        f"{{{_OPENSEARCH}}}Url",
-        type=kind_of("acquisition"),
-        template=f"{ROOT}/search?query={{searchTerms}}&page={{startPage?}}",
-    )
+    """How to search: the OpenSearch description.
+
+    In plain names, and with nothing to fill in but the words: there are apps that know neither namespaces nor
+    optional parameters. Further pages are found by the link `next`.
+    """
+    root = ET.Element("OpenSearchDescription", xmlns=_OPENSEARCH)
+    for name, text in (("ShortName", "Openshelf"), ("Description", _("Search the library"))):
+        ET.SubElement(root, name).text = text
+    ET.SubElement(root, "Url", type=kind_of("acquisition"), template=f"{ROOT}/search?query={{searchTerms}}")
+    for name in ("InputEncoding", "OutputEncoding"):
+        ET.SubElement(root, name).text = "UTF-8"
     return _bytes(root)
 
 

@@ -289,13 +289,33 @@ def test_searching_as_the_description_says(client: TestClient) -> None:
     template = url.get("template", "")
     assert "{searchTerms}" in template
 
-    asked = re.sub(r"\{\w+\?\}", "", template.replace("{searchTerms}", "truyen%20kieu")).removesuffix("&page=")
-    feed = atom(client, asked)
+    feed = atom(client, template.replace("{searchTerms}", "truyen%20kieu"))
     assert titles(feed) == ["Truyện Kiều"]
     assert feed.findtext(f"{SEARCH}totalResults") == "1"
     assert titles2(opds2(client, "/opds/v2/search?query=truyen%20kieu")) == ["Truyện Kiều"]
     [template2] = [link for link in opds2(client, "/opds/v2")["links"] if link.get("rel") == "search"]
     assert (template2["href"], template2["templated"]) == ("/opds/v2/search{?query}", True)
+
+
+def test_koreader_finds_its_way(client: TestClient) -> None:
+    """It reads names without their namespaces, fills in the words alone, and follows certain relations of an entry."""
+    description = client.get("/opds/search.xml").text
+    assert description.index("<OpenSearchDescription ") < description.index("<Url ")
+    template = description.partition('template="')[2].partition('"')[0].replace("&amp;", "&")
+    assert titles(atom(client, template.replace("{searchTerms}", "Dune")))[0] == "Dune"
+
+    followed = {"subsection", "http://opds-spec.org/sort/new", "http://opds-spec.org/sort/popular"}
+    root = atom(client, "/opds")
+    for entry in root.findall(f"{ATOM}entry"):
+        assert {link.get("rel") for link in links(entry)} <= followed
+    [recommended] = [link for link in links(root) if link.get("rel") == "http://opds-spec.org/recommended"]
+    assert recommended.get("href") == "/opds/for-you"
+
+
+@pytest.mark.parametrize("page", ["", "{startPage?}", "%7BstartPage%3F%7D"])
+def test_what_an_app_left_open_says_nothing(page: str, client: TestClient) -> None:
+    assert titles(atom(client, f"/opds/search?query=Dune&page={page}&language="))[0] == "Dune"
+    assert titles2(opds2(client, f"/opds/v2/search?query=Dune&page={page}"))[0] == "Dune"
 
 
 @pytest.mark.parametrize("query", ["", "zzzzqqq", "%3Cscript%3E", "a" * 700, "%00", "🙂"])
