@@ -37,6 +37,7 @@ _NO_LISTS = {
     "read but unowned",
     "wishlist",
 }
+_IN_A_ROW = re.compile(rb"[\xa8\xb8\xc0-\xff]{4}")
 _DATE_FORMATS = ("%Y/%m/%d", "%Y-%m-%d", "%d/%m/%Y", "%b %d, %Y", "%Y")
 
 
@@ -107,7 +108,8 @@ def _decoded(content: bytes) -> str:
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            text = content.decode("latin-1")
+            # Spreadsheets in Russian write the Windows code page of theirs; no Western word has such letters in a row.
+            text = content.decode("cp1251" if _IN_A_ROW.search(content) else "cp1252", "replace")
     return text.replace("\x00", "")
 
 
@@ -117,7 +119,10 @@ def _rows(text: str) -> Iterator[list[str]]:
     if separator not in first:
         raise UnreadableFileError("no table")
     csv.field_size_limit(MAX_BYTES)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=False)
+    # LibraryThing quotes nothing: there, a review that begins with a quotation mark would swallow the books after it.
+    is_bare = separator == "\t" and all(line.count("\t") == first.count("\t") for line in text.splitlines() if line)
+    quoting = csv.QUOTE_NONE if is_bare else csv.QUOTE_MINIMAL
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting, strict=False)
     try:
         yield from reader
     except csv.Error as error:
@@ -142,7 +147,8 @@ def _of_goodreads(row: Mapping[str, str]) -> Brought:
         isbns=_isbns(row.get("ISBN13", ""), row.get("ISBN", "")),
         shelf=_SHELF_OF.get(exclusive),
         stars=_stars(row.get("My Rating", "")),
-        lists=_lists(name for name in _split(row.get("Bookshelves", "")) if name != exclusive),
+        # A shelf of the reader's own that shuts out the three ("abandoned") is one more list.
+        lists=_lists(dict.fromkeys([*_split(row.get("Bookshelves", "")), *([exclusive] if exclusive else [])])),
         day=_day(row.get("Date Read", "")) or _day(row.get("Date Added", "")),
         language=row.get("Language") or None,
     )

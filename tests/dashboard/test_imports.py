@@ -96,6 +96,42 @@ def test_old_encodings_are_understood() -> None:
     assert read(text.replace(",", ";").encode()).books[0].authors == ("Émile Zola",)
 
 
+def test_what_a_spreadsheet_in_russian_saved_is_understood() -> None:
+    text = "Title;Author;Exclusive Shelf\nМастер и Маргарита;Михаил Булгаков;read\nЁлка “в снегу”;А. Ёж;to-read\n"
+
+    books = read(text.encode("cp1251")).books
+    assert [book.title for book in books] == ["Мастер и Маргарита", "Ёлка “в снегу”"]
+    western = "Title,Author,Exclusive Shelf\nL’été à Malmö – naïveté,Zoë Müller,read\n"
+    assert read(western.encode("cp1252")).books[0].title == "L’été à Malmö – naïveté"
+
+
+def test_a_quotation_mark_in_librarything_swallows_no_book() -> None:
+    lines = (
+        "Title\tPrimary Author\tReview\tRating\tISBN",
+        'Dune\tHerbert, Frank\t"It begins slowly\t5\t[0441172717]',
+        '"A" Is for Alibi\tGrafton, Sue\tSo "good"\t4\t[]',
+        "Salt\tNosrat, Samin\t\t\t[]",
+    )
+
+    books = read("\r\n".join(lines).encode("utf-16")).books
+    assert [(book.title, book.stars, book.isbns) for book in books] == [
+        ("Dune", 5, ("9780441172719",)),
+        ('"A" Is for Alibi', 4, ()),
+        ("Salt", None, ()),
+    ]
+    quoted = 'Title\tPrimary Author\tReview\r\n"Dune"\tHerbert\t"Two\nlines"\r\nSalt\tNosrat\t\r\n'
+    assert [book.title for book in read(quoted.encode()).books] == ["Dune", "Salt"]
+
+
+def test_a_shelf_of_goodreads_that_is_none_of_the_three_becomes_a_list() -> None:
+    text = 'Title,Author,Bookshelves,Exclusive Shelf\nDune,Frank Herbert,"abandoned, sf",abandoned\n'
+    text += "Emma,Jane Austen,,did-not-finish\n"
+
+    one, other = read(text.encode()).books
+    assert (one.shelf, one.lists) == (None, ("abandoned", "sf"))
+    assert (other.shelf, other.lists) == (None, ())
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
