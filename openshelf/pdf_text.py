@@ -27,6 +27,10 @@ MAX_TITLE = 200
 # A word that the end of a line divides.
 _DIVIDED = re.compile(r"(?<=[^\W\d_])[-\u2010]\n(?=[^\W\d_])")
 
+# Where a sentence is over, and how much of the longest line a full one fills.
+_ENDS = re.compile(r"[.!?…:][\"”’»)\]]*$")
+_FULL = 0.85
+
 
 class UnreadablePdfError(Exception):
     """The file is no PDF whose text can be read."""
@@ -41,12 +45,26 @@ class Page:
     text: str
 
 
+@dataclass(frozen=True)
+class Pdf:
+    """`count` pages, of which `pages` hold text: in their order, none of a scan."""
+
+    count: int
+    pages: list[Page]
+
+
 def pages(path: Path) -> list[Page]:
-    """The pages that hold text, in their order; none of a scan.
+    """The pages that hold text, as `read`."""
+    return read(path).pages
+
+
+def read(path: Path, limit_s: float | None = None) -> Pdf:
+    """How many pages there are, and the text of those that hold any. `limit_s`: None: TIME_LIMIT_S.
 
     Raises:
         UnreadablePdfError: no PDF, damaged, protected by a password, or too large to be read within the limits.
     """
+    limit_s = limit_s or TIME_LIMIT_S
     try:
         done = subprocess.run(
             [sys.executable, "-m", "openshelf.pdf_text", str(path)],
@@ -54,16 +72,35 @@ def pages(path: Path) -> list[Page]:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=TIME_LIMIT_S,
+            timeout=limit_s,
         )
     except subprocess.TimeoutExpired:
-        raise UnreadablePdfError(f"cannot be read within {TIME_LIMIT_S} seconds") from None
+        raise UnreadablePdfError(f"cannot be read within {limit_s} seconds") from None
     if done.returncode:
         raise UnreadablePdfError(done.stderr.strip()[-500:] or "asks for more memory or time than a book may")
-    return [Page(**json.loads(line)) for line in done.stdout.splitlines()]
+    count, *found = done.stdout.splitlines()
+    return Pdf(int(count), [Page(**json.loads(line)) for line in found])
 
 
-def _pages(path: Path) -> Iterator[Page]:
+def paragraphs(text: str) -> list[str]:
+    """The lines of a page put together. Only the look of a line tells where a paragraph ends: a sentence is over well
+    before the edge.
+    """
+    lines = [line.strip() for line in text.splitlines()]
+    edge = max(map(len, lines), default=0)
+    found: list[str] = []
+    is_open = False
+    for line in lines:
+        if line and is_open:
+            found[-1] = f"{found[-1]} {line}"
+        elif line:
+            found.append(line)
+        is_open = bool(line) and not (_ENDS.search(line) and len(line) < _FULL * edge)
+    return found
+
+
+def _pages(path: Path) -> Iterator[int | Page]:
+    """How many there are, then each that holds text."""
     from pypdf import PdfReader  # only the process that reads needs it: the storefront imports this module, too
 
     reader = PdfReader(path)
@@ -72,6 +109,7 @@ def _pages(path: Path) -> Iterator[Page]:
     count = len(reader.pages)
     if count > MAX_PAGES:
         raise UnreadablePdfError(f"holds more than {MAX_PAGES} pages")
+    yield count
     titles = _titles(reader)
     title, left = "", MAX_TEXT_BYTES
     for number, page in enumerate(reader.pages, start=1):
@@ -108,8 +146,8 @@ def _main(path: Path) -> int:
         with contextlib.suppress(OSError, ValueError):  # not every system bounds both
             resource.setrlimit(kind, (limit, limit))
     try:
-        for page in _pages(path):
-            sys.stdout.write(f"{json.dumps(asdict(page))}\n")
+        for found in _pages(path):
+            sys.stdout.write(f"{json.dumps(found if isinstance(found, int) else asdict(found))}\n")
     except UnreadablePdfError as error:
         sys.stderr.write(str(error))
     except Exception as error:  # noqa: BLE001 - a damaged file raises anything; this process is for it alone

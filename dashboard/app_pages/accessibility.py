@@ -27,7 +27,8 @@ section(
 section(
     _("What is known to be missing"),
     _(
-        "The text of a PDF is shown by your browser, and is as accessible as its maker left it. Whether a book itself "
+        "A PDF opens as its text; where it holds only pictures of pages, your browser shows these, and nobody can read "
+        "them aloud. Whether a book itself "
         "works with a screen reader is known only of books that say so. The pages for staff show charts: each has its "
         "numbers as a table."
     ),

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from dashboard_pages import drawn, words_of
 from small_epub import epub_bytes
+from small_pdf import pdf_bytes
 from streamlit.testing.v1 import AppTest
 
 from dashboard import places
@@ -134,17 +135,84 @@ def test_a_child_reads_nothing_beyond_its_limit(
     assert "read" not in actions(conn)
 
 
-def test_a_pdf_is_shown_in_a_frame(
-    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection, tmp_path: Path
+LINES = (
+    "A beginning is the time for taking the most",
+    "delicate care that the balances are correct.",
+    "So it is said.",
+    "This every sister knows, and all who come here",
+)
+
+
+@pytest.fixture
+def lend(conn: psycopg.Connection, tmp_path: Path) -> Callable[[bytes], None]:
+    """Put these bytes into the place of the PDF of Dune Messiah."""
+
+    def put(content: bytes) -> None:
+        (tmp_path / "library" / "m.pdf").write_bytes(content)
+        conn.execute("update library.files set path = 'm.pdf' where format = 'PDF'")
+        conn.commit()
+
+    return put
+
+
+def test_a_pdf_opens_as_text_page_by_page(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection, lend: Callable[[bytes], None]
 ) -> None:
-    (tmp_path / "library" / "m.pdf").write_bytes(b"%PDF-1.4")
-    conn.execute("update library.files set path = 'm.pdf' where format = 'PDF'")
+    lend(pdf_bytes(LINES, LINES, [], LINES, contents=[("The beginning", 1), ("The end", 4)]))
+    book_id = shelves["Dune Messiah"]
+
+    first = reader_of(visit("read", id=str(book_id)))
+    third = reader_of(visit("read", id=str(book_id), chapter="3", block="0"))
+
+    assert first["nodes"] == [["p", {}, " ".join(LINES[:3])], ["p", {}, LINES[3]]]
+    assert (first["place"], first["next"], first["finish"]) == ("Page 1 of 4", f"/read?id={book_id}&chapter=2", None)
+    assert [(entry["label"], entry["part"]) for entry in first["contents"]] == [("The beginning", 1), ("The end", 4)]
+    assert first["other"] == f"/read?id={book_id}&chapter=1&as=pages"
+    assert (third["nodes"], third["goal"]) == ([["p", {}, "There is no text on this page."]], None)
+    assert third["remember"] == "browser"
+    assert actions(conn).count("read") == 2
+
+
+def test_the_pages_of_a_pdf_are_there_as_they_were_printed_too(
+    shelves: dict[str, int], visit: Visit, lend: Callable[[bytes], None]
+) -> None:
+    lend(pdf_bytes(LINES, LINES))
+    book_id = shelves["Dune Messiah"]
+
+    reader = reader_of(visit("read", **{"id": str(book_id), "chapter": "2", "as": "pages"}))
+
+    assert (reader["pdf"], reader["number"]) == (f"/texts/{book_id}.pdf#page=2", 2)
+    assert reader["previous"] == f"/read?id={book_id}&chapter=1&as=pages"
+    assert reader["other"] == f"/read?id={book_id}&chapter=2"
+    assert [entry["label"] for entry in reader["contents"]] == ["Page 1", "Page 2"]
+    assert reader["finish"] is not None
+
+
+def test_who_keeps_a_history_goes_on_at_their_page_of_a_scan(
+    shelves: dict[str, int], visit: Visit, sign_in: Callable, conn: psycopg.Connection, lend: Callable[[bytes], None]
+) -> None:
+    lend(pdf_bytes([], [], []))
+    account = sign_in("lan", history=True)
+    shelves_table.keep_place(conn, account.account_id, shelves["Dune Messiah"], part=2, block=0, progress=0.6)
     conn.commit()
+
+    reader = reader_of(visit("read", id=str(shelves["Dune Messiah"])))
+
+    assert (reader["number"], reader["remember"], reader["place"]) == (2, "account", "Page 2 of 3")
+    assert reader["pdf"].endswith(".pdf#page=2")
+    assert reader["other"] is None
+
+
+def test_a_pdf_that_cannot_be_read_is_left_to_the_browser(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection, lend: Callable[[bytes], None]
+) -> None:
+    lend(b"%PDF-1.4")
 
     reader = reader_of(visit("read", id=str(shelves["Dune Messiah"])))
 
     assert reader["pdf"] == f"/texts/{shelves['Dune Messiah']}.pdf"
     assert "nodes" not in reader
+    assert (reader["parts"], reader["contents"], reader["remember"]) == ([], [], "nowhere")
     assert reader["finish"]["done"] is False
     assert actions(conn).count("read") == 1
 

@@ -1,5 +1,6 @@
 """Reading in a real browser: place, looks, keys, voice; what a hostile book cannot do; lists made and undone."""
 
+import contextlib
 import io
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from browser_steps import sign_in_demo
 from PIL import Image
 from playwright.sync_api import Page, expect
 from small_epub import epub_bytes
+from small_pdf import pdf_bytes
 
 from openshelf.database import embedded
 
@@ -53,6 +55,7 @@ class Books:
     text: int
     hostile: int
     pdf: int
+    pdf_path: Path
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,8 @@ def books(storefront) -> Iterator[Books]:
     picture = io.BytesIO()
     Image.new("RGB", (400, 300), "#1e5945").save(picture, "PNG")
     page = io.BytesIO()
-    Image.new("RGB", (300, 400), "white").save(page, "PDF")
+    scanned = Image.new("RGB", (300, 400), "white")
+    scanned.save(page, "PDF", save_all=True, append_images=[scanned, scanned])
     long = epub_bytes(
         f'<h1>First</h1>{PARAGRAPHS}<p><a href="c1.xhtml#note">A note</a></p>',
         f'<h1>Second</h1>{PARAGRAPHS}<p id="note">The note itself.</p><p><img src="../map.png" alt="A map"/></p>',
@@ -80,10 +84,19 @@ def books(storefront) -> Iterator[Books]:
         Path(hostile_path).write_bytes(epub_bytes(HOSTILE))
         Path(pdf_path).write_bytes(page.getvalue())
         conn.execute("update library.files set format = 'PDF' where path = %s and format = 'EPUB'", [relative])
-        yield Books(text, hostile, pdf)
+        yield Books(text, hostile, pdf, Path(pdf_path))
         conn.execute("update library.files set format = 'EPUB' where path = %s and format = 'PDF'", [relative])
     for path, content in kept.items():
         Path(path).write_bytes(content)
+
+
+@contextlib.contextmanager
+def lent(path: Path, content: bytes) -> Iterator[None]:
+    """Another file in the place of one, for a while."""
+    kept = path.read_bytes()
+    path.write_bytes(content)
+    yield
+    path.write_bytes(kept)
 
 
 def open_book(page: Page, book_id: int, chapter: int | None = None) -> None:
@@ -278,6 +291,51 @@ def test_a_pdf_opens_in_the_browsers_own_viewer(page: Page, books: Books) -> Non
     expect(page.get_by_role("link", name="Open it in a tab of its own")).to_be_visible()
     # The viewer is part of the browser, and so is what it is made of.
     page.foreign[:] = [url for url in page.foreign if not url.startswith(("chrome://", "chrome-extension://"))]  # type: ignore[attr-defined]
+
+
+def test_the_pages_of_a_scan_are_turned_and_the_place_is_kept(page: Page, books: Books) -> None:
+    page.goto(f"/read?id={books.pdf}")
+    frame = page.locator(".os-pdf iframe")
+    frame.wait_for()
+
+    page.get_by_role("link", name="Next", exact=True).click()
+
+    expect(frame).to_have_attribute("src", f"/texts/{books.pdf}.pdf#page=2")
+    expect(page.locator(".os-reading-steps")).to_contain_text("Page 2 of 3")
+    page.goto(f"/book?id={books.pdf}")
+    page.get_by_role("link", name="Read now").click()
+    expect(page.locator(".os-reading-steps")).to_contain_text("Page 2 of 3")
+    expect(frame).to_have_attribute("src", f"/texts/{books.pdf}.pdf#page=2")
+
+
+def test_a_pdf_of_text_is_read_like_any_book(page: Page, books: Books) -> None:
+    lines = (
+        "The letters of this page are as large as its reader wants",
+        "them, and the page is turned with an arrow key.",
+    )
+    content = pdf_bytes(*[(f"This is page {number}.", *lines) for number in range(1, 6)], contents=[("The end", 5)])
+    with lent(books.pdf_path, content):
+        page.goto(f"/read?id={books.pdf}")
+        text = page.locator(".os-text")
+        expect(text).to_contain_text("This is page 1. The letters")
+
+        page.keyboard.press("ArrowRight")
+        expect(text).to_contain_text("This is page 2.")
+        page.locator(".os-reading-letters summary").click()
+        before = text.evaluate("node => parseFloat(getComputedStyle(node.querySelector('p')).fontSize)")
+        page.get_by_role("button", name="Larger text").click()
+        assert text.evaluate("node => parseFloat(getComputedStyle(node.querySelector('p')).fontSize)") > before
+        page.keyboard.press("Escape")
+        page.locator(".os-reading-list summary").click()
+        page.get_by_role("link", name="The end").click()
+        expect(text).to_contain_text("This is page 5.")
+
+        page.get_by_role("link", name="This page as it was printed").click()
+        expect(page.locator(".os-pdf iframe")).to_have_attribute("src", f"/texts/{books.pdf}.pdf#page=5")
+        page.get_by_role("link", name="Only the text").click()
+        expect(text).to_contain_text("This is page 5.")
+        page.goto(f"/read?id={books.pdf}")
+        expect(text).to_contain_text("This is page 5.")
 
 
 def test_a_list_is_made_filled_from_a_books_page_removed_and_brought_back(page: Page, books: Books) -> None:

@@ -457,3 +457,30 @@ def test_the_command_reads_when_it_is_set_and_removes_when_it_is_not(
     monkeypatch.setenv("OPENSHELF_SEARCH_INSIDE", "false")
     assert f"removed: {len(books)}" in command().stdout
     assert count_passages(conn) == 0
+
+
+def test_lines_of_a_page_become_paragraphs() -> None:
+    page = (
+        "The tide came in that night as it always had\n"
+        "and nobody was at the shore to see it come.\n"
+        "It left.\n"
+        "In the morning the boats lay where the water had\n"
+        "\n"
+        "THE END"
+    )
+
+    assert pdf_text.paragraphs(page) == [
+        "The tide came in that night as it always had and nobody was at the shore to see it come. It left.",
+        "In the morning the boats lay where the water had",
+        "THE END",
+    ]
+    assert pdf_text.paragraphs("  \n ") == []
+
+
+def test_a_scan_says_how_many_pages_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "scan.pdf"
+    path.write_bytes(pdf_bytes([], ["one line"], []))
+
+    found = pdf_text.read(path)
+
+    assert (found.count, [page.number for page in found.pages]) == (3, [2])

@@ -76,7 +76,7 @@ export default function (component) {
   const kept = remember(component.parentElement)
   kept.latest = component
   const { data } = component
-  const drawn = `${data.key}/${data.number}/${data.lang}`
+  const drawn = `${data.key}/${data.number}/${data.lang}/${data.pdf ?? ""}`
   if (kept.drawn !== drawn) {
     const is_first = kept.drawn === null
     if (is_first && goes_elsewhere(kept)) return
@@ -109,10 +109,9 @@ function draw(kept, is_first) {
     ...[head(kept, data), data.pdf ? frame(data) : kept.article, foot(kept, data), el("p", { class: "os-unseen", role: "status", text: is_first ? "" : data.place })].filter(Boolean),
   )
   look(kept)
-  if (kept.article) {
-    go_to_start(kept, data, is_first)
-    note_place(kept, true)
-  }
+  if (kept.article) go_to_start(kept, data, is_first)
+  else if (!is_first) kept.head.querySelector("h1").focus({ preventScroll: true })
+  note_place(kept, true)
   if (speaks_on) speak(kept, 0)
 }
 
@@ -142,7 +141,7 @@ function leads_to(kept, event, part, anchor) {
   event.currentTarget.closest("details")?.removeAttribute("open")
   if (part === data.number) {
     if (!show_anchor(kept, anchor)) scroller().scrollTo(0, 0)
-    kept.article.focus({ preventScroll: true })
+    kept.article?.focus({ preventScroll: true })
     return
   }
   kept.goal = anchor
@@ -150,7 +149,7 @@ function leads_to(kept, event, part, anchor) {
 }
 
 function show_anchor(kept, anchor) {
-  const found = anchor ? kept.article.querySelector(`[data-anchor="${CSS.escape(anchor)}"]`) : null
+  const found = anchor ? kept.article?.querySelector(`[data-anchor="${CSS.escape(anchor)}"]`) : null
   found?.scrollIntoView({ block: "start" })
   return Boolean(found)
 }
@@ -179,6 +178,7 @@ function block_on_screen(kept) {
 }
 
 function progress_of(kept, data) {
+  if (!kept.article) return data.number / data.parts.length // what the browser's viewer shows of a PDF it keeps to itself
   const box = kept.article.getBoundingClientRect()
   const view = scroller().clientHeight
   const read = box.height <= view ? (box.bottom <= view + 4 ? 1 : 0) : (view - box.top) / box.height
@@ -186,16 +186,16 @@ function progress_of(kept, data) {
 }
 
 function show_progress(kept) {
-  if (!kept.article || !kept.bar) return
+  if (!kept.bar) return
   const percent = Math.round(100 * progress_of(kept, kept.latest.data))
   kept.bar.value = percent
   kept.percent.textContent = kept.latest.data.words.percent.replace("{percent}", percent)
 }
 
 function note_place(kept, now = false) {
-  if (!kept.article || !kept.section.isConnected) return
-  show_progress(kept)
   const { data } = kept.latest
+  if (!data.parts.length || !kept.section.isConnected) return
+  show_progress(kept)
   const place = { part: data.number, block: block_on_screen(kept), progress: progress_of(kept, data) }
   const same = kept.noted && kept.noted.part === place.part && kept.noted.block === place.block
   if (same) return
@@ -219,15 +219,15 @@ function note_place(kept, now = false) {
 function head(kept, data) {
   const { words } = data
   kept.listen = data.nodes && el("button", { type: "button", class: "os-tool", "aria-pressed": "false", hidden: !voice_for(data.lang), onclick: () => (kept.speaks ? hush(kept) : speak(kept, block_on_screen(kept))) }, icon("speak"), el("span", { text: words.listen }))
-  kept.bar = data.nodes && el("progress", { max: 100, value: 0, "aria-label": words.progress })
-  kept.percent = data.nodes && el("span", { class: "os-quiet" })
+  kept.bar = data.parts.length > 0 && el("progress", { max: 100, value: 0, "aria-label": words.progress })
+  kept.percent = kept.bar && el("span", { class: "os-quiet" })
   kept.head = el("header", { class: "os-reading-head" },
     link(data.home.href, { class: "os-tool", "aria-label": words.back }, icon("back"), el("span", { text: words.back })),
-    el("h1", { class: "os-reading-title", lang: data.lang || null, text: data.title }),
+    el("h1", { class: "os-reading-title", lang: data.lang || null, tabindex: -1, text: data.title }),
     el("div", { class: "os-tools", role: "group", "aria-label": words.tools },
       kept.percent,
       kept.listen,
-      data.nodes && menu("list", words.contents, contents(kept, data)),
+      data.contents.length > 0 && menu("list", words.contents, contents(kept, data)),
       data.nodes && menu("letters", words.looks, looks(kept, data))),
     kept.bar,
   )
@@ -315,6 +315,7 @@ function foot(kept, data) {
     el("nav", { class: "os-reading-steps", "aria-label": words.parts },
       step(data.previous, "back", words.previous) || el("span"), el("span", { class: "os-quiet", text: data.place }),
       kept.finish || step(data.next, "forward", words.next) || el("span")),
+    data.other && el("p", { class: "os-downloads os-quiet" }, link(data.other, {}, data.pdf ? words.as_text : words.as_pages)),
     data.downloads.length > 0 && el("p", { class: "os-downloads os-quiet" }, `${words.take_away} `,
       data.downloads.flatMap((file, index) => [index ? " · " : null, el("a", { href: file.href, download: "", text: file.label })])))
 }
