@@ -6,8 +6,8 @@ Without the encoder the words alone answer, and the log says so.
 
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
@@ -17,6 +17,7 @@ import psycopg
 import structlog
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
+from stdnum import isbn as isbn_numbers
 
 from models import embedding
 from openshelf.contracts import clean_text
@@ -59,6 +60,9 @@ _LABELS: dict[Mode, list[str] | None] = {
     "meaning": None,
     "inside": None,
 }
+# Modes in which a name in other letters is looked for.
+_LOOKS_AT_NAMES = ("all", "author")
+_ISBN = re.compile(r"(?:isbn(?:-1[03])?:?\s*)?([0-9][0-9Xx \-]{8,20})", re.IGNORECASE)
 _LAST_WORD = re.compile(r"(\w{2,})$")
 # A word, also where its accents are letters of their own (NFD).
 _WORD = re.compile(r"(?:\w[\u0300-\u036f]*)+")
@@ -124,10 +128,13 @@ def search(
     bounds = _Bounds(filters, audiences, limit)
     if mode == "inside":
         return _look_inside(conn, asked, bounds) if get_settings().search_inside else []
+    if mode == "all" and (isbn := isbn_in(asked)):  # that book or none: what is near a number is nothing
+        return [Hit(book_id, 1, "words") for book_id in statements.with_isbn(conn, isbn, filters, audiences)]
     found = _find(conn, asked, mode, bounds)
     if mode == "meaning" or any(row.words_place for row in found):
         return [_hit(row) for row in found]
-    mended = mend(conn, asked)
+    mended = in_other_letters(conn, asked) if mode in _LOOKS_AT_NAMES else None
+    mended = mended or mend(conn, asked)
     if mended is None:
         return [_hit(row) for row in found]
     again = _find(conn, mended, mode, bounds)
@@ -388,9 +395,11 @@ def similar(
 
 
 def did_you_mean(conn: psycopg.Connection, text: str) -> str | None:
-    """The query with its unknown words mended, or None where there is nothing to mend."""
+    """The query in the letters of the works meant or with its unknown words mended, or None where nothing is amiss."""
     asked = tidy(text)
-    return mend(conn, asked) if fold_words(asked) else None
+    if not fold_words(asked) or isbn_in(asked):
+        return None
+    return in_other_letters(conn, asked) or mend(conn, asked)
 
 
 def compares_meaning() -> bool:
@@ -405,6 +414,54 @@ def compares_meaning() -> bool:
 def tidy(text: str) -> str:
     """A query as Postgres can take it: clean, one line, at most 200 characters."""
     return " ".join(clean_text(text[: 4 * MAX_QUERY]).split())[:MAX_QUERY]
+
+
+def isbn_in(asked: str) -> str | None:
+    """The ISBN, of 13 digits, that a query is, with or without its hyphens; None if it is something else."""
+    said = _ISBN.fullmatch(asked)
+    return isbn_numbers.compact(isbn_numbers.to_isbn13(said[1])) if said and isbn_numbers.is_valid(said[1]) else None
+
+
+def in_other_letters(conn: psycopg.Connection, asked: str) -> str | None:
+    """A name or title that was typed in Latin letters and is written in Cyrillic ones, or the other way round.
+
+    "bulgakov" -> "булгаков": the words of the work whose names hold each of them by its sound; None if none does.
+    """
+    words = fold_words(asked).split()
+    scripts = {_is_cyrillic(word) for word in words if not word.isdecimal()}
+    if len(scripts) != 1 or max(map(len, words)) < MIN_MENDED:
+        return None
+    names = _names_of_works(conn)
+    sounds = names.sounds(cyrillic=not scripts.pop())
+    meant = [[word] if word.isdecimal() else _by_sound(word, sounds) for word in words]
+    if not all(meant):
+        return None
+    # What is short stands in too many names to lead to one.
+    led = [{work for other in others for work in names.holders.get(other, ())} for others in meant]
+    for work in sorted(set.intersection(*filter(None, led))) if any(led) else ():
+        own = names.of_works[work]
+        said = [next((other for other in others if other in own), None) for others in meant]
+        if all(said):
+            return " ".join(filter(None, said))
+    return None
+
+
+def _is_cyrillic(word: str) -> bool:
+    return any("\u0400" <= letter <= "\u04ff" for letter in word)
+
+
+def _by_sound(word: str, sounds: Mapping[str, Sequence[str]]) -> list[str]:
+    """Words of the other letters that sound so, the surest first."""
+    key = _ending_cut(_key(word))
+    if key in sounds:
+        return list(sounds[key])
+    near = _near_keys(key, tuple(sounds))
+    return [other for sound in near if sound[0] == key[0] for other in sounds[sound]]
+
+
+def _ending_cut(key: str) -> str:
+    """Without the last vowels: "Voyna" and "войну" end otherwise and are one word."""
+    return key.rstrip("aeiou") or key
 
 
 def mend(conn: psycopg.Connection, asked: str) -> str | None:
@@ -555,6 +612,17 @@ class _Names:
     of_works: list[frozenset[str]]
     vocabulary: tuple[str, ...]
     holders: dict[str, list[int]]  # of each word of the vocabulary: the works whose names hold it
+    _sounds: dict[bool, dict[str, list[str]]] = field(default_factory=dict)
+
+    def sounds(self, *, cyrillic: bool) -> Mapping[str, Sequence[str]]:
+        """Of each sound the words that have it, in these letters."""
+        if cyrillic not in self._sounds:
+            found: dict[str, list[str]] = {}
+            for word in sorted({word for own in self.of_works for word in own}):
+                if _is_cyrillic(word) == cyrillic and not word.isdecimal():
+                    found.setdefault(_ending_cut(_key(word)), []).append(word)
+            self._sounds[cyrillic] = found
+        return self._sounds[cyrillic]
 
 
 def _names_of_works(conn: psycopg.Connection) -> _Names:

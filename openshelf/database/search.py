@@ -9,6 +9,7 @@ from pgvector import HalfVector
 from psycopg import sql
 from psycopg.rows import class_row
 
+from openshelf.database import holdings
 from openshelf.database.filters import RECOMMENDED, SERVED, WITHIN, Filters, conditions, parameters
 
 # The ranks of the two lists are joined as 1 / (RANK_OFFSET + place): Cormack, Clarke and Buettcher 2009.
@@ -116,6 +117,16 @@ def find(conn: psycopg.Connection, query: Query) -> list[Found]:
     asked |= {"rank_offset": RANK_OFFSET, "max_ranked": MAX_RANKED}
     with conn.cursor(row_factory=class_row(Found)) as cursor:
         return cursor.execute(_statement(conditions(query.filters)), asked).fetchall()
+
+
+def with_isbn(conn: psycopg.Connection, isbn: str, filters: Filters, audiences: Sequence[str] | None) -> list[int]:
+    """The work of which we hold the edition with this ISBN (of 13 digits), if it passes the filters."""
+    held = list(holdings.by_isbn(conn, [isbn], audiences).values())
+    rows = conn.execute(
+        f"select works.book_id from library.works where works.book_id = any(%(held)s) and {conditions(filters)}",
+        {**parameters(filters, audiences), "held": held},
+    )
+    return [book_id for (book_id,) in rows]
 
 
 def catalogue_version(conn: psycopg.Connection) -> int:

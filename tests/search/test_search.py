@@ -368,3 +368,43 @@ def test_suggestions_of_a_new_work_come_with_the_next_version(conn: psycopg.Conn
 
     assert [each.name for each in suggest(conn, "nietz")] == ["F. Nietzsche"]
     assert suggest(conn, "nietz", audiences=["children"]) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant", "title"),
+    [
+        ("bulgakov", "булгаков", "Мастер и Маргарита"),
+        ("Master i Margarita", "мастер и маргарита", "Мастер и Маргарита"),
+        ("mertvye dushi", "мертвые души", "Мёртвые души"),
+        ("Nikolai Gogol", "николаи гоголь", "Мёртвые души"),
+        ("Носрат", "nosrat", "Salt, Fat, Acid, Heat"),
+    ],
+)
+def test_what_is_typed_in_other_letters_is_found(
+    conn: psycopg.Connection, keys: dict[str, int], asked: str, meant: str, title: str
+) -> None:
+    assert did_you_mean(conn, asked) == meant
+    hit = search(conn, asked)[0]
+    assert (titles(keys, [hit]), hit.matched) == ([title], "spelling")
+
+
+@pytest.mark.parametrize("asked", ["the", "dune", "duen", "a brief history", "xyzzyq", "и", "1984", "dune и гоголь"])
+def test_letters_that_fit_are_left_as_they_are(conn: psycopg.Connection, asked: str) -> None:
+    meant = did_you_mean(conn, asked)
+
+    assert meant is None or meant.isascii()
+
+
+@pytest.mark.parametrize("asked", ["9780441172719", "978-0-441-17271-9", "0441172717", "ISBN 0-441-17271-7"])
+def test_an_isbn_finds_that_book_and_nothing_near(conn: psycopg.Connection, keys: dict[str, int], asked: str) -> None:
+    assert search(conn, asked) == []
+    conn.execute(
+        """insert into library.identifiers (edition_id, kind, value)
+           select edition_id, 'isbn', '9780441172719' from library.editions where book_id = %s""",
+        [keys["Dune"]],
+    )
+
+    assert titles(keys, search(conn, asked)) == ["Dune"]
+    assert did_you_mean(conn, asked) is None
+    assert search(conn, asked, filters=Filters(language="vie")) == []
+    assert search(conn, asked, audiences=["children"]) == []
