@@ -27,9 +27,9 @@ MAX_TITLE = 200
 # A word that the end of a line divides.
 _DIVIDED = re.compile(r"(?<=[^\W\d_])[-\u2010]\n(?=[^\W\d_])")
 
-# Where a sentence is over, and how much of the longest line a full one fills.
+# Where a sentence is over; how much of the longest line one fills that goes on, with a sentence that ends or without.
 _ENDS = re.compile(r"[.!?…:][\"”’»)\]]*$")
-_FULL = 0.85
+_FULL, _SHORT = 0.85, 0.6
 
 
 class UnreadablePdfError(Exception):
@@ -83,8 +83,8 @@ def read(path: Path, limit_s: float | None = None) -> Pdf:
 
 
 def paragraphs(text: str) -> list[str]:
-    """The lines of a page put together. Only the look of a line tells where a paragraph ends: a sentence is over well
-    before the edge.
+    """The lines of a page put together. Only the look of a line tells where a paragraph ends: well before the edge,
+    with a sentence or, as headings and verses do, without one.
     """
     lines = [line.strip() for line in text.splitlines()]
     edge = max(map(len, lines), default=0)
@@ -95,7 +95,7 @@ def paragraphs(text: str) -> list[str]:
             found[-1] = f"{found[-1]} {line}"
         elif line:
             found.append(line)
-        is_open = bool(line) and not (_ENDS.search(line) and len(line) < _FULL * edge)
+        is_open = len(line) >= (_FULL if _ENDS.search(line) else _SHORT) * max(edge, 1)
     return found
 
 

@@ -461,6 +461,7 @@ def test_the_command_reads_when_it_is_set_and_removes_when_it_is_not(
 
 def test_lines_of_a_page_become_paragraphs() -> None:
     page = (
+        "Chapter One\n"
         "The tide came in that night as it always had\n"
         "and nobody was at the shore to see it come.\n"
         "It left.\n"
@@ -470,6 +471,7 @@ def test_lines_of_a_page_become_paragraphs() -> None:
     )
 
     assert pdf_text.paragraphs(page) == [
+        "Chapter One",
         "The tide came in that night as it always had and nobody was at the shore to see it come. It left.",
         "In the morning the boats lay where the water had",
         "THE END",
