@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browser_steps import for_you
+from browser_steps import for_you, settle
 from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -146,3 +146,31 @@ def test_what_a_page_had_still_to_report_does_not_clear_the_next_one(page: Page)
     expect(page.get_by_role("heading", name="Search results", level=1)).to_be_visible()
     page.wait_for_timeout(1_000)
     expect(page.get_by_role("heading", name="Search results", level=1)).to_be_visible()
+
+
+def test_who_goes_back_finds_the_page_and_its_rows_as_they_left_them(page: Page) -> None:
+    top = "document.querySelector('[data-testid=stMain]').scrollTop"
+    page.goto("/")
+    row = page.locator(".os-row", has=page.get_by_role("heading", name="New on the shelves")).locator(".os-cards")
+    row.locator(".os-card").first.wait_for()
+    settle(page)
+    row.evaluate("node => node.scrollIntoView({ block: 'center' })")
+    row.evaluate("node => node.scrollTo({ left: 400, behavior: 'instant' })")
+    page.wait_for_timeout(500)
+    down, along = page.evaluate(top), row.evaluate("node => node.scrollLeft")
+    assert down > 200
+    assert along > 200
+
+    row.locator(".os-card a").nth(4).click()
+    page.wait_for_url("**/book?id=*")
+    page.locator(".os-book h1").wait_for()
+    expect(page.locator(".os-row").first).to_be_visible()
+    assert page.evaluate(top) == 0
+
+    page.go_back()
+    page.wait_for_function(f"() => Math.abs({top} - {down}) < 2 && location.pathname === '/'")
+    assert row.evaluate("node => node.scrollLeft") == pytest.approx(along, abs=2)
+
+    page.go_forward()  # the book was left at its top
+    page.locator(".os-book h1").wait_for()
+    page.wait_for_function(f"() => {top} === 0")

@@ -317,7 +317,7 @@ def test_a_pdf_of_text_is_read_like_any_book(page: Page, books: Books) -> None:
     with lent(books.pdf_path, content):
         page.goto(f"/read?id={books.pdf}")
         text = page.locator(".os-text")
-        expect(text).to_contain_text("This is page 1. The letters")
+        expect(text).to_contain_text("This is page 1.")
 
         page.keyboard.press("ArrowRight")
         expect(text).to_contain_text("This is page 2.")

@@ -1,5 +1,6 @@
 // The bar on top: wordmark, the rooms of the library, search, who is here.
 import { el, icon, link, navigate, toHeading } from "./dom.js"
+import { keepPlaces } from "./going_back.js"
 import { suggesting } from "./suggest.js"
 
 export default function ({ parentElement, data }) {
@@ -7,6 +8,7 @@ export default function ({ parentElement, data }) {
   if (parentElement.dataset.signature === signature) return
   parentElement.dataset.signature = signature
   document.documentElement.dataset.page = location.pathname
+  keepPlaces()
   const here = parentElement.querySelector(".os-bar input")
   const typing = here && document.activeElement === here ? here.value : null
   parentElement.querySelector(".os-bar")?.remove()
