@@ -2,6 +2,8 @@
 
 import gc
 import hashlib
+import os
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,8 +21,8 @@ from dashboard.headers import SecurityHeaders
 from dashboard.language import _
 from dashboard.packed import PackedAssets
 from dashboard.request_log import RequestLog
-from openshelf.database import pool
-from openshelf.errors import OpenshelfError
+from openshelf.database import migrate, pool
+from openshelf.errors import DatabaseError, OpenshelfError, SchemaError
 from openshelf.log import configure
 from openshelf.settings import get_settings
 
@@ -74,9 +76,22 @@ def warm_up() -> None:
     gc.freeze()
 
 
+def refuse_unknown_schema() -> None:
+    """End, with one line, on a database of another program. One that is away is waited for: pages say so."""
+    try:
+        with pool.connect() as conn:
+            migrate.check(conn)
+    except SchemaError as error:
+        print(f"openshelf: {error}", file=sys.stderr, flush=True)  # noqa: T201 - as commands say it
+        os._exit(error.exit_code)  # the server would make a traceback of any exception
+    except DatabaseError as error:
+        log.warning("postgres_is_away", words=str(error))
+
+
 @asynccontextmanager
 async def lifespan(_app: App) -> AsyncIterator[None]:
     configure(get_settings(), part="storefront")
+    refuse_unknown_schema()
     threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
     yield
 

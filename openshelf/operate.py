@@ -34,6 +34,7 @@ def run_migrations(
     with pool.connect(unlimited=True) as conn:
         saved = backups.before_migration(conn, get_settings(), quiet=as_json) if backup else None
         done = migrate.migrate(conn)
+        migrate.check(conn)
         with conn.transaction():
             roles.grant(conn)
         report(

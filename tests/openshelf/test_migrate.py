@@ -1,10 +1,17 @@
 import hashlib
+import os
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
+from ports import free_port
 
+import dashboard
 from openshelf.database import migrate
 from openshelf.errors import SchemaError
 
@@ -131,3 +138,28 @@ def test_a_database_of_before_migrations_said_so_is_refused_by_an_older_program(
 
         with pytest.raises(SchemaError, match="install the newer program"):
             migrate.check(conn)
+
+
+STOREFRONT = ["streamlit", "run", str(Path(dashboard.__file__).parent / "server.py")]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(9999, ["openshelf", "up"]), (9999, ["openshelf", "migrate"]), (9999, STOREFRONT), (1, STOREFRONT)],
+)
+def test_no_part_starts_on_a_schema_that_it_does_not_know(
+    number: int, words: list[str], database: str, conn: psycopg.Connection
+) -> None:
+    conn.execute("delete from public.openshelf_migrations")
+    conn.execute("insert into public.openshelf_migrations (number, name) values (%s, 'x')", [number])
+    conn.commit()
+    port = str(free_port())
+    env = os.environ | {"OPENSHELF_PORT": port, "STREAMLIT_SERVER_PORT": port}
+
+    done = subprocess.run([sys.executable, "-m", *words], env=env, capture_output=True, text=True, timeout=120)
+
+    assert done.returncode == 1, done.stderr
+    assert re.search(
+        rf"^openshelf: the database has schema {number}, .*(openshelf migrate|newer program)", done.stderr, re.MULTILINE
+    )
+    assert "Traceback" not in done.stderr

@@ -53,6 +53,27 @@ def test_a_part_that_dies_is_started_again(settings: Settings) -> None:
     assert not part.is_running
 
 
+def test_what_a_part_says_for_years_does_not_fill_the_disk(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openshelf.supervisor.LONGEST_LOG_BYTES", 20_000)
+    says = "import itertools, time\nfor n in itertools.count(): print(n, 'x' * 1000, flush=True); time.sleep(0.002)"
+    part = Part("talks", [sys.executable, "-c", says])
+    supervisor = Supervisor(settings, [part])
+    supervisor.start()
+    log = supervisor.log_path(part)
+    before = log.with_name("talks.log.1")
+
+    def numbers(path: Path) -> list[int]:
+        return [int(line.split()[0]) for line in path.read_text().splitlines() if line.strip("x ")]
+
+    assert supervisor.watch(until=lambda: before.exists() and numbers(log)[-1:] > [1_000], patience_s=60)
+    supervisor.stop()
+
+    # It goes on from its beginning, without a hole, and of before there is the last of it.
+    assert log.read_bytes()[:1].isdigit()
+    assert numbers(log)[0] > numbers(before)[-1]
+    assert len(list(log.parent.iterdir())) == 2
+
+
 def test_a_part_that_ignores_the_stop_is_killed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("openshelf.supervisor.STOP_PATIENCE_S", 1)
     deaf = (
