@@ -74,7 +74,8 @@ hypothesis.settings.register_profile(
     "openshelf",
     deadline=None,
     derandomize=not os.environ.get("FULL"),
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    # Fixtures of a function are made once for all its examples here, and that is meant.
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
 )
 hypothesis.settings.load_profile("openshelf")
 

@@ -240,7 +240,7 @@ def test_a_hundred_kilobytes_are_cut() -> None:
     assert len(parse("whales " * 20_000).text) <= 2_000
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=200), st.text(max_size=60))
 def test_any_text_is_parsed(text: str, next_text: str) -> None:
     first = parse(text)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 import small_catalogue
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.chat.answer import Answer, ask
@@ -304,7 +304,6 @@ def candidates(count: int) -> list[Candidate]:
     return [Candidate(record(n), 1.0 - n / 100, True, 1.0, 0.0) for n in range(count)]
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 50),
     st.lists(st.integers(-5, 60), max_size=80),

@@ -219,7 +219,7 @@ def test_a_search_that_is_not_known_is_refused(search: str) -> None:
         parse(search)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(["tags:a", "(", ")", "and", "or", "not", 'title:"b c"', "rating:>3", '"', "x", ":"])))
 def test_whatever_is_searched_for_there_is_a_test_or_a_clear_refusal(words: list[str]) -> None:
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.calibre import Choice, custom_columns, modified_times, open_snapshot, read_books
@@ -50,7 +50,7 @@ def everything(library: Path) -> list[Edition | Rejected]:
     return [find_files(each, library) if isinstance(each, Edition) else each for each in cleaned]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(changes=st.lists(st.tuples(st.sampled_from(CELLS), VALUES), min_size=1, max_size=4))
 def test_whatever_a_cell_holds_books_are_read_or_rejected(
     changes: list[tuple[str, object]], plain: Path, tmp_path: Path
@@ -75,7 +75,7 @@ def test_whatever_a_cell_holds_books_are_read_or_rejected(
             )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(at=st.floats(0, 1, exclude_max=True), junk=st.binary(min_size=1, max_size=300))
 def test_bytes_that_were_overwritten_are_found_or_do_no_harm(
     at: float, junk: bytes, plain: Path, tmp_path: Path

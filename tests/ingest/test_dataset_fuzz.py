@@ -20,7 +20,7 @@ MORE = 10 if os.environ.get("FULL") else 1
 
 def tries(count: int) -> settings:
     checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(max_examples=count * MORE, deadline=None, suppress_health_check=checks)
+    return settings(max_examples=count * MORE, suppress_health_check=checks)
 
 
 LAYOUTS = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymarc import Field, Indicators, Leader, Record, Subfield
 
@@ -91,7 +91,7 @@ editions = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(edition=editions, as_xml=st.booleans())
 def test_whatever_a_clean_edition_holds_it_survives_the_round_trip(
     edition: Edition, as_xml: bool, tmp_path: Path
@@ -107,7 +107,7 @@ def test_whatever_a_clean_edition_holds_it_survives_the_round_trip(
     assert back == replace(edition, authors=filed, title_sort=back.title_sort)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(at=st.integers(0, 2000), junk=st.binary(max_size=20), as_xml=st.booleans())
 def test_a_damaged_file_is_read_or_refused_and_never_a_traceback(
     at: int, junk: bytes, as_xml: bool, tmp_path: Path

@@ -59,7 +59,7 @@ def test_what_is_written_is_read_back_with_accessibility() -> None:
     assert read_back(edition) == kept(edition)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(editions)
 def test_whatever_a_clean_edition_holds_survives_the_round_trip(edition: Edition) -> None:
     if edition.series_name is None:
@@ -112,7 +112,7 @@ def test_a_package_that_cannot_be_used_is_rejected(raw: bytes) -> None:
     assert isinstance(opf.edition_of(raw, 1, "f", "k"), Rejected)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(at=st.integers(0, 3000), junk=st.binary(max_size=12))
 def test_a_damaged_package_is_read_or_rejected_and_never_a_traceback(at: int, junk: bytes) -> None:
     raw = opf.package_of(replace(DUNE, accessibility=ACCESS), "urn:uuid:1")

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymarc import Field, Indicators, Leader, Record, Subfield
 from pymarc.marcxml import record_to_xml
@@ -24,8 +24,8 @@ from ingest.marc_load import ingest_marc
 from ingest.open_library import Found, ingest_open_library
 from openshelf.errors import IngestError
 
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-LOADED = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=150)
+LOADED = settings(max_examples=25)
 # What breaks readers and databases: NULs, lone halves of letters, directions, mark-up, endless words, odd numbers.
 ODD = st.sampled_from(
     ["", "\x00", "\x1e\x1d\x1f", "\u202egnal", "<b>&lt;", "a" * 5_000, "9999", "-1", "1e999", "٣", "NaN", "ﬃ", "\ufffe",

@@ -169,7 +169,7 @@ anything = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(anything, max_size=12))
 def test_whatever_comes_every_record_is_in_one_work_and_the_order_does_not_matter(records: list[Record]) -> None:
     by_key = {each.key: each for each in records}

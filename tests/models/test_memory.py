@@ -70,7 +70,7 @@ def test_a_work_has_no_more_companions_and_speaks_for_no_more_works_than_asked()
     assert found.any()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.lists(st.integers(-1, WORKS - 1), min_size=4, max_size=4), min_size=1, max_size=5))
 def test_scores_for_serving_and_features_for_learning_are_the_same_numbers(met: list[list[int]]):
     companions = regress(random_sets(), random_sets(), ridge=5.0, companions=5, width=8)
