@@ -13,7 +13,7 @@ import psycopg
 
 from openshelf.database import events
 
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 LINES_SHOWN = 20
 
 

@@ -28,6 +28,7 @@ from openshelf.database.workers import Process, Served, Worker
 from openshelf.doctor import status_app
 from openshelf.settings import get_settings
 from openshelf.stream_health import State
+from streaming import heartbeat
 from streaming.cli import stream_app
 from streaming.heartbeat import Heartbeat
 from streaming.measures import Measures
@@ -76,6 +77,8 @@ def test_every_worker_shows_what_it_serves_and_what_it_refuses_and_one_that_is_k
 
     with running("run", "--workers", "2", log=tmp_path / "log") as cluster:
         wait_for(lambda: [w.serves for w in shown(conn)] == ["popular"] * 2, "both workers")
+        # Before anything is asked: acts that wait for a minute until a slow start is over are told, too.
+        wait_for(lambda: is_drained(conn), "the acts")
         champion = promote_untrained(conn)
         wait_for(lambda: [w.serves for w in shown(conn)] == [champion] * 2, "the champion on both")
 
@@ -91,7 +94,6 @@ def test_every_worker_shows_what_it_serves_and_what_it_refuses_and_one_that_is_k
         registry.promote(conn, champion, "rolled back", utc_now())
         conn.commit()
         wait_for(lambda: not any(w.refusal for w in shown(conn)), "the refusal to be over")
-        wait_for(lambda: is_drained(conn), "the acts")
         assert sum(w.counts.count_refusals for w in shown(conn)) >= 2
 
         dead, _ = shown(conn)
@@ -126,7 +128,10 @@ def test_health_of_relay_and_sessions_is_an_exit_code(
     assert shown(conn) == []
 
 
-def test_a_heart_goes_on_beating_after_an_outage_and_is_forgotten_at_its_end(conn: psycopg.Connection) -> None:
+def test_a_heart_goes_on_beating_after_an_outage_and_is_forgotten_at_its_end(
+    conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "LAST_WORDS_S", PATIENCE_S)
     measured = Measures()
     heart = Heartbeat(PROCESS, lambda: Served("small-1"), measured).start()
     wait_for(lambda: shown(conn), "the first beat")
