@@ -9,12 +9,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from dashboard import auth, forms, language
+from dashboard import auth, forms, language, resources, sessions
+from dashboard.acts import Deed, Reader, record
+from dashboard.bringing import MAX_ACTS
 from dashboard.forms import Form, Handler
 from dashboard.language import _
-from dashboard.state import ACCOUNT_COOKIE, OFFLINE, PLAIN_COOKIE
-from openshelf.contracts import utc_now
-from openshelf.database import accounts, chats, pool
+from dashboard.state import ACCOUNT_COOKIE, OFFLINE, PLAIN_COOKIE, VISIT_COOKIE, owner_of
+from openshelf import readers
+from openshelf.contracts import Action, Surface, utc_now
+from openshelf.database import accounts, chats, opinions, pool
+from openshelf.database.accounts import Account
 from openshelf.errors import NotAllowedError
 from openshelf.privacy import choices, erasing, exporting
 from openshelf.settings import get_settings
@@ -40,8 +44,34 @@ def _keep(request: Request, form: Form) -> Response:
         if wanted == "never":
             _finish(conn, choices.stop_history(conn, account.account_id))
         else:
+            liked = _liked_on_this_visit(conn, request, account) if "begin" in form else []
             choices.keep_history(conn, account.account_id, days)
+            if liked:
+                _begin_with(conn, request, account, liked)
     return forms.go(request, f"{PAGE}?done={'off' if wanted == 'never' else 'kept'}")
+
+
+def _liked_on_this_visit(conn: psycopg.Connection, request: Request, account: Account) -> list[int]:
+    """What an account without a history liked since it came here, the earliest first; kept until the visit ends."""
+    visit = sessions.parse_visit(request.cookies.get(VISIT_COOKIE))
+    if visit is None or account.keeps_history:
+        return []
+    session_id, _begins = resources.sessions().current(visit, owner_of(account), utc_now())
+    key = readers.session_key(session_id, "staff" if account.is_staff else "reader")
+    said = opinions.opinions(conn, key)
+    return [book_id for book_id in reversed(said) if said[book_id] == "like"]
+
+
+def _begin_with(conn: psycopg.Connection, request: Request, account: Account, liked: list[int]) -> None:
+    """Let a history begin with what its reader liked before they agreed to it, because they said so."""
+    visit = sessions.parse_visit(request.cookies.get(VISIT_COOKIE))
+    now = utc_now()
+    if visit is None or not account.personal:
+        return
+    reader_key = choices.pseudonym(conn, get_settings(), account.account_id)
+    session_id, _begins = resources.sessions().current(visit, (account.account_id, reader_key), now)
+    deeds = [Deed(Action.LIKE, Surface.API, book_id) for book_id in liked[-MAX_ACTS:]]
+    record(conn, Reader(reader_key, session_id), [Deed(Action.VISIT, Surface.FOR_YOU), *deeds], now)
 
 
 def _keep_chats(request: Request, form: Form) -> Response:

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import language, resources, state
 from dashboard.components import furniture, own_data
 from dashboard.components.furniture import field, form, section
-from dashboard.language import _
+from dashboard.language import _, plural
 from openshelf.database.accounts import Account
 from openshelf.privacy import choices
 
@@ -61,6 +61,14 @@ def history(account: Account) -> None:
         ),
         field("days", _("Days (if you chose a number)"), value=str(now.days or choices.DEFAULT_DAYS)),
     ]
+    liked = sum(said == "like" for said in state.marks(state.shown_visitor()).opinions.values())
+    if liked and not now.is_on and account.personal:
+        label = plural(
+            "Begin with the {count} book that I liked on this visit",
+            "Begin with the {count} books that I liked on this visit",
+            liked,
+        )
+        fields.append(field("begin", label, "checkbox", hint=_("Otherwise the history begins with what you do next.")))
     form("data_keep", "/your-data/keep", fields, _("Agree and save") if now.asks_again else _("Save"))
 
 

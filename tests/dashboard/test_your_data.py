@@ -16,9 +16,10 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from dashboard import auth, state, your_data
+from dashboard import auth, resources, sessions, state, your_data
 from dashboard.headers import SecurityHeaders
 from openshelf import readers
+from openshelf.contracts import new_event_id, utc_now
 from openshelf.database import accounts, erasures
 from openshelf.privacy import choices
 from openshelf.settings import get_settings
@@ -84,6 +85,35 @@ def test_a_history_is_turned_on_for_as_long_as_the_reader_says(
 def test_nonsense_turns_nothing_on(browser: TestClient, conn: psycopg.Connection, said: dict[str, str]) -> None:
     assert send_form(browser, "/your-data/keep", **said).status_code == 422
     assert not lan(conn).history_enabled
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_history_begins_with_what_was_liked_on_the_visit_if_the_reader_says_so(
+    wanted: bool, browser: TestClient, conn: psycopg.Connection, shelves: dict[str, int]
+) -> None:
+    account = lan(conn)
+    browser.get("/", headers={"Accept": "text/html"})
+    visit = sessions.parse_visit(browser.cookies.get(state.VISIT_COOKIE))
+    assert visit
+    session_id, _begins = resources.sessions().current(visit, (account.account_id, None), utc_now())
+    titles = ("Dune", "Charlotte's Web", "Truyện Kiều")
+    said = [("like", titles[0]), ("dislike", titles[1]), ("like", titles[2])]
+    for n, (action, title) in enumerate(said):
+        conn.execute(
+            """insert into stream.interactions (event_id, version, occurred_at, reader_key, session_id, action, book_id,
+                   surface, reward, rewards_version, received_at)
+               values (%s, 1, now() + %s * interval '1 second', %s, %s, %s, %s, 'popular', 0, 'test', now())""",
+            [new_event_id(), n, readers.session_key(session_id), session_id, action, shelves[title]],
+        )
+    conn.commit()
+
+    send_form(browser, "/your-data/keep", keep="always", **({"begin": "1"} if wanted else {}))
+    send_form(browser, "/your-data/keep", keep="days", days="30", begin="1")  # it has begun: nothing comes twice
+
+    key = lan(conn).reader_key
+    kept = [(act["action"], act.get("book_id")) for act in acts_of(conn) if act["reader_key"] == key]
+    liked = [("like", shelves[titles[0]]), ("like", shelves[titles[2]])]
+    assert kept == ([("visit", None), *liked] if wanted else [])
 
 
 def test_turning_it_off_asks_for_the_removal_of_what_there_was(browser: TestClient, conn: psycopg.Connection) -> None:
