@@ -258,6 +258,11 @@ def _verified(conn: psycopg.Connection, version: str, kind: str) -> tuple[learni
         raise ModelError(f"there is no model {version!r} in the registry; `openshelf models list` names them")
     if row.kind != kind:
         raise ModelError(f"{version} is of kind {row.kind}, not {kind}")
+    if not raw:
+        raise ModelError(
+            f"the weights of {version} are gone: it has not served for OPENSHELF_RETENTION_MODEL_DAYS days. "
+            "Take a later one"
+        )
     if hashlib.sha256(raw).hexdigest() != row.sha256:
         raise ModelError(f"{version} was altered since it was trained (its hash differs). Roll back or train again.")
     try:

@@ -170,6 +170,12 @@ class Settings(BaseSettings):
     retention_certificate_days: int = Field(
         1_095, ge=1, le=LONGEST_DAYS, description="Certificates of erasures stay so many days."
     )
+    retention_model_days: int = Field(
+        90,
+        ge=1,
+        le=LONGEST_DAYS,
+        description="Weights of models that serve no more stay so many days, as what they learned from; figures stay.",
+    )
     retention_backup_days: int = Field(
         90,
         ge=1,

@@ -105,6 +105,30 @@ def weights(conn: psycopg.Connection, version: str) -> bytes | None:
     return bytes(row[0]) if row else None
 
 
+def forget_weights(conn: psycopg.Connection, before: datetime) -> int:
+    """Of models that were made, and served last, before then; how many. The rest of what is known of them stays.
+
+    Not of the two that served last of each kind, so that one can go back, nor of an experiment that runs.
+    """
+    return conn.execute(
+        """update learning.models set weights = '' where octet_length(weights) > 0 and status <> 'champion'
+               and created_at < %(before)s
+               and version not in (
+                   select version from (
+                       select version, lead(promoted_at) over of_kind as served_until,
+                              row_number() over (partition by kind order by promotion_id desc) as from_last
+                       from learning.promotions window of_kind as (partition by kind order by promotion_id)
+                   ) as served
+                   where served_until is null or served_until >= %(before)s or from_last <= 2
+               )
+               and version not in (
+                   select version from learning.experiment_arms join learning.experiments using (experiment_id)
+                   where stopped_at is null
+               )""",
+        {"before": before},
+    ).rowcount
+
+
 def set_status(conn: psycopg.Connection, version: str, status: str, reason: str | None) -> None:
     conn.execute(
         "update learning.models set status = %s, status_reason = %s where version = %s", [status, reason, version]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import psycopg
 
 from openshelf import backups, stream_health
-from openshelf.database import chats, erasures, pool
+from openshelf.database import chats, erasures, learning, pool
 from openshelf.database import retention as rows
 from openshelf.privacy import erasing, recovery_files
 from openshelf.settings import Settings
@@ -40,6 +40,7 @@ def run(conn: psycopg.Connection, settings: Settings, now: datetime) -> Counts:
             "stream.event_log": erasures.trim_log(conn, stream_health.expected(settings), events_before, visits_before)
         },
         lambda: rows.remove_kinds(conn, _moments(settings, now)),
+        lambda: {"learning.models": learning.forget_weights(conn, now - timedelta(days=settings.retention_model_days))},
     )
     for remove in kinds:
         with conn.transaction():

@@ -6,8 +6,10 @@ import kept_reader
 import psycopg
 import pytest
 
+from models import registry
 from openshelf.contracts import utc_now
-from openshelf.database import accounts, events
+from openshelf.database import accounts, events, learning
+from openshelf.errors import ModelError
 from openshelf.privacy import choices, retention
 from openshelf.settings import get_settings
 
@@ -150,3 +152,43 @@ def test_it_tidies_the_files_of_the_tables_that_it_emptied(conn: psycopg.Connect
     row = conn.execute("select pg_relation_size('stream.interactions')").fetchone()
     assert row == (0,), "an empty table takes no room"
     assert accounts.demo_accounts(conn) == []
+
+
+def test_weights_go_when_they_have_not_served_for_long_and_what_is_known_of_them_stays(
+    conn: psycopg.Connection,
+) -> None:
+    now = utc_now()
+
+    def made(version: str, days_ago: int, status: str, *served_days_ago: int) -> None:
+        row = learning.ModelRow(
+            version, "policy", None, status, None, {}, {}, {}, "hash", now - timedelta(days=days_ago)
+        )  # fmt: skip
+        learning.insert_model(conn, row, b"weights")
+        for days in served_days_ago:
+            learning.insert_promotion(conn, "policy", version, now - timedelta(days=days), "")
+
+    made("policy-0001", 400, "refused")
+    made("policy-0002", 400, "retired", 400)
+    made("policy-0003", 395, "retired", 395)  # until a month ago
+    made("policy-0004", 390, "candidate")
+    made("policy-0005", 30, "retired", 30)
+    made("policy-0006", 20, "champion", 20)
+    made("policy-0007", 10, "refused")
+    conn.commit()
+
+    counts = run(conn, timedelta(0))
+
+    kept = conn.execute(
+        "select version from learning.models where octet_length(weights) > 0 order by version"
+    ).fetchall()
+    assert counts["learning.models"] == 3
+    assert [version[-1] for (version,) in kept] == ["3", "5", "6", "7"]
+    assert len(learning.models(conn, "policy")) == 7
+    with pytest.raises(ModelError, match="weights of policy-0002 are gone"):
+        registry.load_policy(conn, "policy-0002")
+    # However long ago: the champion, and the one that one can go back to.
+    run(conn, timedelta(days=4_000))
+    kept = conn.execute(
+        "select version from learning.models where octet_length(weights) > 0 order by version"
+    ).fetchall()
+    assert [version[-1] for (version,) in kept] == ["5", "6"]
