@@ -18,7 +18,7 @@ from openshelf.errors import IngestError, UsageError
 
 DATABASE = "metadata.db"
 # A change of the reading or cleaning is a new recipe: every record is read and compared again.
-RECIPE = 2
+RECIPE = 3
 # How long to wait for Calibre to finish a write before giving up.
 PATIENCE_S = 15.0
 _POLL_S = 0.25
@@ -43,6 +43,10 @@ TARGETS = (
 )
 # Read without being asked for where a library has them: the names that Calibre's plugins and its users give them.
 USUAL = {"#pages": "pages", "#ages": "ages", "#themes": "themes", "#moods": "moods", "#mood": "moods"}
+
+
+# What comes with a series of an added column beside these.
+SERIES_INDEX = "series_index"
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Column:
     number: int
     target: str
     is_linked: bool  # its values stand in a table of their own
+    has_index: bool = False  # a series: the place of the book in it stands with the link
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ class CalibreBook:
     comments: str | None  # HTML
     files: tuple[CalibreFile, ...]
     identifiers: tuple[tuple[str, str], ...]
-    custom: tuple[tuple[str, str], ...] = ()  # target and value of added columns, in order
+    custom: tuple[tuple[str, str], ...] = ()  # target (or SERIES_INDEX) and value of added columns, in order
 
 
 def database_of(library: Path) -> Path:
@@ -250,22 +255,32 @@ def custom_columns(db: sqlite3.Connection, wanted: Iterable[tuple[str, str]]) ->
     """The columns that a library has added, of those that are wanted, and the usual ones.
 
     Raises:
-        IngestError: the library has no such column.
+        IngestError: the library has no such column, or does not store what stands in it.
     """
     wanted = list(wanted)
     try:
-        rows = db.execute("select label, id, normalized from custom_columns where not mark_for_delete").fetchall()
+        rows = db.execute(
+            "select label, id, normalized, datatype from custom_columns where not mark_for_delete"
+        ).fetchall()
     except sqlite3.Error as error:
         if not wanted:
             return []  # a library of old has no such table
         raise IngestError(f"the library's added columns cannot be read ({error}); open it once in Calibre") from error
-    known = {f"#{label}": (number, bool(normalized)) for label, number, normalized in rows}
+    known = {
+        f"#{label}": (number, bool(normalized), datatype == "series") for label, number, normalized, datatype in rows
+    }
     if missing := [column for column, _ in wanted if column not in known]:
         raise IngestError(f"the library has no column {missing[0]}; it has {', '.join(sorted(known)) or 'none'}.")
+    composed = {f"#{label}" for label, _, _, datatype in rows if datatype == "composite"}
+    if unread := [column for column, _ in wanted if column in composed]:
+        raise IngestError(
+            f"the column {unread[0]} is built from other columns, and Calibre does not store it; "
+            "name those it is built of."
+        )
     asked = {target for _, target in wanted}
     named = {column for column, _ in wanted}
     wanted += [(c, target) for c, target in USUAL.items() if c in known and c not in named and target not in asked]
-    return [Column(known[column][0], target, known[column][1]) for column, target in wanted]
+    return [Column(known[column][0], target, *known[column][1:]) for column, target in wanted]
 
 
 def _custom(db: sqlite3.Connection, columns: Iterable[Column]) -> defaultdict[int, list[tuple[str, str]]]:
@@ -274,9 +289,12 @@ def _custom(db: sqlite3.Connection, columns: Iterable[Column]) -> defaultdict[in
         values = f"custom_column_{column.number}"
         tables = f"books_{values}_link l join {values} a on a.id = l.value" if column.is_linked else f"{values} l"
         value = "a.value" if column.is_linked else "l.value"
-        for book, text in db.execute(_of_wanted(tables, value, "l.id")):
+        index = "l.extra" if column.has_index else "null"
+        for book, text, place in db.execute(_of_wanted(tables, f"{value}, {index}", "l.id")):
             if text is not None:
                 found[book].append((column.target, text if isinstance(text, str) else _words(text) or ""))
+            if column.target == "series" and place is not None:
+                found[book].append((SERIES_INDEX, str(place)))
     return found
 
 
@@ -339,11 +357,11 @@ def _read_books(db: sqlite3.Connection, ids: Iterable[int], columns: Iterable[Co
             modified_at=_words(modified) or "",
             folder=_words(folder) or "",
             has_cover=bool(has_cover),
-            series_index=_number(index if index is not None else 1.0, 1e6) or 0.0,
+            series_index=number_of(index if index is not None else 1.0, 1e6) or 0.0,
             authors=tuple((_words(name) or "", _words(name_sort)) for name, name_sort in authors[key]),
             languages=tuple(_words(code) or "" for (code,) in languages[key]),
             publisher=_words(_first(publishers[key])),
-            rating=int(_number(_first(ratings[key]), 100) or 0) or None,
+            rating=int(number_of(_first(ratings[key]), 100) or 0) or None,
             series=_words(_first(series[key])),
             subjects=tuple(_words(name) or "" for (name,) in subjects[key]),
             comments=_words(_first(comments[key])),
@@ -357,7 +375,7 @@ def _read_books(db: sqlite3.Connection, ids: Iterable[int], columns: Iterable[Co
 
 def _file(kind: object, name: object, size: object) -> CalibreFile:
     ending = (_words(kind) or "")[:_LONGEST_FORMAT]
-    return CalibreFile(ending.upper(), f"{_words(name)}.{ending.lower()}", max(int(_number(size, 2**53) or 0), 0))
+    return CalibreFile(ending.upper(), f"{_words(name)}.{ending.lower()}", max(int(number_of(size, 2**53) or 0), 0))
 
 
 def _words(value: object) -> str | None:
@@ -367,7 +385,7 @@ def _words(value: object) -> str | None:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _number(value: object, largest: float) -> float | None:
+def number_of(value: object, largest: float) -> float | None:
     """A finite number of a cell between -largest and largest; None for anything else."""
     try:
         number = float(value)  # type: ignore[arg-type]

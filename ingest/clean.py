@@ -3,14 +3,15 @@
 Nothing is made up: what is absent stays None, and a record that cannot be used is rejected with its reason.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, is_dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from html import unescape
 from pathlib import Path, PurePosixPath
@@ -18,13 +19,14 @@ from pathlib import Path, PurePosixPath
 import ftfy
 import langcodes
 import nh3
+from babel import Locale
 from ftfy.badness import is_bad
 from langcodes.tag_parser import LanguageTagError
 from PIL import Image
 from stdnum import isbn as isbn_numbers
 
 from ingest.accessibility import Accessibility, of_epub
-from ingest.calibre import RECIPE, CalibreBook
+from ingest.calibre import RECIPE, SERIES_INDEX, CalibreBook, number_of
 from openshelf import subjects as scheme
 from openshelf.database.appeal import ages, pages
 from openshelf.folding import fold_words
@@ -33,19 +35,38 @@ from openshelf.works_composing import Author
 LONGEST_TEXT = 500  # characters of a title, name or subject
 LONGEST_SUMMARY = 20_000
 MOST_PIXELS = 40_000_000  # a cover of more is no cover but an attack on whoever shows it
+_EASTERNMOST = timedelta(hours=13)  # how far midnight comes before that of UTC, in summer in New Zealand
+_SUREST_PAIRS = 2  # of letters side by side, that no word in upper and lower case begins with
 _FIRST_YEAR = 102  # Calibre writes 0101-01-01 for "undefined"
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]*>")
 _BLOCK_END = re.compile(r"</(?:p|div|li|h[1-6]|blockquote|tr)\s*>|<br\s*/?>", re.IGNORECASE)
 _REFUSED = re.compile("[\x00\ud800-\udfff]")
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # the last two: not in XML either
+# Controls, \ufffe and \uffff, which XML refuses too; soft hyphens, which part words for a search; signs that turn the
+# direction of what follows; spaces of no width, but where a script without spaces parts its words by them.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u202a-\u202e\u2060\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+    "|(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])\u200b"
+)
 # Letters and signs that ftfy has nothing to say about, unless two of them side by side look wrongly decoded: Latin but
 # its digraphs, Cyrillic, Vietnamese, Hangul and Han, with the punctuation around them.
 _ORDINARY = re.compile(
-    "[\t\n -~\xa0-\u0131\u0134-\u0148\u014a-\u01c3\u01cd-\u01f0\u01f4-\u02ff\u0370-\u0530\u1e00-\u1eff"
+    "[\t\n -~\xa0-\xac\xae-\u0131\u0134-\u0148\u014a-\u01c3\u01cd-\u01f0\u01f4-\u02ff\u0370-\u0530\u1e00-\u1eff"
     "\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2100-\u22ff\u3001-\u30ff\u4e00-\u9fff\uac00-\ud7a3]*"
 )
+# UTF-8 taken for Windows-1251, 'Р’РѕР№РЅР°': pairs that begin with Р or С. ftfy sees through it only in some words.
+_TAKEN_FOR_1251 = re.compile(f"(?:[РС][{bytes(range(0x80, 0xC0)).decode('sloppy-windows-1251')}])+")
+_CYRILLIC = re.compile("[А-яЁёІіЇїЄєҐґ]+")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
 # The plain mark-up that nearly every description is written in: without attributes, nothing hidden in it.
 _PLAIN_TAG = re.compile(r"</?(?:p|div|br|span|i|b|u|em|strong|h[1-6]|ul|ol|li|blockquote)\s*/?>", re.IGNORECASE)
+_BEFORE_ISBN = re.compile(r"^\W*(?:URN:)?(?:ISBN)?\W*")
+_KIND_OF_ISBN = re.compile(r"^1[03]\W+")  # 'ISBN-13: 978...'
+_ISBN = re.compile(r"(?:97[89]\d{10}|\d{9}[\dX])(?![\dX])")  # '0441172717 (pbk.)'
+# Languages whose libraries and files name languages in them: their own words for all of them are known.
+_NAMED_IN = (
+    *("en", "vi", "ru", "de", "fr", "es", "it", "pt", "nl", "uk", "pl", "cs", "zh", "ja", "ko", "sv", "da", "nb", "fi"),
+    *("hu", "ro", "tr", "el", "he", "ar", "fa", "hi", "id", "th", "bg", "sr", "hr", "sk", "sl", "ca", "lt", "lv", "et"),
+)
 _NOTHING = frozenset({"", "nan", "none", "null", "n a", "unknown"})
 _NO_AUTHOR = frozenset(
     {"unknown", "unknown author", "неизвестныи", "неизвестен", "unbekannt", "inconnu", "desconocido", "khong ro"}
@@ -125,6 +146,8 @@ def line(text: str | None) -> str:
     if not text:
         return ""
     mended = _mended(text)
+    if "&" in mended:  # 'Tom &amp; Jerry'
+        mended = _UNSEEN.sub("", _ENTITY.sub(lambda found: unescape(found[0]), mended))
     return " ".join((_TAG.sub("", mended) if "<" in mended else mended).split())[:LONGEST_TEXT].strip()
 
 
@@ -144,18 +167,42 @@ def _mended(text: str) -> str:
     """Wrongly decoded letters put right; without what Postgres refuses (NUL, lone surrogates) and cannot be seen."""
     if text.isascii():
         return text if text.isprintable() else _UNSEEN.sub("", text)
+    if "Р" in text or "С" in text:
+        text = _not_windows_1251(text)
     if _ORDINARY.fullmatch(text) and "Ã" not in text and not is_bad(text) and unicodedata.is_normalized("NFC", text):
         return text  # what ftfy would find out too, in a tenth of the time
     # ftfy needs the controls of \x80-\x9f to recognise what was decoded wrongly: they go afterwards. Where they went
     # before, as question marks ('LÃ?Â¼bbe'), what is left still tells the letter.
-    fixed = ftfy.fix_text(_REFUSED.sub("", text).replace("Ã?Â", "Ã"), unescape_html=False, uncurl_quotes=False)
+    # Wide signs are no mistake: they are how Chinese and Japanese are printed, and `fold` knows them.
+    fixed = ftfy.fix_text(
+        _REFUSED.sub("", text).replace("Ã?Â", "Ã"),
+        unescape_html=False, uncurl_quotes=False, fix_character_width=False,
+    )  # fmt: skip
     return _UNSEEN.sub("", fixed)
 
 
+def _not_windows_1251(text: str) -> str:
+    """Russian that was read as Windows-1251 though it was UTF-8, put right. A pair alone may be a word: 'Її', 'РІ'."""
+
+    def put_right(found: re.Match[str]) -> str:
+        again = found[0].encode("sloppy-windows-1251").decode()
+        return again if _CYRILLIC.fullmatch(again) else found[0]
+
+    longest = max(map(len, _TAKEN_FOR_1251.findall(text)), default=0)
+    return _TAKEN_FOR_1251.sub(put_right, text) if longest >= _SUREST_PAIRS * 2 else text
+
+
 def published(text: str | None) -> date | None:
-    """The day of a Calibre date; None for its 'undefined' and for nonsense."""
+    """The day of a Calibre date; None for its 'undefined' and for nonsense.
+
+    A day is written as the midnight that begins it where Calibre runs, in UTC: 31 December, 17:00 is the first of
+    January in Hanoi.
+    """
     moment = instant(text)
-    return moment.date() if moment and moment.year >= _FIRST_YEAR else None
+    if moment is None or moment.year < _FIRST_YEAR:
+        return None
+    is_midnight = moment.minute % 15 == 0 and not moment.second and not moment.microsecond
+    return (moment + _EASTERNMOST if is_midnight and moment.year < date.max.year else moment).date()
 
 
 def instant(text: str | None) -> datetime | None:
@@ -167,21 +214,36 @@ def instant(text: str | None) -> datetime | None:
 
 
 @lru_cache(maxsize=1024)
-def language(code: str) -> str | None:
-    """ISO 639-3 of any language code: 'vi' and 'vie' -> 'vie'; None for what is no language."""
+def language(given: str) -> str | None:
+    """ISO 639-3 of a language's code or name: 'vi', 'vie', 'Vietnamese', 'tiếng Việt' -> 'vie'; None for none."""
     try:
-        found = langcodes.Language.get(code.strip()).to_alpha3()
+        found = langcodes.Language.get(given.strip()).to_alpha3()
     except (LanguageTagError, LookupError):
-        return None
+        found = _language_names().get(fold_words(given))
     return None if found in {"und", "mis", "mul", "zxx"} else found
+
+
+@lru_cache(maxsize=1)
+def _language_names() -> dict[str, str]:
+    """Folded name -> ISO 639-3, of all languages in some, and of some in themselves."""
+    names: dict[str, str] = {}
+    for locale in _NAMED_IN:
+        for code, name in Locale(locale).languages.items():
+            if "_" not in code and (folded := fold_words(name)) and folded not in names:
+                with contextlib.suppress(LanguageTagError, LookupError):
+                    names[folded] = langcodes.Language.get(code).to_alpha3()
+    return names
 
 
 def isbn(value: str) -> str | None:
     """The 13 digits of an ISBN of 10 or 13, however it is written; None when its check digit is wrong."""
-    compact = isbn_numbers.compact(value.upper().removeprefix("ISBN").strip(" :"))
-    if not isbn_numbers.is_valid(compact):
-        return None
-    return isbn_numbers.to_isbn13(compact)
+    bare = _BEFORE_ISBN.sub("", value.upper())
+    for text in (bare, _KIND_OF_ISBN.sub("", bare)):
+        found = _ISBN.match(isbn_numbers.compact(text))
+        # Ten times the same digit has a right check digit, and means that there is none.
+        if found and len({*found[0]}) > 1 and isbn_numbers.is_valid(found[0]):
+            return isbn_numbers.to_isbn13(found[0])
+    return None
 
 
 def identifiers(given: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -251,7 +313,7 @@ def clean(book: CalibreBook) -> Edition | Rejected:
     if modified is None:
         return Rejected(book.calibre_id, "its time of last change cannot be read")
     custom = dict(reversed(book.custom))  # of several values the first; of subjects and codes all
-    series = line(custom.get("series") or book.series) or None
+    series, index = _series(book, custom)
     named = [*book.subjects, *(value for target, value in book.custom if target == "subjects")]
     subjects = tuple(dict.fromkeys(filter(None, map(line, named))))
     codes = [(target, line(value)) for target, value in book.custom if target in scheme.SCHEMES and line(value)]
@@ -266,7 +328,7 @@ def clean(book: CalibreBook) -> Edition | Rejected:
         published_on=published(book.published_at),
         publisher=line(custom.get("publisher") or book.publisher) or None,
         series_name=series,
-        series_index=book.series_index if series else None,
+        series_index=index,
         rating=min(book.rating, 10) / 2 if book.rating and book.rating > 0 else None,
         summary=summary(custom.get("summary") or book.comments),
         subjects=subjects,
@@ -284,6 +346,14 @@ def clean(book: CalibreBook) -> Edition | Rejected:
         classifications=tuple(sorted({*scheme.codes(subjects), *codes})),
         appeal=tuple(dict.fromkeys(each for each in told if _is_appeal(*each))),
     )
+
+
+def _series(book: CalibreBook, custom: Mapping[str, str]) -> tuple[str | None, float | None]:
+    """The series of a book and its place there. Calibre's own place says nothing of a series in an added column."""
+    if own := line(custom.get("series")):
+        return own, number_of(custom.get(SERIES_INDEX), 1e6)
+    series = line(book.series)
+    return (series, book.series_index) if series else (None, None)
 
 
 def _is_appeal(kind: str, value: str) -> bool:

@@ -70,6 +70,47 @@ def test_columns_of_a_library_s_own_are_read_as_told(conn: psycopg.Connection, l
     assert ingest_calibre(conn, library, choice=choice).updated == 0
 
 
+# As Calibre makes a series of a library's own: the place of a book stands with its link.
+SERIES = """
+insert into custom_columns (id, label, name, datatype, mark_for_delete, editable, display, is_multiple, normalized)
+    values (93, 'cycle', 'Cycle', 'series', 0, 1, '{}', 0, 1);
+create table custom_column_93 (
+    id integer primary key autoincrement, value text not null collate nocase, unique (value)
+);
+create table books_custom_column_93_link (
+    id integer primary key autoincrement, book integer not null, value integer not null, extra real,
+    unique (book, value)
+);
+insert into custom_column_93 (id, value) values (1, 'The Cycle');
+insert into books_custom_column_93_link (book, value, extra) values (3, 1, 4.5), (4, 1, null), (5, 1, 'x');
+insert into custom_columns (id, label, name, datatype, mark_for_delete, editable, display, is_multiple, normalized)
+    values (94, 'both', 'Both', 'composite', 0, 1, '{"composite_template": "{title}"}', 0, 0);
+create table custom_column_94 (id integer primary key autoincrement, book integer, value text, unique (book));
+"""
+
+
+def test_a_series_of_a_library_s_own_comes_with_its_places(
+    conn: psycopg.Connection, library: Path, edit: Callable
+) -> None:
+    with edit() as db:
+        db.executescript(SERIES)
+    ingest_calibre(conn, library, choice=Choice.of(["#cycle=series"]))
+
+    assert conn.execute(
+        """select calibre_id, series_index from library.editions where series_name = 'The Cycle' order by calibre_id"""
+    ).fetchall() == [(3, 4.5), (4, None), (5, None)]
+
+
+def test_a_column_that_calibre_does_not_store_is_refused(
+    conn: psycopg.Connection, library: Path, edit: Callable
+) -> None:
+    with edit() as db:
+        db.executescript(SERIES)
+
+    with pytest.raises(IngestError, match="#both is built from other columns"):
+        ingest_calibre(conn, library, choice=Choice.of(["#both=subjects"]))
+
+
 def test_what_draws_readers_is_read_from_the_usual_columns(
     conn: psycopg.Connection, library: Path, edit: Callable
 ) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ingest.calibre import CalibreBook, CalibreFile
-from ingest.clean import Edition, Rejected, clean, find_files, instant, language, line, published, summary
+from ingest.clean import Edition, Rejected, clean, find_files, instant, isbn, language, line, published, summary
 from openshelf.works_composing import audience
 
 BOOK = CalibreBook(
@@ -110,10 +110,62 @@ def test_what_needs_no_mending_is_told_apart_from_what_does(text: str) -> None:
         ("a\x00\ud800 b", "a b"),
         ("It's <3", "It's <3"),
         (None, ""),
+        ("Р’РѕР№РЅР° Рё РјРёСЂ", "Война и мир"),  # UTF-8 read as Windows-1251
+        ("Tom &amp; Jerry &c; AT&T", "Tom & Jerry &c; AT&T"),
+        ("x &lt;b&gt;y&#0;", "x y\ufffd"),
+        ("Donau\u00addampf \ufeff\u202etitle\u200b", "Donaudampf title"),
     ],
 )
 def test_one_line_of_text_is_mended_and_bare(raw: str | None, text: str) -> None:
     assert line(raw) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Її книга", "РІ", "СІРІ ВОВКИ", "РІДНА МОВА", "ТРЁХ", "СЁСТРЫ", "20 С°", "РЁВ СЁЛ"),  # begin as pairs do
+        *("NÃO HÁ MAÇÃ", "Ångström", "Đường về", "Sœur Émilie – l’été", "¿Qué?", "Łódź", "Ελλάδα"),
+        *("知识改变命运：如何（上）", "けいおん！", "ＡＢＣ", "ខ្ញុំ\u200bស្រលាញ់"),  # as they are printed there
+    ],
+)
+def test_what_is_right_stays_as_it_is(text: str) -> None:
+    assert line(text) == text
+    assert summary(text) == text
+
+
+@pytest.mark.parametrize(
+    ("stored", "day"),
+    [
+        ("2003-12-31 17:00:00+00:00", date(2004, 1, 1)),  # midnight in Hanoi
+        ("2003-12-31 21:00:00+00:00", date(2004, 1, 1)),  # ... in Moscow
+        ("2003-12-31 11:00:00+00:00", date(2004, 1, 1)),  # ... in Auckland, in summer
+        ("2004-01-01 00:00:00+00:00", date(2004, 1, 1)),
+        ("2004-01-01 05:00:00+00:00", date(2004, 1, 1)),  # ... in New York
+        ("2004-05-01 18:31:22.5+00:00", date(2004, 5, 1)),  # no midnight anywhere
+        ("9999-12-31 23:00:00+00:00", date(9999, 12, 31)),
+    ],
+)
+def test_the_day_of_publication_is_the_one_its_library_chose(stored: str, day: date) -> None:
+    assert published(stored) == day
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        *((form, "9780306406157") for form in (
+            "0-306-40615-2", "978 0 306 40615 7", "978‐0–306−40615-7", "ISBN-13: 978-0-306-40615-7", "306406152",
+            "ISBN10 0306406152", "urn:isbn:9780306406157", "isbn:0306406152", "9780306406157 (pbk.)",
+            '="9780306406157"', "9780306406157.0", "978-0-306-40615-7\u200e",
+        )),
+        ("0-8044-2957-x", "9780804429573"),
+        ("979-10-90636-07-1", "9791090636071"),
+        *((form, None) for form in (
+            "9780306406158", "0000000000", "1111111111", "97803064061579", "0306406152 9780306406157", "", "n/a",
+        )),
+    ],
+)  # fmt: skip
+def test_an_isbn_is_known_however_it_is_written(written: str, number: str | None) -> None:
+    assert isbn(written) == number
 
 
 def test_an_undefined_or_broken_date_is_none() -> None:
@@ -122,7 +174,23 @@ def test_an_undefined_or_broken_date_is_none() -> None:
     assert instant(None) is None
 
 
-@pytest.mark.parametrize(("code", "known"), [("vi", "vie"), ("rus", "rus"), ("und", None), ("not a code!", None)])
+@pytest.mark.parametrize(
+    ("code", "known"),
+    [
+        *(("vi", "vie"), ("rus", "rus"), ("und", None), ("not a code!", None), ("mul", None), ("", None)),
+        *(
+            ("ger", "deu"),
+            ("cze", "ces"),
+            ("chi", "zho"),
+            ("scr", "hrv"),
+            ("iw", "heb"),
+            ("pt_BR", "por"),
+            ("EN ", "eng"),
+        ),
+        *(("English", "eng"), ("Tiếng Việt", "vie"), ("tieng nga", "rus"), ("русский", "rus"), ("Deutsch", "deu")),
+        *(("вьетнамский", "vie"), ("français", "fra"), ("中文", "zho"), ("Ancient Greek", "grc"), ("Unknown", None)),
+    ],
+)
 def test_languages_are_three_letters_or_none(code: str, known: str | None) -> None:
     assert language(code) == known
 
