@@ -529,14 +529,16 @@ def _find(conn: psycopg.Connection, asked: str, mode: Mode, bounds: _Bounds) -> 
     )
     found = statements.find(conn, _with_meaning(query, asked) if mode == "all" else query)
     if mode == "author":  # series share the authors' weight in the index
-        return [row for row in found if _names(row.authors_text, asked)][:limit]
+        filed = statements.filed_authors(conn, [row.book_id for row in found])
+        named = ((row, f"{row.authors_text} {filed.get(row.book_id, '')}") for row in found)
+        return [row for row, names in named if _names(names, asked)][:limit]
     # Who types a whole title means that work, whatever else is near.
     title = fold_words(asked)
     return sorted(found, key=lambda row: fold_words(row.title) != title)[:limit]
 
 
-def _names(authors_text: str, asked: str) -> bool:
-    names = fold_words(authors_text).split()
+def _names(authors: str, asked: str) -> bool:
+    names = fold_words(authors).split()
     return all(any(name.startswith(word) for name in names) for word in fold_words(asked).split())
 
 

@@ -75,8 +75,11 @@ def compose(
     covers = [e.edition_id for e in [first, *editions] if e.cover_path]
     ratings = [e.rating for e in editions if e.rating is not None]
     series = first if first.series_name else next((e for e in editions if e.series_name), first)
-    # Whoever knows the author by another name finds the work too.
+    # Whoever knows the author by another name finds the work too, and who types what it is filed under: of a title or
+    # name in other letters that may be its romanised form.
     names = " ".join(filter(None, [authors_text, *written, series.series_name]))
+    names_filed = _more_words([author.sort for author in authors], names)
+    title_filed = _more_words([first.title_sort], title)
     return WorkRow(
         book_id=first.book_id,
         kind=first.kind,
@@ -93,10 +96,10 @@ def compose(
         series_index=series.series_index,
         cover_edition_id=covers[0] if covers else None,
         subjects_text=", ".join(subjects),
-        folded=fold_words(" ".join([title, names])),
+        folded=fold_words(" ".join([title, names, title_filed, names_filed])),
         added_at=min(e.calibre_added_at or e.updated_at for e in editions),
-        search_title=fold(title),
-        search_names=fold(names),
+        search_title=fold(f"{title} {title_filed}".rstrip()),
+        search_names=fold(f"{names} {names_filed}".rstrip()),
         search_subjects=fold(" ".join(subjects)),
         search_summary=fold(summary or "")[:MOST_INDEXED],
         pages=appeal.pages,
@@ -106,3 +109,9 @@ def compose(
         moods=tuple(appeal.moods),
         search_appeal=fold(" ".join([*appeal.themes, *appeal.moods])),
     )
+
+
+def _more_words(filed: Iterable[str], shown: str) -> str:
+    """Folded words of what something is filed under that do not stand in what is shown."""
+    known = set(fold_words(shown).split())
+    return " ".join(dict.fromkeys(word for word in fold_words(" ".join(filed)).split() if word not in known))

@@ -129,6 +129,17 @@ def with_isbn(conn: psycopg.Connection, isbn: str, filters: Filters, audiences: 
     return [book_id for (book_id,) in rows]
 
 
+def filed_authors(conn: psycopg.Connection, book_ids: Sequence[int]) -> dict[int, str]:
+    """What the authors of these works are filed under, of those that have any."""
+    rows = conn.execute(
+        """select work_authors.book_id, string_agg(authors.sort, ' ')
+           from library.work_authors join library.authors using (author_id)
+           where work_authors.book_id = any(%s) group by work_authors.book_id""",
+        [list(book_ids)],
+    )
+    return dict(rows.fetchall())
+
+
 def catalogue_version(conn: psycopg.Connection) -> int:
     row = conn.execute("select version from library.catalogue_version").fetchone()
     return row[0] if row else 0

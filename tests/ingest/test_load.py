@@ -11,8 +11,10 @@ from test_calibre_reading import BROKEN
 from ingest import calibre, load
 from ingest.clean import Edition, Rejected
 from ingest.load import Report, difference, ingest_calibre
+from models.search import search
 from openshelf import works_telling
 from openshelf.errors import IngestError
+from openshelf.folding import fold_words
 
 TOUCH = "update books set last_modified = '2026-02-02 10:00:00+00:00' where id = ?"
 
@@ -265,6 +267,34 @@ def test_two_editions_are_one_work_and_go_and_come_one_by_one(
 
     title, active = one(conn, "select title, active from library.works where book_id = %s", books[0][0])
     assert (title, active) == ("A Shared Book", True)
+
+
+def test_what_is_filed_under_romanised_letters_is_found_by_them(
+    conn: psycopg.Connection, library: Path, edit: Callable
+) -> None:
+    ingest_calibre(conn, library)
+    with edit() as db:
+        (author,) = db.execute("select author from books_authors_link where book = 3").fetchone()
+        db.execute("update authors set name = 'Михаил Булгаков', sort = 'Bulgakov, Mikhail' where id = ?", [author])
+        db.execute("update books set title = 'Мастер и Маргарита' where id = 3")
+        db.execute("update books set sort = 'Master i Margarita' where id = 3")  # after the trigger of the title
+        db.execute(TOUCH, [3])
+    ingest_calibre(conn, library)
+    wanted = one(conn, "select book_id from library.editions where calibre_id = 3")
+
+    for asked, mode in (
+        ("master margarita", "title"), ("bulgakov", "author"), ("margarita bulgakov", "all"), ("margarrita", "all"),
+        ("мастер маргарита", "title"), ("булгаков", "author"),
+    ):  # fmt: skip
+        assert [hit.book_id for hit in search(conn, asked, mode)][:1] == [wanted], asked
+    assert search(conn, "bulgakov", "title") == []
+    # 'Truth, The' is filed under the words that are shown: nothing is indexed twice.
+    title, folded = one(
+        conn,
+        """select title, folded from library.works where right(title_sort, 5) = ', The' and series_id is null
+           order by book_id limit 1""",
+    )
+    assert folded.count(fold_words(title).split()[-1]) == 1
 
 
 def test_a_book_without_author_and_one_with_an_apostrophe_in_its_folder_arrive(
