@@ -6,10 +6,13 @@ In: ISO 2709 (UTF-8 or MARC-8) and MARCXML, told apart by their first byte. Out:
     001 003 control number   008 year, language        020 024 035 identifiers    041 languages, of the original too
     072 082 Thema, BISAC, Dewey                        100 700 authors            240 765 title of the original
     245 title                260 264 publisher, date   341 532 accessibility      490 series
-    520 summary              600-655 subjects
+    520 summary              600-655 subjects             880 the same in other letters
+
+Where a field is told in the letters of the book and romanised (880), the former is shown and the latter filed under.
 """
 
 import re
+import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -18,23 +21,46 @@ from typing import BinaryIO
 from xml.etree import ElementTree
 
 import langcodes
-from pymarc import Field, Indicators, Leader, MARCReader, Record, Subfield
+from pymarc import Field, Indicators, Leader, Record, Subfield
 from pymarc.constants import END_OF_RECORD
-from pymarc.exceptions import FatalReaderError, PymarcException
+from pymarc.exceptions import PymarcException
 from pymarc.marcxml import record_to_xml
 
 from ingest import clean
 from ingest.accessibility import Accessibility
 from ingest.clean import Edition, Rejected
+from openshelf.contracts import utc_now
 from openshelf.errors import IngestError
-from openshelf.works_composing import Author, author_sort
+from openshelf.folding import fold_words
+from openshelf.works_composing import Author
 
 _TEXT = frozenset("ati")  # leader/06: language material, also in manuscript; spoken
 _SCHEMES = {"thema": "thema", "bisacsh": "bisac", "ddc": "ddc"}
 _XML_NAMESPACE = "http://www.loc.gov/MARC21/slim"
 _YEAR = re.compile(r"(?<!\d)(\d{4})(?!\d)")
+_IN_BRACKETS = re.compile(r"\[([^\]]*)\]")
+# How libraries mark an article that is not filed: \x98Der\x9c Zauberberg, <<Der>> Zauberberg, ¬Der¬ Zauberberg.
+_NOT_FILED = re.compile("\x98([^\x98\x9c]*)\x9c|<<([^<>]*)>>|¬([^¬]*)¬")
 _NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _LARGEST_RECORD = 99_999  # bytes: what the five digits of the length can say
+_LARGEST_FIELD = 9_999  # ... and the four digits of that of a field
+_LARGEST_CHUNK = 10_000_000  # bytes without an end of a record: the file is something else
+_BLOCK = 1_000_000  # bytes read at once
+_BETWEEN_RECORDS = b"\r\n\x1a\x00 "
+_WIDEST_GUESS = 10  # years: 'between 1900 and 1999' is no year
+_NOBODY = frozenset(
+    {"s n", "sn", "publisher not identified", "б и", "verlag nicht ermittelbar", "editeur non identifie", "s l s n"}
+)
+_EAST_ASIAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")  # '毛, 泽东' is said 毛泽东
+_VIETNAMESE_FAMILIES = frozenset(  # said first: 'Nguyễn, Du' is Nguyễn Du
+    word
+    for words in (
+        "nguyen tran le pham hoang huynh phan vu vo dang bui do ho ngo duong ly dao dinh trinh truong lam mai to luong",
+        "cao chu doan ha tang tong thai ta vuong",
+    )
+    for word in words.split()
+)
+_SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv"})
 
 
 def read(path: Path) -> Iterator[tuple[str, Record | str]]:
@@ -67,22 +93,39 @@ def _numbered(records: Iterator[Record | str]) -> Iterator[tuple[str, Record | s
 
 
 def _binary_records(path: Path, file: BinaryIO) -> Iterator[Record | str]:
-    reader = MARCReader(file, to_unicode=True, utf8_handling="replace", hide_utf8_warnings=True)
-    while True:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of characters that MARC-8 does not have: they are left out
-                record = next(reader)
-        except StopIteration:
-            return
-        except (PymarcException, ValueError, IndexError, KeyError) as error:
-            raise _broken(path, str(error)) from error
-        error = reader.current_exception
-        if isinstance(error, FatalReaderError) or (record is None and error is None):
-            if not (reader.current_chunk or b"").strip(b"\r\n\x1a\x00 "):
-                return  # empty lines at the end
-            raise _broken(path, type(error).__name__)
-        yield record if record is not None else f"it cannot be read ({type(error).__name__})"
+    """Records by where they end: one whose leader tells a wrong length is refused alone."""
+    left = b""
+    while block := file.read(_BLOCK):
+        *whole, left = (left + block).split(END_OF_RECORD.encode())
+        for raw in filter(None, (raw.lstrip(_BETWEEN_RECORDS) for raw in whole)):
+            yield _of_binary(raw + END_OF_RECORD.encode())
+        if len(left) > _LARGEST_CHUNK:
+            break
+    if left.strip(_BETWEEN_RECORDS):
+        raise _broken(path, "")
+
+
+def _of_binary(raw: bytes) -> Record | str:
+    told = raw[:5]
+    if not told.isdigit() or int(told) != len(raw):
+        return f"its leader tells {told.decode('ascii', 'replace')!r} bytes, and it has {len(raw)}"
+    # Many say MARC-8 (a blank in leader/09) and are UTF-8: no accent of MARC-8 stands as a letter of UTF-8 does.
+    if raw[9:10] != b"a" and not raw.isascii() and _is_utf_8(raw):
+        raw = raw[:9] + b"a" + raw[10:]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of characters that MARC-8 does not have: they are left out
+            return Record(raw, to_unicode=True, utf8_handling="replace", hide_utf8_warnings=True)
+    except (PymarcException, ValueError, IndexError, KeyError, TypeError) as error:
+        return f"it cannot be read ({type(error).__name__})"
+
+
+def _is_utf_8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _broken(path: Path, what: str) -> IngestError:
@@ -149,16 +192,19 @@ def edition_of(record: Record, number: int, label: str) -> Edition | Rejected:
         return Rejected(number, "it has no title (245)", label)
     languages, original_language = _languages(record)
     language = languages[0] if languages else None
+    authors = _authors(record, is_vietnamese=language == "vie")
+    if "\ufffd" in title or any("\ufffd" in author.name for author in authors):
+        return Rejected(number, "it says that it is UTF-8, and is not: letters of its title or author are lost", label)
     series, index = _series(record)
     return Edition(
         calibre_id=number,
         calibre_uuid=None,
         title=title,
         title_sort=_title_sort(record, title, language),
-        authors=_authors(record, language),
+        authors=authors,
         languages=languages,
         published_on=_published(record),
-        publisher=_text(record, ("264", "260"), "b") or None,
+        publisher=_publisher(record),
         series_name=series,
         series_index=index,
         rating=None,
@@ -183,7 +229,7 @@ def _isbd(record: Record) -> bool:
 
 
 def _plain(record: Record, text: str) -> str:
-    text = clean.line(text)
+    text = clean.line(_NOT_FILED.sub(_as_written, text))
     if not _isbd(record):
         return text
     text = re.sub(r"\s*[/:;,=]\s*$", "", text)
@@ -191,8 +237,33 @@ def _plain(record: Record, text: str) -> str:
     return text[:-1] if re.search(r"\w{3}\.$", text) else text
 
 
+def _as_written(found: re.Match[str]) -> str:
+    return next(group for group in found.groups() if group is not None)
+
+
 def _fields(record: Record, tags: Sequence[str]) -> list[Field]:
-    return [field for field in record.get_fields(*tags) if not field.is_control_field()]
+    """Fields of these tags, in the letters of the book where they are told in two."""
+    return [_in_both(record, field)[0] for field in record.get_fields(*tags) if not field.is_control_field()]
+
+
+def _in_both(record: Record, field: Field) -> tuple[Field, Field]:
+    """A field in the letters of the book and in Latin ones; where it is told in one only, that twice."""
+    link = re.match(r"880-(\d\d)", next(iter(field.get_subfields("6")), ""))
+    if link is None or link[1] == "00":
+        return field, field
+    for other in record.get_fields("880"):
+        if next(iter(other.get_subfields("6")), "").startswith(f"{field.tag}-{link[1]}"):
+            # What is coded, such as who wrote and who drew, is told in one of them only.
+            codes = {part.code for part in other.subfields}
+            more = [part for part in field.subfields if part.code not in codes]
+            linked = Field(field.tag, indicators=other.indicators, subfields=[*other.subfields, *more])
+            return (field, linked) if _is_latin(linked) and not _is_latin(field) else (linked, field)
+    return field, field
+
+
+def _is_latin(field: Field) -> bool:
+    letters = (letter for part in field.subfields if part.code in "ab" for letter in part.value if letter.isalpha())
+    return all(unicodedata.name(letter, "LATIN").startswith(("LATIN", "MODIFIER")) for letter in letters)
 
 
 def _values(record: Record, tags: Sequence[str], code: str) -> list[str]:
@@ -210,8 +281,10 @@ def _control(record: Record, tag: str) -> str:
 
 def _title(record: Record) -> str:
     field = next(iter(_fields(record, ("245",))), None)
-    if field is None:
-        return ""
+    return _title_of(record, field) if field else ""
+
+
+def _title_of(record: Record, field: Field) -> str:
     title = ""
     for part in field.subfields:
         text = _plain(record, part.value)
@@ -222,27 +295,50 @@ def _title(record: Record) -> str:
 
 
 def _title_sort(record: Record, title: str, language: str | None) -> str:
-    field = next(iter(_fields(record, ("245",))), None)
-    skipped = int(field.indicator2) if field and field.indicator2.isdigit() else 0
+    """What a title is filed under: romanised where its library romanises."""
+    field = next((field for field in record.get_fields("245") if not field.is_control_field()), None)
+    if field is None:
+        return clean.title_sort(title, language)
+    shown, filed = _in_both(record, field)
+    title = title if filed is shown else _title_of(record, filed)
+    marked = _NOT_FILED.match(next(iter(filed.get_subfields("a")), ""))
+    skipped = int(filed.indicator2) if filed.indicator2.isdigit() else 0
+    skipped = len(_as_written(marked)) if marked else skipped
     article, rest = title[:skipped].strip(), title[skipped:].strip()
     return f"{rest}, {article}" if article and rest else clean.title_sort(title, language)
 
 
-def _authors(record: Record, language: str | None) -> tuple[Author, ...]:
+def _authors(record: Record, *, is_vietnamese: bool) -> tuple[Author, ...]:
     found: dict[str, Author] = {}
-    for field in _fields(record, ("100", "110", "700", "710")):
+    for field in record.get_fields("100", "110", "700", "710"):
         # 700 holds translators, illustrators and titles as well; those with none of these roles wrote it.
         roles = {clean.line(role).strip(" .").lower() for role in field.get_subfields("e", "4")}
-        if field.tag in {"700", "710"} and (field.get_subfields("t") or (roles and not roles & _WRITERS)):
+        if field.is_control_field() or (
+            field.tag in {"700", "710"} and (field.get_subfields("t") or (roles and not roles & _WRITERS))
+        ):
             continue
-        written = _plain(record, next(iter(field.get_subfields("a")), ""))
-        family, comma, given = written.partition(", ")
-        inverted = field.indicator1 != "0" and bool(comma) and field.tag in {"100", "700"}
-        name = f"{given} {family}" if inverted else written
-        if name:
-            sort = written if inverted else author_sort(name, language)
-            found.setdefault(name, Author(name, written if field.tag in {"110", "710"} else sort))
+        shown, filed = (_name(record, each, is_vietnamese=is_vietnamese) for each in _in_both(record, field))
+        if shown.name:
+            found.setdefault(shown.name, Author(shown.name, filed.sort))
     return tuple(found.values())
+
+
+def _name(record: Record, field: Field, *, is_vietnamese: bool) -> Author:
+    """A name as it is said, and as it is filed: 'Sandburg, Carl'; one that is said as it is filed twice."""
+    written = _plain(record, next(iter(field.get_subfields("a")), ""))
+    if field.tag in {"110", "710"}:  # 'United States. Congress'
+        name = ". ".join(filter(None, [written, *(_plain(record, unit) for unit in field.get_subfields("b"))]))
+        return Author(name, name)
+    more = [_plain(record, part) for part in field.get_subfields("b")]  # 'John Paul' 'II'
+    more += [part for part in (_plain(record, c) for c in field.get_subfields("c")) if fold_words(part) in _SUFFIXES]
+    family, comma, given = written.partition(", ")
+    if field.indicator1 != "0" and comma:
+        is_first = is_vietnamese and fold_words(family) in _VIETNAMESE_FAMILIES
+        said = [family, given] if is_first else [given, family]
+        name = f"{family}{given}" if _EAST_ASIAN.search(written) else " ".join(said)
+        return Author(" ".join([name, *more]), ", ".join([written, *more]))
+    name = " ".join(filter(None, [written, *more]))
+    return Author(name, name)
 
 
 _WRITERS = frozenset({"author", "aut", "joint author", "co-author", "verfasser", "auteur", "автор", "creator", "cre"})
@@ -259,15 +355,42 @@ def _languages(record: Record) -> tuple[tuple[str, ...], str | None]:
 
 
 def _published(record: Record) -> date | None:
+    """The day or year of publication: that of the imprint, and of several there the coded one (008)."""
     written = _values(record, ("264", "260"), "c")
     for text in written:
         try:
             return date.fromisoformat(text.strip())
         except ValueError:
             continue
-    years = [*(_YEAR.findall(" ".join(written))), _control(record, "008")[7:11]]
-    year = next((int(year) for year in years if year.isascii() and year.isdigit() and int(year) >= 1000), None)
+    coded = _coded_year(_control(record, "008"))
+    told = " ".join(written)
+    years = _years(told)
+    if coded in years:
+        return date(coded, 1, 1)
+    # '5747 [1987]', '1598 [i.e. 1958]': what a cataloguer adds is in brackets.
+    year = next(iter([*_years(" ".join(_IN_BRACKETS.findall(told))), *years, *filter(None, [coded])]), None)
     return date(year, 1, 1) if year else None
+
+
+def _years(text: str) -> list[int]:
+    """Years of our era that a book may have: 5747 and 2562 are of others."""
+    return [year for year in map(int, _YEAR.findall(text)) if 1000 <= year <= utc_now().year + 2]
+
+
+def _coded_year(fixed: str) -> int:
+    """The first year of 008; 0 for none, or when it may as well be another decade."""
+    first, second = next(iter(_years(fixed[7:11])), 0), next(iter(_years(fixed[11:15])), 0)
+    return 0 if fixed[6:7] == "q" and second - first > _WIDEST_GUESS else first
+
+
+def _publisher(record: Record) -> str | None:
+    fields = (field for field in _fields(record, ("264", "260")) if field.indicator2 not in {"2", "3"})  # who sold it
+    for written in (value for field in fields for value in field.get_subfields("b")):
+        name = _plain(record, written)
+        name = name.strip("[] ") if _isbd(record) else name
+        if name and fold_words(name) not in _NOBODY:
+            return name
+    return None
 
 
 def _series(record: Record) -> tuple[str | None, float | None]:
@@ -369,8 +492,13 @@ def _coded(edition: Edition) -> Iterator[Field]:
 def _described(edition: Edition) -> Iterator[Field]:
     """Authors, title, publisher and date, series."""
     for place, author in enumerate(edition.authors):
-        yield _author_field("700" if place else "100", author)
-    yield _field("245", f"{int(bool(edition.authors))}{_nonfiling(edition)}", a=edition.title)
+        yield from _in_two("700" if place else "100", place + 2, author.name, author.sort) or [
+            _author_field("700" if place else "100", author)
+        ]
+    added = int(bool(edition.authors))
+    yield from _in_two("245", 1, edition.title, edition.title_sort, f"{added}0") or [
+        _field("245", f"{added}{_nonfiling(edition)}", a=edition.title)
+    ]
     day = edition.published_on
     imprint = [("b", edition.publisher), ("c", day and day.isoformat())]
     if told := [(code, value) for code, value in imprint if value]:
@@ -408,6 +536,16 @@ def _many(tag: str, ends: str, values) -> Field:  # values: pairs of code and te
     return Field(tag=tag, indicators=Indicators(one, other), subfields=[Subfield(code, text) for code, text in values])
 
 
+def _in_two(tag: str, number: int, shown: str, filed: str, ends: str = "") -> list[Field]:
+    """A field and the same in other letters, linked, where something is filed under what is romanised; else none."""
+    native, latin = _field(tag, ends or "0", a=shown), _field(tag, ends or "1", a=filed)
+    if _is_latin(native) or not _is_latin(latin) or number > 99:
+        return []
+    latin.add_subfield("6", f"880-{number:02d}", 0)
+    native.add_subfield("6", f"{tag}-{number:02d}", 0)
+    return [latin, Field("880", indicators=native.indicators, subfields=native.subfields)]
+
+
 def _author_field(tag: str, author: Author) -> Field:
     family, comma, given = author.sort.partition(", ")
     if comma and f"{given} {family}" == author.name:
@@ -442,8 +580,10 @@ def write(records: Iterator[Record], file: BinaryIO, *, as_xml: bool) -> tuple[i
     if as_xml:
         file.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<collection xmlns="{_XML_NAMESPACE}">\n'.encode())
     for record in records:
+        if not as_xml:
+            _shorten(record)
         raw = record_to_xml(record) + b"\n" if as_xml else record.as_marc()
-        if not as_xml and (len(raw) > _LARGEST_RECORD or not raw.endswith(END_OF_RECORD.encode())):
+        if not as_xml and (len(raw) > _LARGEST_RECORD or any(_size(field) > _LARGEST_FIELD for field in record.fields)):
             too_large.append(_control(record, "001"))
             continue
         file.write(raw)
@@ -451,3 +591,23 @@ def write(records: Iterator[Record], file: BinaryIO, *, as_xml: bool) -> tuple[i
     if as_xml:
         file.write(b"</collection>\n")
     return written, too_large
+
+
+def _size(field: Field) -> int:
+    return len(field.as_marc("utf-8"))
+
+
+def _shorten(record: Record) -> None:
+    """A paragraph of a summary that is longer than a field may be, into several."""
+    for field in record.get_fields("520"):
+        if _size(field) <= _LARGEST_FIELD:
+            continue
+        place = record.fields.index(field)
+        words, parts = " ".join(field.get_subfields("a")).split(" "), [""]
+        for word in words:
+            longer = f"{parts[-1]} {word}".strip()
+            if len(longer.encode()) > _LARGEST_FIELD - 10 and parts[-1]:  # indicators, code and ends
+                parts.append(word)
+            else:
+                parts[-1] = longer
+        record.fields[place : place + 1] = [_field("520", a=part) for part in parts]

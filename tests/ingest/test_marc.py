@@ -20,7 +20,7 @@ from ingest.clean import Edition, Rejected, line
 from ingest.load import ingest_calibre
 from ingest.marc_load import difference, export_marc, ingest_marc
 from openshelf.errors import IngestError
-from openshelf.works_composing import Author, author_sort
+from openshelf.works_composing import Author
 
 DUNE = Edition(
     calibre_id=1,
@@ -96,15 +96,43 @@ editions = st.builds(
 def test_whatever_a_clean_edition_holds_it_survives_the_round_trip(
     edition: Edition, as_xml: bool, tmp_path: Path
 ) -> None:
-    language = edition.languages[0] if edition.languages else None
     if edition.series_name is None:
         edition = replace(edition, series_index=None)
 
     (back,) = read_back(written(edition, as_xml=as_xml), tmp_path / "f")
 
     assert isinstance(back, Edition)
-    filed = tuple(Author(author.name, author_sort(author.name, language)) for author in edition.authors)
-    assert back == replace(edition, authors=filed, title_sort=back.title_sort)
+    assert back == replace(edition, title_sort=back.title_sort)
+
+
+@pytest.mark.parametrize("as_xml", [False, True])
+def test_what_is_filed_in_latin_letters_goes_out_and_comes_back_in_both(as_xml: bool, tmp_path: Path) -> None:
+    edition = replace(
+        DUNE, title="Мастер и Маргарита", title_sort="Master i Margarita",
+        authors=(Author("Михаил Булгаков", "Bulgakov, Mikhail"), Author("毛泽东", "Mao, Zedong")),
+    )  # fmt: skip
+    raw = written(edition, as_xml=as_xml)
+
+    assert read_back(raw, tmp_path / "f") == [edition]
+    assert raw.count(b'tag="880"' if as_xml else b"880-0") == 3
+
+
+def test_a_paragraph_that_no_field_has_room_for_goes_out_in_parts_and_what_cannot_be_parted_is_named(
+    tmp_path: Path,
+) -> None:
+    long = " ".join(f"слово{number}" for number in range(1_200))  # some 17,000 bytes
+    (back,) = read_back(written(replace(DUNE, summary=f"One.\n\n{long}"), as_xml=False), tmp_path / "f")
+    assert isinstance(back, Edition)
+    assert back.summary
+    assert back.summary.split() == ["One.", *long.split()]
+
+    file = io.BytesIO()
+    records = [marc.record_of(replace(DUNE, summary="я" * 6_000), "wide"), marc.record_of(DUNE, "k1")]
+    assert marc.write(iter(records), file, as_xml=False) == (1, ["wide"])
+    assert read_back(file.getvalue(), tmp_path / "f") == [DUNE]
+    assert read_back(written(replace(DUNE, summary="я" * 6_000), as_xml=True), tmp_path / "f") == [
+        replace(DUNE, summary="я" * 6_000)
+    ]
 
 
 @settings(max_examples=300)
@@ -155,6 +183,144 @@ def test_a_record_of_another_library_is_understood() -> None:
     assert found.classifications == (("ddc", "811.52"),)
     assert found.subjects == ("Arithmetic--Juvenile poetry",)
     assert (found.languages, found.original_title) == (("eng",), "Rechnen")
+
+
+def romanised() -> Record:
+    """As a library of Latin letters describes a Russian book."""
+    record = Record(force_utf8=True)
+    record.leader = Leader("00000cam a2200000 i 4500")
+    record.add_field(
+        Field("001", data="1"), Field("008", data="880101s1987    ru            000 1 rus d"),
+        field("100", "1 ", **{"6": "880-01"}, a="Tolstoĭ, Lev,", d="1828-1910."),
+        field("245", "10", **{"6": "880-02"}, a="Voĭna i mir /", c="L. Tolstoĭ."),
+        field("264", " 1", **{"6": "880-03"}, a="Moskva :", b="Khudozh. lit.,", c="1987."),
+        field("700", "1 ", **{"6": "880-04"}, a="Serov, V.,", e="illustrator."),
+        field("880", "1 ", **{"6": "100-01/(N"}, a="Толстой, Лев,"),
+        field("880", "10", **{"6": "245-02/(N"}, a="Война и мир /", c="Л. Толстой."),
+        field("880", " 1", **{"6": "264-03/(N"}, a="Москва :", b="Художественная литература,"),
+        field("880", "1 ", **{"6": "700-04/(N"}, a="Серов, В."),
+        field("880", "1 ", **{"6": "500-00/(N"}, a="Без пары"),
+    )  # fmt: skip
+    return record
+
+
+def test_a_record_in_two_alphabets_is_shown_in_that_of_the_book_and_filed_romanised() -> None:
+    found = marc.edition_of(romanised(), 1, "record 1")
+
+    assert isinstance(found, Edition)
+    assert (found.title, found.title_sort) == ("Война и мир", "Voĭna i mir")
+    assert found.authors == (Author("Лев Толстой", "Tolstoĭ, Lev"),)
+    assert (found.publisher, found.published_on) == ("Художественная литература", date(1987, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("leader", "letters", "title"),
+    [
+        (b"a", "L'été".encode(), "L'été"),
+        (b" ", b"L'\xe2et\xe2e", "L'été"),  # MARC-8: the accent stands before the letter
+        (b" ", "L'été".encode(), "L'été"),  # says MARC-8, is UTF-8
+        (b"a", b"L'\xe2et\xe2e", None),  # says UTF-8, is MARC-8
+    ],
+)
+def test_letters_are_read_as_they_are_and_not_as_the_leader_says(
+    leader: bytes, letters: bytes, title: str | None, tmp_path: Path
+) -> None:
+    place = b"@" * len(letters)
+    raw = written(replace(DUNE, title=place.decode(), publisher=None, subjects=()), as_xml=False)
+
+    (found,) = read_back(raw[:9] + leader + raw[10:].replace(place, letters), tmp_path / "f")
+
+    if title is None:
+        assert isinstance(found, Rejected)
+        assert "says that it is UTF-8, and is not" in found.reason
+    else:
+        assert isinstance(found, Edition)
+        assert found.title == title
+
+
+@pytest.mark.parametrize(
+    ("imprint", "coded", "year"),
+    [
+        ("c1987.", "s1987    ", 1987),
+        ("5747 [1986 or 1987]", "s1987    ", 1987),
+        ("2562 [2019]", "", 2019),
+        ("1598 [i.e. 1958]", "", 1958),
+        ("Heisei 10 [1998]", "", 1998),
+        ("MCMLXXXVII", "s1987    ", 1987),
+        ("[19--]", "q19001999", None),
+        ("[between 1906 and 1912?]", "q19061912", 1906),
+        ("2999", "", None),
+        ("44 B.C.", "b        ", None),
+    ],
+)
+def test_the_year_is_the_one_of_our_era(imprint: str, coded: str, year: int | None) -> None:
+    record = loc_record()
+    record.remove_fields("260", "008")
+    record.add_field(
+        field("264", " 1", c=imprint), Field("008", data=f"920219{coded.ljust(9)}caua   j      000 0 eng  ")
+    )
+
+    found = marc.edition_of(record, 1, "record 1")
+
+    assert isinstance(found, Edition)
+    assert found.published_on == (date(year, 1, 1) if year else None)
+
+
+@pytest.mark.parametrize(
+    ("heading", "author"),
+    [
+        (("100", "0 ", {"a": "John Paul", "b": "II,", "c": "Pope,"}), Author("John Paul II", "John Paul II")),
+        (
+            ("100", "1 ", {"a": "King, Martin Luther,", "c": "Jr.,"}),
+            Author("Martin Luther King Jr.", "King, Martin Luther, Jr."),
+        ),
+        (("100", "3 ", {"a": "Brontë family."}), Author("Brontë family", "Brontë family")),
+        (("110", "1 ", {"a": "Viet Nam.", "b": "Quốc hội."}), Author("Viet Nam. Quốc hội", "Viet Nam. Quốc hội")),
+        (("100", "1 ", {"a": "Nguyễn, Du,", "d": "1765-1820."}), Author("Nguyễn Du", "Nguyễn, Du")),
+        (("100", "1 ", {"a": "毛, 泽东,"}), Author("毛泽东", "毛, 泽东")),
+    ],
+)
+def test_names_are_said_whole_and_in_their_order(heading, author: Author) -> None:
+    tag, ends, parts = heading
+    record = loc_record()
+    record.remove_fields("100", "700", "041", "008")
+    record.add_field(field(tag, ends, **parts), field("041", "  ", a="vie"))
+
+    found = marc.edition_of(record, 1, "record 1")
+
+    assert isinstance(found, Edition)
+    assert found.authors == (author,)
+
+
+@pytest.mark.parametrize("title", ["\x98Der\x9c Zauberberg", "<<Der>> Zauberberg", "¬Der¬ Zauberberg"])
+def test_an_article_that_is_marked_as_not_filed_stays_in_the_title(title: str) -> None:
+    record = loc_record()
+    record.remove_fields("245")
+    record.add_field(field("245", "00", a=title))
+
+    found = marc.edition_of(record, 1, "record 1")
+
+    assert isinstance(found, Edition)
+    assert (found.title, found.title_sort) == ("Der Zauberberg", "Zauberberg, Der")
+
+
+def test_a_record_of_a_wrong_length_and_lines_between_records_spoil_no_other(tmp_path: Path) -> None:
+    good, other = written(DUNE, as_xml=False), written(replace(DUNE, source_key="k2"), as_xml=False)
+
+    found = read_back(good + b"\r\n" + b"00999" + other[5:] + b"\r\n" + other, tmp_path / "f")
+
+    assert found == [DUNE, f"its leader tells '00999' bytes, and it has {len(other)}", replace(DUNE, source_key="k2")]
+
+
+def test_nobody_and_who_only_sells_it_is_no_publisher() -> None:
+    record = loc_record()
+    record.remove_fields("260")
+    record.add_field(field("264", " 1", b="[publisher not identified],", c="1987"), field("264", " 2", b="A Shop"))
+
+    found = marc.edition_of(record, 1, "record 1")
+
+    assert isinstance(found, Edition)
+    assert found.publisher is None
 
 
 @pytest.mark.parametrize(
