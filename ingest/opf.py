@@ -4,6 +4,7 @@ Read: OPF 2.0 (`opf:role`, `meta name=`) and EPUB 3 (`meta property=`, `refines`
 collections, accessibility. Written: EPUB 3 package metadata that also Calibre reads.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -14,10 +15,12 @@ from ingest import clean
 from ingest.accessibility import Accessibility, of_package, parse_xml
 from ingest.clean import Edition, Rejected
 from openshelf import subjects
+from openshelf.contracts import utc_now
 from openshelf.works_composing import Author, author_sort
 
 _OPF = "http://www.idpf.org/2007/opf"
 _DC = "http://purl.org/dc/elements/1.1/"
+_YEAR = re.compile(r"(?<!\d)(1\d{3}|20\d\d)(?!\d)")
 _NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _TOLD = (
     ("modes", "schema:accessMode"),
@@ -55,7 +58,7 @@ def edition_of(raw: bytes, number: int, label: str, source_key: str) -> Edition 
         title_sort=clean.line(said.title_sort()) or clean.title_sort(title, language),
         authors=_authors(said, language),
         languages=languages,
-        published_on=_day(next(iter(said.texts("date")), "")),
+        published_on=_day(said.date()),
         publisher=clean.line(next(iter(said.texts("publisher")), "")) or None,
         series_name=series,
         series_index=index,
@@ -110,6 +113,15 @@ class _Said:
         titles = [element for element in self._elements["title"] if _text(element)]
         main = (element for element in titles if self._of(element).get("title-type") == "main")
         return _text(next(main, titles[0])) if titles else ""
+
+    def date(self) -> str:
+        """When it was published; of an EPUB 2 that tells of several days which."""
+        dates = [element for element in self._elements["date"] if _text(element)]
+        events = [(element.get(f"{{{_OPF}}}event") or "").lower() for element in dates]
+        for event in ("original-publication", "publication", ""):
+            if event in events:
+                return _text(dates[events.index(event)])
+        return ""
 
     def title_sort(self) -> str:
         sorts = (self._of(element).get("file-as", "") for element in self._elements["title"])
@@ -167,13 +179,17 @@ def _authors(said: _Said, language: str | None) -> tuple[Author, ...]:
 
 
 def _day(text: str) -> date | None:
+    if "T" in text and (day := clean.published(text)):  # as Calibre writes: midnight somewhere, in UTC
+        return day
     for form in (text[:10], f"{text[:7]}-01", f"{text[:4]}-01-01"):
         try:
             day = date.fromisoformat(form)
         except ValueError:
             continue
         return day if day.year > 101 else None  # Calibre's 'undefined' is 0101-01-01
-    return None
+    # 'c1987', 'May 1987', '01.05.1987': the year is sure.
+    year = next((int(year) for year in _YEAR.findall(text) if int(year) <= utc_now().year + 2), None)
+    return date(year, 1, 1) if year else None
 
 
 def package_of(edition: Edition, identifier: str) -> bytes:

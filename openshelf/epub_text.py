@@ -3,7 +3,10 @@
 Reads the zip itself; nothing is unpacked to disk, nothing in it runs, and nothing outside it is fetched.
 """
 
+import codecs
+import contextlib
 import lzma
+import re
 import struct
 import zipfile
 import zlib
@@ -19,6 +22,13 @@ MAX_TEXT_BYTES = 40_000_000  # of all parts together: no book is so long, but an
 MAX_CHAPTERS = 500
 MAX_PICTURE_BYTES = 12_000_000
 MAX_CONTENTS = 1_000
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+    ("<?".encode("utf-16-le"), "utf-16-le"), ("<?".encode("utf-16-be"), "utf-16-be"),
+)  # fmt: skip
+_ENCODING = re.compile(rb"""\s*<\?xml[^>]*\sencoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""")
+_CHARSET = re.compile(rb"""<meta\s[^>]*charset\s*=\s*["']?([A-Za-z0-9._:-]+)""", re.IGNORECASE)
+_HEAD_BYTES = 2_000
 _OPF = "{http://www.idpf.org/2007/opf}"
 _NCX = "{http://www.daisy.org/z3986/2005/ncx/}"
 _XHTML = "{http://www.w3.org/1999/xhtml}"
@@ -95,7 +105,8 @@ def chapters(path: Path) -> Iterator[Chapter]:
     try:
         with zipfile.ZipFile(path) as archive:
             package = _package(archive)
-            names = package.spine[:MAX_CHAPTERS]
+            there = set(archive.namelist())
+            names = [name for name in package.spine if name in there][:MAX_CHAPTERS]  # a lost part is no lost book
             if sum(archive.getinfo(name).file_size for name in names) > MAX_TEXT_BYTES:
                 raise UnreadableEpubError(f"{path.name} holds more than {MAX_TEXT_BYTES} bytes of text")
             if _encrypted(archive) & set(names):
@@ -146,12 +157,13 @@ def parse(markup: bytes) -> ElementTree.Element:
 
     Raises:
         UnreadableEpubError: it declares entities of its own.
-        ElementTree.ParseError, ValueError, LookupError: it is no XML, or in an encoding that nobody knows.
+        ElementTree.ParseError, ValueError: it is no XML, or not in the encoding that it names.
     """
+    text = _decoded(markup, "strict")  # the parser itself knows few encodings, and stops at one that nobody knows
     # The parser's own limits end expansion bombs too.
-    if b"<!ENTITY" in markup or "<!ENTITY".encode("utf-16-le") in markup:
+    if "<!ENTITY" in text:
         raise UnreadableEpubError("entities are not read")
-    return ElementTree.fromstring(markup)  # noqa: S314 - no entities, and expat fetches nothing
+    return ElementTree.fromstring(text)  # noqa: S314 - no entities, and expat fetches nothing
 
 
 def _part(archive: zipfile.ZipFile, name: str, most: int = MAX_PART_BYTES) -> bytes:
@@ -201,13 +213,13 @@ def _encrypted(archive: zipfile.ZipFile) -> set[str]:
         return set()
     try:
         listed = parse(_part(archive, "META-INF/encryption.xml"))
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, ValueError):
         return set()
     return {within("", found.attrib["URI"])[0] for found in listed.iter(_ENCRYPTED) if found.attrib.get("URI")}
 
 
 def _chapter(markup: bytes, name: str, number: int, pictures: frozenset[str]) -> Chapter | None:
-    text = markup.decode("utf-8", "replace")
+    text = _decoded(markup, "replace")
     start, end = text.find("<body"), text.rfind("</body>")
     body = text[text.find(">", start) + 1 : end if end > start else None] if start >= 0 else text
     tree = Tree(body, name, pictures)
@@ -216,11 +228,25 @@ def _chapter(markup: bytes, name: str, number: int, pictures: frozenset[str]) ->
     return Chapter(_title(markup) or str(number), name, tree.nodes, tree.length)
 
 
+def _decoded(markup: bytes, errors: str) -> str:
+    """The text of a file. EPUB knows UTF-8 and UTF-16; converters of old leave what they were given, and say so."""
+    for mark, encoding in _MARKS:
+        if markup.startswith(mark):
+            return markup.decode(encoding, errors)
+    with contextlib.suppress(UnicodeDecodeError):  # what is UTF-8 throughout is UTF-8, whatever it says
+        return markup.decode()
+    told = _ENCODING.match(markup) or _CHARSET.search(markup[:_HEAD_BYTES])
+    try:
+        return markup.decode(told[1].decode("ascii") if told else "utf-8", errors)
+    except LookupError:  # no encoding of text
+        return markup.decode("utf-8", errors)
+
+
 def _title(markup: bytes) -> str:
     """The first heading of a part, else its title."""
     try:
         document = parse(markup)
-    except (ElementTree.ParseError, UnreadableEpubError):
+    except (ElementTree.ParseError, ValueError, UnreadableEpubError):
         return ""
     for tag in ("h1", "h2", "h3", "title"):
         for found in document.iter(f"{_XHTML}{tag}"):
@@ -245,7 +271,7 @@ def _told_contents(archive: zipfile.ZipFile, package: _Package) -> list[tuple[st
         if package.ncx:
             points = parse(_part(archive, package.ncx)).find(f"{_NCX}navMap")
             return [] if points is None else list(_points(points, package.ncx, 0))
-    except (KeyError, ElementTree.ParseError, UnreadableEpubError):
+    except (KeyError, ElementTree.ParseError, ValueError, UnreadableEpubError):
         pass
     return []
 

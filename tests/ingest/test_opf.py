@@ -104,6 +104,25 @@ def test_an_epub_2_package_with_calibre_s_series_is_understood() -> None:
     assert found.modified_at == datetime(2000, 1, 1, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("dates", "day"),
+    [
+        ('<dc:date opf:event="modification">2019-05-01</dc:date><dc:date opf:event="publication">1937</dc:date>', 1937),
+        ("<dc:date>2003-12-31T17:00:00+00:00</dc:date>", 2004),  # the first of January in Hanoi
+        ("<dc:date>c1937</dc:date>", 1937),
+        ("<dc:date>21.09.1937</dc:date>", 1937),
+        ("<dc:date>0101-01-01T00:00:00+00:00</dc:date>", None),
+        ("<dc:date/>", None),
+        ("<dc:date>sometime</dc:date>", None),
+    ],
+)
+def test_the_day_is_that_of_publication_however_it_is_written(dates: str, day: int | None) -> None:
+    found = opf.edition_of(EPUB_2.replace(b"<dc:date>1937-09</dc:date>", dates.encode()), 1, "f", "k")
+
+    assert isinstance(found, Edition)
+    assert (found.published_on and found.published_on.year) == day
+
+
 BOMB = b'<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><package><metadata>&b;</metadata></package>'
 
 

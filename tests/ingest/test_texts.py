@@ -238,6 +238,37 @@ BOMB = (
 )
 
 
+@pytest.mark.parametrize(
+    ("encoding", "head"),
+    [
+        ("windows-1251", '<?xml version="1.0" encoding="windows-1251"?>'),  # as converters of old FB2 files leave it
+        (
+            "windows-1251",
+            '<!DOCTYPE html><!-- --><meta http-equiv="Content-Type" content="text/html; charset=cp1251"/>',
+        ),
+        ("gb2312", '<?xml version="1.0" encoding="GB2312"?>'),
+        ("utf-16", '<?xml version="1.0" encoding="UTF-16"?>'),
+        ("utf-16-be", '<?xml version="1.0" encoding="UTF-16"?>'),
+        ("utf-8-sig", '<?xml version="1.0" encoding="utf-8"?>'),
+        ("utf-8", '<?xml version="1.0" encoding="windows-1251"?>'),  # says what it is not
+        ("utf-8", '<?xml version="1.0" encoding="rot13"?>'),
+        ("utf-8", '<?xml version="1.0" encoding="no-such"?>'),
+    ],
+)
+def test_a_part_is_read_in_the_encoding_it_has(tmp_path: Path, encoding: str, head: str) -> None:
+    package = (
+        '<package xmlns="http://www.idpf.org/2007/opf"><manifest>'
+        '<item id="a" href="a.xhtml" media-type="application/xhtml+xml"/>'
+        '<item id="lost" href="lost.xhtml" media-type="application/xhtml+xml"/></manifest>'
+        '<spine><itemref idref="a"/><itemref idref="lost"/></spine></package>'
+    )
+    chapter = f"{head}<html><body><p>Наступила зима</p></body></html>".encode(encoding)
+    path = tmp_path / "book.epub"
+    path.write_bytes(epub_bytes(package=package, more={"OEBPS/a.xhtml": chapter}))
+
+    assert [chapter.nodes for chapter in epub_text.chapters(path)] == [[["p", {}, "Наступила зима"]]]
+
+
 def test_bad_files_are_written_down_and_never_stop_the_rest(conn: psycopg.Connection, books: list[int]) -> None:
     good, *bad = books[:7]
     put(conn, good, f"<p>{PHRASE}</p>", more={"META-INF/encryption.xml": OBFUSCATED_FONT})
