@@ -50,7 +50,7 @@ _TAKEN_APART = re.compile(r"[()\[\]#,:;.\-–—]")
 _BRACKET, _DASH = re.compile(r"[(\[]"), re.compile(r"[:,\-–—]")
 # Any note in brackets at the end, one level of brackets within; what it says is read before it goes.
 _NOTE = re.compile(r"\s*(?:\(((?:[^()]|\([^()]*\))*)\)|\[([^\[\]]*)\]|\(([^()]*))\s*$")
-_SUBTITLE = re.compile(r"\s*(?::|;|\s[-–—]+|--|(?<=\w{4})\.(?=\s+\w{2})|,?\s+\bor,)\s+")
+_SUBTITLE = re.compile(r"\s*(?::|;|\s[-–—]+|--|(?<=\w{4})\.(?=\s+\w{2})|,?\s+\bor,)\s+|,\s+(?=(?:or|oder|ou|или)\s)")
 _COLON = re.compile(r":|\s[-–—]+\s")
 _AFTER_SIGN = re.compile(r"(?<=\w)[\s,:]+#\s?0*(\d{1,3})\s*$")  # 'Castle Roogna #03'
 _TURNED_ARTICLE = re.compile(r"^(.*), (the|an?|les?|la|los|las|el|das|der|die|il)$", re.IGNORECASE)
@@ -69,11 +69,16 @@ _KIND = re.compile(
     r"(?:the )?(?:complete|authoritative|student|unabridged?|uncut)(?: (?:and )?(?:unabridged|uncut|text|edition))*|"
     r"(?:an )?authoritative text .*|complete authoritative text .*",
 )
+# 'Out of Africa; and, Shadows on the Grass' is two works; 'The Hobbit: or There and Back Again' is one by two names.
+_AND_ANOTHER = re.compile(r"\s*;\s+(?=(?:and|und|et|y|и|và)\b)", re.IGNORECASE)
+_OTHER_NAME = re.compile(r"(?:or|oder|ou|o|или|hay) ")
 # Words that make a book of another one: whoever has the one does not have the other.
 _APART = re.compile(
-    r"\b(omnibus|complete (?:novels|works|stories|collection|saga|trilogy)|box(?:ed)? set|gift set|companion|workbook|"
-    r"study guide|cliffs ?notes|spark ?notes|monarch notes|screenplay|graphic novel|manga|coloring|sampler|"
-    r"excerpts?|making of|novels in one|books in one|собрание|tuyen tap|toan tap)\b"
+    r"\b(omnibus|complete (?:novels|works|stories|collection|saga|trilogy|series|set)|box(?:ed)? set|gift set|"
+    r"companion|workbook|study guide|cliffs ?notes|spark ?notes|monarch notes|york notes|summary|screenplay|coloring|"
+    r"graphic (?:novel|history|adaptation)|manga|комикс|манга|truyen tranh|краткое содержание|tom tat|"
+    r"(?:books|volumes|vols|bande|tomes|tomos|тома|книги) \d+ (?:and |to |bis |a |и |по )?\d+|"
+    r"sampler|excerpts?|making of|novels in one|books in one|собрание|tuyen tap|toan tap)\b"
 )
 # Of these in a note, 'Harper Hall Trilogy' is but the series; in the title they tell.
 _APART_IN_TITLES = re.compile(
@@ -195,11 +200,11 @@ def title_of(written: str) -> Title:
             title = title[: number.start()]
         title = _TURNED_ARTICLE.sub(r"\2 \1", title)
         colon = _COLON.search(title)
-        parts = _SUBTITLE.split(title)
-    main, *rest = [folded for part in parts if (folded := fold_words(part))] or [""]
+        parts = _SUBTITLE.split(_AND_ANOTHER.sub(" ", title))
+    main, *rest = [folded for part in parts if (folded := fold_words(part.replace("&", " and ")))] or [""]
     article = _ARTICLES.get(main.partition(" ")[0], "")
     main = _without_article(main)
-    told = [part for part in rest if not _KIND.fullmatch(part)]
+    told = [part for part in rest if not _KIND.fullmatch(part) and not _OTHER_NAME.match(part)]
     subtitle = _without_article(" ".join(told))
     core = " ".join([main, *filter(None, [subtitle]), *bare_numbers]) or title.casefold().strip() or written.casefold()
     whole = fold_words(written)
@@ -351,7 +356,8 @@ def _compare_titles(one: Title, other: Title) -> tuple[str, float] | None:
 def _compare_cores(one: Title, other: Title) -> tuple[str, float] | None:
     if one.core == other.core:
         return "same title but for notes", 0.99
-    if one.numbers != other.numbers:
+    letters = {_last_letter(one.core), _last_letter(other.core)} - {""}
+    if one.numbers != other.numbers or len(letters) > 1:
         return None
     squeezed, other_squeezed = one.core.replace(" ", ""), other.core.replace(" ", "")
     if squeezed == other_squeezed and len(squeezed) >= _SHORTEST:
@@ -359,6 +365,11 @@ def _compare_cores(one: Title, other: Title) -> tuple[str, float] | None:
     if _is_slip(one.core, other.core) or _is_slip(squeezed, other_squeezed):
         return "a slip of the pen", JaroWinkler.similarity(one.core, other.core)
     return None
+
+
+def _last_letter(core: str) -> str:
+    """The letter that a title ends with, as a number would: 'Hepatitis A', 'Physics volume B'."""
+    return core[-1] if core[-2:-1] == " " else ""
 
 
 def _compare_subtitles(one: Title, other: Title) -> tuple[str, float] | None:

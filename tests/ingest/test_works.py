@@ -60,6 +60,8 @@ def test_only_the_note_of_the_edition_is_taken_from_a_title(title: str, bare: st
         (record("The Hobbit", "JRR Tolkien"), record("The Hobbit", "J. R. R. Tolkien"), "same title"),
         (record("Mind Prey", "John Sandford"), record("Mind Prey", "John Sanford"), "but for notes"),
         (record("Good Omens", "Pratchett"), record("Good Omens", "Terry Pratchett"), "family name alone"),
+        (record("Pride and Prejudice"), record("Pride & Prejudice (Classics)"), "but for notes"),
+        (record("The Hobbit: or There and Back Again"), record("Hobbit, or There and Back Again"), "but for notes"),
     ],
 )
 def test_editions_of_one_work_are_the_same_work_and_it_is_said_why(one: Record, other: Record, reason: str) -> None:
@@ -95,6 +97,13 @@ def test_editions_of_one_work_are_the_same_work_and_it_is_said_why(one: Record, 
         (record("El Testamento", language=""), record("The Testament", language="")),
         (record("Collected Poems", ""), record("Collected Poens", "")),
         (record("Collected Poems", "Various"), record("Collected Poems (Large Print)", "W. H. Auden")),
+        (record("Out of Africa"), record("Out of Africa; and, Shadows on the Grass")),
+        (record("Dune (Books 1-3)"), record("Dune")),
+        (record("The Hunger Games"), record("The Hunger Games: Complete Series")),
+        (record("Sapiens"), record("Sapiens: Summary and Analysis")),
+        (record("Идиот"), record("Идиот (комикс)")),
+        (record("Emma, Vol. A"), record("Emma, Vol. B")),
+        (record("Hepatitis A"), record("Hepatitis B")),
     ],
 )
 def test_decoys_stay_apart(one: Record, other: Record) -> None:
