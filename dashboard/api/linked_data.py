@@ -19,6 +19,8 @@ from openshelf.database.api_keys import Scope
 from openshelf.database.ingestion import WholeEdition
 
 MEDIA_TYPE = "application/ld+json"
+# schema.org has no word for the standards that a file keeps to; Dublin Core has.
+CONTEXT: list[str | dict[str, str]] = ["https://schema.org", {"dcterms": "http://purl.org/dc/terms/"}]
 _TERMS = {
     "thema": "https://ns.editeur.org/thema",
     "bisac": "https://www.bisg.org/complete-bisac-subject-headings-list",
@@ -40,9 +42,9 @@ class Thing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class EditionData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """An edition that the library holds. What its EPUB says of its accessibility is repeated as it says it."""
 
-    type: str = field(name="@type", default="Book")
+    type: str = field(name="@type")
     name: str
-    book_format: str = "https://schema.org/EBook"
+    book_format: str | UnsetType = UNSET
     in_language: list[str] = []
     date_published: str | UnsetType = UNSET
     publisher: Thing | UnsetType = UNSET
@@ -53,18 +55,19 @@ class EditionData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     accessibility_feature: list[str] = []
     accessibility_hazard: list[str] = []
     accessibility_summary: str | UnsetType = UNSET
-    conforms_to: list[str] = []
+    conforms_to: list[str] = field(name="dcterms:conformsTo", default=[])
 
 
 class WorkData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """A work in JSON-LD. What is not known is left out."""
 
-    context: str = field(name="@context")
+    context: list[str | dict[str, str]] = field(name="@context")
     type: str = field(name="@type")
     id: str = field(name="@id")
     url: str
     name: str
     author: list[Thing] = []
+    director: list[Thing] = []
     in_language: str | UnsetType = UNSET
     date_published: str | UnsetType = UNSET
     publisher: Thing | UnsetType = UNSET
@@ -73,7 +76,7 @@ class WorkData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, re
     genre: list[str] = []
     about: list[Thing] = []
     is_part_of: Thing | UnsetType = UNSET
-    position: float | UnsetType = UNSET
+    position: int | str | UnsetType = UNSET
     work_example: list[EditionData] = []
     work_translation: list[Thing] = []
 
@@ -84,15 +87,19 @@ def show_linked_data(conn: psycopg.Connection, caller: Caller, asked: WorkAsked,
     if work is None:
         raise ProblemError(404, f"there is no work {asked.book_id}; GET /api/works lists what there is")
     held = list(ingestion.whole_editions(conn, [work.book_id], work.kind))
+    digital = ingestion.with_files(conn, [edition.edition_id for edition in held])
     beside = [linked.book_id for linked in works.linked(conn, work.book_id)]
+    is_film = work.kind == "film"
+    makers = [Thing(type="Person", name=name) for name in catalogue.authors_of(conn, work.book_id)]
     codes = dict.fromkeys(pair for edition in held for pair in zip(edition.schemes, edition.codes, strict=True))
     return WorkData(
-        context="https://schema.org",
-        type="Movie" if work.kind == "film" else "Book",
+        context=CONTEXT,
+        type="Movie" if is_film else "Book",
         id=f"/book?id={work.book_id}",
         url=f"/book?id={work.book_id}",
         name=work.title,
-        author=[Thing(type="Person", name=name) for name in catalogue.authors_of(conn, work.book_id)],
+        author=[] if is_film else makers,
+        director=makers if is_film else [],  # whom a data set of films names
         in_language=language_tag(work.language) or UNSET,
         date_published=_known(f"{work.year:04d}" if work.year else None),
         publisher=_organisation(work.publisher),
@@ -104,12 +111,14 @@ def show_linked_data(conn: psycopg.Connection, caller: Caller, asked: WorkAsked,
             for scheme, code in codes
             if scheme in _TERMS
         ],
-        is_part_of=Thing(type="BookSeries", name=work.series_name) if work.series_name else UNSET,
-        position=work.series_index if work.series_name and work.series_index is not None else UNSET,
-        work_example=[_edition(edition) for edition in held],
+        is_part_of=(
+            Thing(type="MovieSeries" if is_film else "BookSeries", name=work.series_name) if work.series_name else UNSET
+        ),
+        position=_position(work.series_index) if work.series_name and work.series_index is not None else UNSET,
+        work_example=[_edition(edition, is_film=is_film, is_digital=edition.edition_id in digital) for edition in held],
         work_translation=[
             Thing(
-                type="Book",
+                type="Movie" if is_film else "Book",
                 id=f"/book?id={card.book_id}",
                 name=card.title,
                 in_language=language_tag(card.language) or UNSET,
@@ -127,11 +136,18 @@ def _organisation(name: str | None) -> Thing | UnsetType:
     return Thing(type="Organization", name=name) if name else UNSET
 
 
-def _edition(edition: WholeEdition) -> EditionData:
+def _position(place: float) -> int | str:
+    """schema.org's position is a whole number or words."""
+    return int(place) if place.is_integer() else f"{place:g}"
+
+
+def _edition(edition: WholeEdition, *, is_film: bool, is_digital: bool) -> EditionData:
     identifiers = dict(zip(edition.identifier_kinds, edition.identifier_values, strict=True))
     told: dict[str, Any] = edition.accessibility or {}
     return EditionData(
+        type="Movie" if is_film else "Book",
         name=edition.title,
+        book_format="https://schema.org/EBook" if is_digital and not is_film else UNSET,
         in_language=[tag for tag in map(language_tag, edition.languages) if tag],
         date_published=edition.published_on.isoformat() if edition.published_on else UNSET,
         publisher=_organisation(edition.publisher),

@@ -388,6 +388,12 @@ def whole_editions(
         yield from cursor
 
 
+def with_files(conn: psycopg.Connection, edition_ids: Sequence[int]) -> set[int]:
+    """Those of these editions that have files here; the others are known by their records alone."""
+    rows = conn.execute("select distinct edition_id from library.files where edition_id = any(%s)", [list(edition_ids)])
+    return {edition for (edition,) in rows.fetchall()}
+
+
 def active_editions(conn: psycopg.Connection, book_ids: Sequence[int]) -> list[ActiveEdition]:
     """All active editions of these works, by work and arrival."""
     with conn.cursor(row_factory=class_row(ActiveEdition)) as cursor:

@@ -151,6 +151,11 @@ def test_the_api_and_the_feeds_keep_to_the_kinds(
     assert [work["title"] for work in films] == ([FILM] if is_shown else [])
     assert api.get(f"/api/works/{film}").status_code == (200 if is_shown else 404)
     assert (FILM in found) is is_shown
+    if is_shown:
+        told = api.get(f"/api/works/{film}/linked-data").json()
+        assert (told["@type"], told["director"]) == ("Movie", [{"@type": "Person", "name": WORDS[0]}])
+        assert "author" not in told
+        assert {(held["@type"], held.get("bookFormat")) for held in told["workExample"]} == {("Movie", None)}
     assert {work["kind"] for work in works} <= set(kinds.split(","))
     feeds = "".join(api.get(f"/opds/v2{address}").text for address in FEEDS)
     assert "metadata" in feeds

@@ -21,7 +21,8 @@ def test_a_work_is_linked_data_with_what_its_editions_and_files_say(
     conn: psycopg.Connection, client: TestClient, shelves: dict[str, int]
 ) -> None:
     book, other = shelves["Dune"], next(book for title, book in shelves.items() if title != "Dune")
-    told = Jsonb({"modes": ["textual"], "features": ["alternativeText"], "summary": "All of it."})
+    conforms = ["EPUB Accessibility 1.1 - WCAG 2.1 Level AA"]
+    told = Jsonb({"modes": ["textual"], "features": ["alternativeText"], "conforms_to": conforms})
     edition = conn.execute(
         "update library.editions set accessibility = %s where book_id = %s returning edition_id", [told, book]
     ).fetchone()
@@ -36,25 +37,46 @@ def test_a_work_is_linked_data_with_what_its_editions_and_files_say(
         "insert into library.work_links values (least(%s, %s), greatest(%s, %s), 'translation', 'x')",
         [book, other, book, other],
     )
+    conn.execute("update library.works set series_index = 1 where book_id = %s", [book])
     conn.commit()
 
     answer = client.get(f"/api/works/{book}/linked-data")
 
     assert answer.headers["content-type"] == "application/ld+json"
     data = answer.json()
-    assert (data["@context"], data["@type"], data["name"]) == ("https://schema.org", "Book", "Dune")
+    assert (data["@context"][0], data["@type"], data["name"]) == ("https://schema.org", "Book", "Dune")
     assert data["author"] == [{"@type": "Person", "name": "Frank Herbert"}]
-    assert data["isPartOf"] == {"@type": "BookSeries", "name": "Dune Chronicles"}
+    assert (data["isPartOf"], data["position"]) == ({"@type": "BookSeries", "name": "Dune Chronicles"}, 1)
     assert data["about"] == [
         {"@type": "DefinedTerm", "termCode": "FLS", "inDefinedTermSet": "https://ns.editeur.org/thema"}
     ]
     assert data["genre"] == ["science fiction", "ecology"]
     (held,) = data["workExample"]
+    assert (held["@type"], held["bookFormat"]) == ("Book", "https://schema.org/EBook")
+    assert held["dcterms:conformsTo"] == conforms
+    assert data["@context"][1] == {"dcterms": "http://purl.org/dc/terms/"}
     assert (held["isbn"], held["accessMode"], held["accessibilityFeature"]) == (
         "9780441172719", ["textual"], ["alternativeText"],
     )  # fmt: skip
     assert held["sameAs"] == ["https://openlibrary.org/books/OL1M"]
     assert [work["@id"] for work in data["workTranslation"]] == [f"/book?id={other}"]
+
+
+def test_only_what_has_a_file_is_an_ebook(
+    conn: psycopg.Connection, client: TestClient, shelves: dict[str, int]
+) -> None:
+    book = shelves["Dune"]
+    conn.execute(
+        "delete from library.files using library.editions e where e.edition_id = files.edition_id and book_id = %s",
+        [book],
+    )
+    conn.execute("update library.works set series_index = 1.5 where book_id = %s", [book])
+    conn.commit()
+
+    data = client.get(f"/api/works/{book}/linked-data").json()
+
+    assert data["position"] == "1.5"
+    assert [set(held) & {"@type", "bookFormat"} for held in data["workExample"]] == [{"@type"}]
 
 
 def test_a_work_that_is_not_there_is_not_found(client: TestClient) -> None:
