@@ -88,9 +88,11 @@ def place(conn: psycopg.Connection, editions: Sequence[Edition], stored: Mapping
 
 
 def _apart(edition: Edition) -> str:
-    """A film is no edition of a book, nor of a film of another year."""
+    """A film is no edition of a book, nor of a film of another year; nor is a volume one of another volume."""
+    if edition.kind == "book":
+        return works_alike.volume(edition.title, edition.series_name, edition.series_index)
     year = edition.published_on.year if edition.published_on else ""
-    return "" if edition.kind == "book" else f"{edition.kind} {year}".strip()
+    return f"{edition.kind} {year}".strip()
 
 
 def _part_films(

@@ -9,7 +9,7 @@ other (another volume, part, subtitle or language, an omnibus): a chain of liken
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import combinations, product, starmap
 from typing import Literal
@@ -25,6 +25,8 @@ _NEARLY_AS_LONG = 0.75
 _SIMILAR_NAMES = 0.88  # ... of two family names that one letter tells apart
 _SHORTEST = 8  # characters; among shorter titles one letter is a difference
 _FEWEST = 6  # characters of a single word that may stand for a whole title
+_LONG_WORD = 8  # characters; in a shorter one, two slips make another word
+_SHORTEST_SLIP = 5  # characters; in a shorter word another letter makes another word
 _BLOCK_LETTERS = 3  # of a title: slips of the pen there are not found
 _LARGEST_BLOCK = 400  # of more, neighbours in the alphabet are compared
 _NEIGHBOURS = 40
@@ -76,7 +78,8 @@ _OTHER_NAME = re.compile(r"(?:or|oder|ou|o|или|hay) ")
 _APART = re.compile(
     r"\b(omnibus|complete (?:novels|works|stories|collection|saga|trilogy|series|set)|box(?:ed)? set|gift set|"
     r"companion|workbook|study guide|cliffs ?notes|spark ?notes|monarch notes|york notes|summary|screenplay|coloring|"
-    r"graphic (?:novel|history|adaptation)|manga|комикс|манга|truyen tranh|краткое содержание|tom tat|"
+    r"graphic novel|graphic history|adaptation|the play|pop ?up|libretto|vocal score|"
+    r"manga|комикс|манга|truyen tranh|краткое содержание|tom tat|"
     r"(?:books|volumes|vols|bande|tomes|tomos|тома|книги) \d+ (?:and |to |bis |a |и |по )?\d+|"
     r"sampler|excerpts?|making of|novels in one|books in one|собрание|tuyen tap|toan tap)\b"
 )
@@ -101,6 +104,7 @@ _ORDINALS = {
 _VOLUME_WORD = re.compile(
     r"\b(?:volume|vol|book|bk|part|pt|no|number|nr|episode|issue|tome|teil|band|bd|tap|quyen|том|книга|часть)\b"
 )
+_VOLUME = "#"
 _TITLES_OF_PEOPLE = frozenset(
     {"jr", "sr", "dr", "phd", "md", "sir", "dame", "lord", "lady", "saint", "prof", "rev", "mrs", "mr"}
 )
@@ -116,7 +120,9 @@ def without_note(title: str) -> str:
     title = title.strip() or title
     for sign, pattern in ((_BRACKET, _IN_BRACKETS), (_DASH, _AFTER_DASH)):
         if sign.search(title):  # the patterns are dear, and most titles have nothing of the kind
-            title = pattern.sub("", title).strip() or title
+            found = pattern.search(title)
+            if found and not _APART.search(fold_words(found[0])):  # 'Coraline (Graphic Novel Edition)' is not Coraline
+                title = title[: found.start()].strip() or title
     return title
 
 
@@ -245,7 +251,7 @@ class Record:
     authors: tuple[str, ...] = ()
     language: str = ""  # ISO 639-3
     original_title: str = ""  # of what it was translated from
-    apart: str = ""  # records that differ in it are never one work: 'film 1995'
+    apart: str = ""  # records that differ in it are never one work: 'film 1995'; or a `volume`
 
     @cached_property
     def names(self) -> tuple[Name, ...]:
@@ -253,7 +259,12 @@ class Record:
 
     @cached_property
     def parts(self) -> Title:
-        return title_of(self.title)
+        parts = title_of(self.title)
+        return replace(parts, series_number=self.apart[1:]) if self._is_volume and not parts.series_number else parts
+
+    @property
+    def _is_volume(self) -> bool:
+        return self.apart.startswith(_VOLUME)
 
     @cached_property
     def key(self) -> str:
@@ -271,8 +282,16 @@ class Record:
         if self.original_title:
             starts.add(title_of(self.original_title).core[:_BLOCK_LETTERS])
         words = {word for name in self.names[:2] for word in name.words if len(word) > 1}
-        apart = f"{self.apart}|" if self.apart else ""
+        apart = f"{self.apart}|" if self.apart and not self._is_volume else ""
         return frozenset(f"{apart}{word}|{start}" for word in words for start in starts)
+
+
+def volume(title: str, series: str | None, index: float | None) -> str:
+    """What tells a volume from others of its series, '#3', where its title is but the name of the series; else ''."""
+    if not series or index is None:
+        return ""
+    named, core = title_of(series).core, title_of(title).core
+    return f"{_VOLUME}{index:g}" if named == core or named.startswith(f"{core} ") else ""
 
 
 @dataclass(frozen=True)
@@ -362,7 +381,7 @@ def _compare_cores(one: Title, other: Title) -> tuple[str, float] | None:
     squeezed, other_squeezed = one.core.replace(" ", ""), other.core.replace(" ", "")
     if squeezed == other_squeezed and len(squeezed) >= _SHORTEST:
         return "same title, words run together", 0.98
-    if _is_slip(one.core, other.core) or _is_slip(squeezed, other_squeezed):
+    if _words_slip(one.core, other.core) and (_is_slip(one.core, other.core) or _is_slip(squeezed, other_squeezed)):
         return "a slip of the pen", JaroWinkler.similarity(one.core, other.core)
     return None
 
@@ -407,6 +426,22 @@ def _is_slip(one: str, other: str, shortest: int = _SHORTEST, similar: float = S
     if DamerauLevenshtein.distance(one, other, score_cutoff=allowed) > allowed:
         return False
     return JaroWinkler.similarity(one, other) >= similar
+
+
+def _words_slip(one: str, other: str) -> bool:
+    """Whether each word may be a slip of the other's: 'prince' is not 'princess', 'father' not 'mother', 'bog' not 'fog'.
+
+    Where words were run together or left out, there is nothing to say.
+    """
+    words, others = one.split(), other.split()
+    if len(words) != len(others):
+        return True
+    for word, its in zip(words, others, strict=True):
+        shortest = min(len(word), len(its))
+        slips = DamerauLevenshtein.distance(word, its)
+        if slips > (2 if shortest > _LONG_WORD else 1) or (slips and len(word) == len(its) < _SHORTEST_SLIP):
+            return False
+    return True
 
 
 def contradict(one: Record, other: Record) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openshelf.works_alike import Record, compare, contradict, group, links, name_of, nearly, without_note
+from openshelf.works_alike import Record, compare, contradict, group, links, name_of, nearly, volume, without_note
 
 
 def record(title: str, author: str = "Frank Herbert", language: str = "eng", original: str = "") -> Record:
@@ -104,11 +104,48 @@ def test_editions_of_one_work_are_the_same_work_and_it_is_said_why(one: Record, 
         (record("Идиот"), record("Идиот (комикс)")),
         (record("Emma, Vol. A"), record("Emma, Vol. B")),
         (record("Hepatitis A"), record("Hepatitis B")),
+        (record("Clockwork Prince"), record("Clockwork Princess")),
+        (record("A Brief History of Time"), record("A Briefer History of Time")),
+        (record("Ramona and Her Father"), record("Ramona and Her Mother")),
+        (record("Murder in the Bog"), record("Murder in the Fog")),
+        (record("Coraline"), record("Coraline (Illustrated/Graphic Novel Edition)")),
+        (record("Men at Arms"), record("Men at Arms: The Play")),
+        (record("Alice in Wonderland"), record("Alice in Wonderland: A Pop-Up Adaptation")),
     ],
 )
 def test_decoys_stay_apart(one: Record, other: Record) -> None:
     assert compare(one, other) is None
     assert len(works(one, other)) == 2
+
+
+@pytest.mark.parametrize(
+    ("title", "series", "index", "told"),
+    [
+        ("Naruto", "Naruto", 3.0, "#3"),
+        ("Saga", "The Saga", 1.5, "#1.5"),
+        ("Dune", "Dune Chronicles", 1.0, "#1"),
+        ("The Magician's Nephew", "The Chronicles of Narnia", 6.0, ""),  # who numbers a series otherwise parts no work
+        ("Naruto", None, 3.0, ""),
+        ("Naruto", "Naruto", None, ""),
+    ],
+)
+def test_of_a_title_that_is_its_series_the_number_tells_the_volume(
+    title: str, series: str | None, index: float | None, told: str
+) -> None:
+    assert volume(title, series, index) == told
+
+
+def test_volumes_of_one_title_are_works_of_their_own_and_what_tells_no_number_joins_one_of_them() -> None:
+    first, second, plain, again = (
+        Record("Naruto", ("Kishimoto",), "eng", apart=apart) for apart in ("#1", "#2", "", "#1")
+    )
+    noted = record("Naruto (Shonen Jump, Vol. 2)", "Kishimoto")
+
+    assert len(works(first, second)) == 2
+    assert len(works(first, again)) == 1
+    assert len(works(first, plain)) == 1
+    assert len(works(first, second, plain, noted)) == 2
+    assert len(works(second, noted)) == 1
 
 
 def test_a_translation_is_linked_and_not_merged() -> None:
