@@ -56,6 +56,8 @@ _ORDINARY = re.compile(
 # UTF-8 taken for Windows-1251, 'Р’РѕР№РЅР°': pairs that begin with Р or С. ftfy sees through it only in some words.
 _TAKEN_FOR_1251 = re.compile(f"(?:[РС][{bytes(range(0x80, 0xC0)).decode('sloppy-windows-1251')}])+")
 _CYRILLIC = re.compile("[А-яЁёІіЇїЄєҐґ]+")
+# 'groÃ?en': of the letters whose second byte is none of Windows-1252, only this one is small.
+_LOST_SHARP_S = re.compile(r"(?<=[a-zäöü])Ã\?")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
 # The plain mark-up that nearly every description is written in: without attributes, nothing hidden in it.
 _PLAIN_TAG = re.compile(r"</?(?:p|div|br|span|i|b|u|em|strong|h[1-6]|ul|ol|li|blockquote)\s*/?>", re.IGNORECASE)
@@ -178,7 +180,7 @@ def _mended(text: str) -> str:
         _REFUSED.sub("", text).replace("Ã?Â", "Ã"),
         unescape_html=False, uncurl_quotes=False, fix_character_width=False,
     )  # fmt: skip
-    return _UNSEEN.sub("", fixed)
+    return _UNSEEN.sub("", _LOST_SHARP_S.sub("ß", fixed))
 
 
 def _not_windows_1251(text: str) -> str:

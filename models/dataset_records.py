@@ -16,8 +16,11 @@ WORK_COLUMNS = ("title", "authors", "series", "subjects", "publisher", "year")
 CATALOGUE_COLUMNS = ("isbn", "language", "original_title", "series_index", "summary", "identifiers", "rating")
 READER_COLUMNS = ("age", "country")
 AGE_EDGES = (0, 18, 25, 35, 45, 55, 65, 100)
-# MovieLens files the article behind the title.
-_ARTICLE = re.compile(r"^([^()]*), (The|A|An|Les|Le|La|Los|El|Das|Der|Die|Il)( \(.*\))?$")
+# MovieLens files the article behind the title, and behind the original one that stands after it in brackets.
+_ARTICLE = re.compile(
+    r"(a\.k\.a\. )?([^()]*), (The|A|An|Les|Le|La|L'|Los|El|Das|Der|Die|Det|De|Il|Lo|Un|Une|Una)(?=\)|$| \()",
+    re.IGNORECASE,
+)
 _CUT_ENTITY = re.compile(r"&(#\d+|#x[0-9a-fA-F]+|[A-Za-z]+)$")
 
 
@@ -26,9 +29,13 @@ def film_title(title: str) -> tuple[str, str]:
     title = " ".join(title.split())
     found = re.fullmatch(r"(.*?)\s*\((\d{4})(?:[-–]\d{0,4})?\)", title)
     name, year = (found[1], found[2]) if found else (title, "")
-    article = _ARTICLE.match(name)
-    name = f"{article[2]} {article[1]}{article[3] or ''}" if article else name
+    name = _ARTICLE.sub(_turned, name)
     return (f"{name} ({year})" if year else name), year
+
+
+def _turned(found: re.Match[str]) -> str:
+    also, name, article = found.groups("")
+    return f"{also}{article}{'' if article.endswith(chr(39)) else ' '}{name}"
 
 
 def goodbook_title(title: str) -> tuple[str, str]:
@@ -85,8 +92,14 @@ def bx_works(path: Path) -> list[tuple[str, ...]]:
         images = next((i for i, cell in enumerate(fields) if cell.startswith("http")), len(fields))
         if images >= 4 and fields[0]:
             author, year, publisher = fields[images - 3 : images]
-            rows.append((key, "; ".join(fields[: images - 3]), author, "", "", publisher, year, isbn))
+            title = "; ".join(fields[: images - 3])
+            rows.append((key, _quoted(title) if cleaned else title, author, "", "", publisher, year, isbn))
     return rows
+
+
+def _quoted(title: str) -> str:
+    r"""`A Child Called \It\` -> `A Child Called "It"`: the cleaning took the marks and left what escaped them."""
+    return title.replace("\\", '"' if title.count("\\") % 2 == 0 else "").strip()
 
 
 def bx_readers(path: Path) -> list[tuple[str, ...]]:

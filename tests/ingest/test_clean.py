@@ -111,6 +111,7 @@ def test_what_needs_no_mending_is_told_apart_from_what_does(text: str) -> None:
         ("It's <3", "It's <3"),
         (None, ""),
         ("Р’РѕР№РЅР° Рё РјРёСЂ", "Война и мир"),  # UTF-8 read as Windows-1251
+        ("GroÃ?e StraÃ?en, Ã?sterreich", "Große Straßen, Ã?sterreich"),  # the first letter may be any
         ("Tom &amp; Jerry &c; AT&T", "Tom & Jerry &c; AT&T"),
         ("x &lt;b&gt;y&#0;", "x y\ufffd"),
         ("Donau\u00addampf \ufeff\u202etitle\u200b", "Donaudampf title"),

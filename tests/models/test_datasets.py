@@ -77,7 +77,7 @@ def test_the_cleaned_book_crossing_files_are_read_and_their_cut_cells_joined(tmp
         tmp_path,
         book_history__dat="user\titem\taccessed\n1\t1\t1\n1\t2\t1\n2\t2\t1\n",
         items_info__dat="Book_ID\tISBN\tBook-Title\tBook-Author\tYear-Of-Publication\tPublisher\tS\tM\tL\n"
-        f"1\t0393045218\tAngels &amp\t Demons\tDan Brown\t2001\tW. W. Norton &amp\t Company\t{images}\n"
+        f"1\t0393045218\tAngels &amp\t \\Demons\\\tDan Brown\t2001\tW. W. Norton &amp\t Company\t{images}\n"
         f"2\t0345336275\tFoundation (Series\tBk 1)\tIsaac Asimov\t1986\tDel Rey\t{images}\n",
         users_info__dat="User-ID\tLocation\tAge\n1\tbern, bern, switzerland\t24\t\n2\tbarcelona, , n/a\t999\t\n",
     )
@@ -85,7 +85,7 @@ def test_the_cleaned_book_crossing_files_are_read_and_their_cut_cells_joined(tmp
     data = load("bx", tmp_path)
 
     assert data.times is None
-    assert data.texts == ("Angels & Demons by Dan Brown", "Foundation (Series; Bk 1) by Isaac Asimov")
+    assert data.texts == ('Angels & "Demons" by Dan Brown', "Foundation (Series; Bk 1) by Isaac Asimov")
     assert data.work_features["publisher"] == ("w. w. norton & company", "del rey")
     assert data.work_features["era"] == ("2000s", "1980s")
     assert data.reader_features == {"age": ("18-24", ""), "country": ("switzerland", "")}
@@ -266,7 +266,10 @@ def test_a_truncated_cache_is_made_anew(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_titles_years_and_ages_are_mended() -> None:
-    assert film_title("Swamp, The (Ciénaga, La) (2001)") == ("The Swamp (Ciénaga, La) (2001)", "2001")
+    assert film_title("Swamp, The (Ciénaga, La) (2001)") == ("The Swamp (La Ciénaga) (2001)", "2001")
+    assert film_title("Avventura, L' (Adventure, The) (1960)") == ("L'Avventura (The Adventure) (1960)", "1960")
+    assert film_title("Macbeth (a.k.a. Tragedy, The)") == ("Macbeth (a.k.a. The Tragedy)", "")
+    assert film_title("Play It Again, Sam (1972)") == ("Play It Again, Sam (1972)", "1972")
     assert film_title("Nameless") == ("Nameless", "")
     assert goodbook_title("Dune (Dune Chronicles #1)") == ("Dune", "Dune Chronicles")
     assert joined_cells(["R&#38", "D", "x"]) == ["R&D", "x"]
