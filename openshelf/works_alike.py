@@ -429,7 +429,7 @@ def _is_slip(one: str, other: str, shortest: int = _SHORTEST, similar: float = S
 
 
 def _words_slip(one: str, other: str) -> bool:
-    """Whether each word may be a slip of the other's: 'prince' is not 'princess', 'father' not 'mother', 'bog' not 'fog'.
+    """Whether each word may be a slip of the other's: 'prince' is none of 'princess', 'father' none of 'mother'.
 
     Where words were run together or left out, there is nothing to say.
     """
