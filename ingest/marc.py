@@ -45,7 +45,9 @@ _NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _LARGEST_RECORD = 99_999  # bytes: what the five digits of the length can say
 _LARGEST_FIELD = 9_999  # ... and the four digits of that of a field
 _LARGEST_CHUNK = 10_000_000  # bytes without an end of a record: the file is something else
-_BLOCK = 1_000_000  # bytes read at once
+_BLOCK = 65_536  # bytes read at once: what is left of them is copied with each record
+_END = END_OF_RECORD.encode()
+_LEADER = re.compile(rb"\d{5}[ -~]{5}22\d{5}")
 _BETWEEN_RECORDS = b"\r\n\x1a\x00 "
 _WIDEST_GUESS = 10  # years: 'between 1900 and 1999' is no year
 _NOBODY = frozenset(
@@ -93,16 +95,30 @@ def _numbered(records: Iterator[Record | str]) -> Iterator[tuple[str, Record | s
 
 
 def _binary_records(path: Path, file: BinaryIO) -> Iterator[Record | str]:
-    """Records by where they end: one whose leader tells a wrong length is refused alone."""
-    left = b""
-    while block := file.read(_BLOCK):
-        *whole, left = (left + block).split(END_OF_RECORD.encode())
-        for raw in filter(None, (raw.lstrip(_BETWEEN_RECORDS) for raw in whole)):
-            yield _of_binary(raw + END_OF_RECORD.encode())
-        if len(left) > _LARGEST_CHUNK:
-            break
-    if left.strip(_BETWEEN_RECORDS):
-        raise _broken(path, "")
+    """Records one by one; after one whose leader tells a wrong length the next begins where the next end stands."""
+    left, is_last = b"", False
+    while not is_last:
+        block = file.read(_BLOCK)
+        left, is_last = left + block, not block
+        while left := left.lstrip(_BETWEEN_RECORDS):
+            size = _size_of_next(left, is_last)
+            if not size and (is_last or len(left) > _LARGEST_CHUNK):
+                raise _broken(path, "")
+            if not size:
+                break
+            yield _of_binary(left[:size])
+            left = left[size:]
+
+
+def _size_of_next(raw: bytes, is_last: bool) -> int:
+    """How many bytes the first record here has; 0 if its end is not here."""
+    told = int(raw[:5]) if raw[:5].isdigit() else 0
+    if len(raw) < told and not is_last:
+        return 0
+    end = raw.find(_END) + 1
+    # An end within a record is text, unless another record begins behind it.
+    is_whole = raw[told - 1 : told] == _END and not _LEADER.match(raw[end:told].lstrip(_BETWEEN_RECORDS))
+    return told if is_whole else end
 
 
 def _of_binary(raw: bytes) -> Record | str:

@@ -105,6 +105,8 @@ _VOLUME_WORD = re.compile(
     r"\b(?:volume|vol|book|bk|part|pt|no|number|nr|episode|issue|tome|teil|band|bd|tap|quyen|том|книга|часть)\b"
 )
 _VOLUME = "#"
+# '(Book 2)' is where a book stands in its series, '(Volume 2)' a part of a work.
+_IN_SERIES = re.compile(r"(?:book|bk|no|number|nr) \d+")
 _TITLES_OF_PEOPLE = frozenset(
     {"jr", "sr", "dr", "phd", "md", "sir", "dame", "lord", "lady", "saint", "prof", "rev", "mrs", "mr"}
 )
@@ -199,7 +201,11 @@ def title_of(written: str) -> Title:
         while (found := _NOTE.search(title)) and title[: found.start()].strip():
             notes.append(fold_words(next(part for part in found.groups() if part is not None)))
             title = title[: found.start()].strip()
-        bare_numbers = [note for note in notes if not _VOLUME_WORD.sub("", _digits(note)).strip(" 0123456789")]
+        bare_numbers = [
+            note
+            for note in notes
+            if not _VOLUME_WORD.sub("", _digits(note)).strip(" 0123456789") and not _IN_SERIES.fullmatch(_digits(note))
+        ]
         series_number = next((n for note in notes if note not in bare_numbers for n in _volume_numbers(note)), "")
         if number := _AFTER_SIGN.search(title):
             series_number = series_number or number[1]
