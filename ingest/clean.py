@@ -34,6 +34,7 @@ from openshelf.works_composing import Author
 
 LONGEST_TEXT = 500  # characters of a title, name or subject
 LONGEST_SUMMARY = 20_000
+MOST_ISBNS = 9  # of one record; their order is that of their kinds
 MOST_PIXELS = 40_000_000  # a cover of more is no cover but an attack on whoever shows it
 _EASTERNMOST = timedelta(hours=13)  # how far midnight comes before that of UTC, in summer in New Zealand
 _SUREST_PAIRS = 2  # of letters side by side, that no word in upper and lower case begins with
@@ -62,6 +63,7 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,
 # The plain mark-up that nearly every description is written in: without attributes, nothing hidden in it.
 _PLAIN_TAG = re.compile(r"</?(?:p|div|br|span|i|b|u|em|strong|h[1-6]|ul|ol|li|blockquote)\s*/?>", re.IGNORECASE)
 _BEFORE_ISBN = re.compile(r"^\W*(?:URN:)?(?:ISBN)?\W*")
+_ISBN_KIND = re.compile(r"isbn(?:-?\d{1,2})?")
 _KIND_OF_ISBN = re.compile(r"^1[03]\W+")  # 'ISBN-13: 978...'
 _ISBN = re.compile(r"(?:97[89]\d{10}|\d{9}[\dX])(?![\dX])")  # '0441172717 (pbk.)'
 # Languages whose libraries and files name languages in them: their own words for all of them are known.
@@ -249,16 +251,28 @@ def isbn(value: str) -> str | None:
 
 
 def identifiers(given: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Kind and value, each kind once. An ISBN that cannot be one is kept as 'unchecked-isbn'."""
+    """Kind and value, each kind once. An ISBN that cannot be one is kept as 'unchecked-isbn'.
+
+    A record that tells the ISBN of each binding has 'isbn', 'isbn-2', 'isbn-3'.
+    """
     found: dict[str, str] = {}
+    checked: dict[str, None] = {}
     for raw_kind, raw_value in given:
         kind, value = line(raw_kind).lower(), line(raw_value)
-        if kind in {"isbn", "isbn10", "isbn13", "isbn-10", "isbn-13"} and value:
-            checked = isbn(value)
-            kind, value = ("isbn", checked) if checked else ("unchecked-isbn", value)
+        if _ISBN_KIND.fullmatch(kind) and value:
+            if number := isbn(value):
+                checked[number] = None
+                continue
+            kind = "unchecked-isbn"
         if kind and value:
             found.setdefault(kind, value)
+    found |= {f"isbn-{n}" if n > 1 else "isbn": number for n, number in enumerate(list(checked)[:MOST_ISBNS], 1)}
     return tuple(sorted(found.items()))
+
+
+def is_isbn(kind: str) -> bool:
+    """Whether this kind of identifier is a checked ISBN, the first or another one."""
+    return bool(_ISBN_KIND.fullmatch(kind))
 
 
 _ARTICLES = {

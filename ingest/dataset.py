@@ -209,6 +209,7 @@ def _edition(
         added_at=None,
         modified_at=now,
         original_title=original if original and original != title else None,
+        appeal=tuple(("theme", theme) for theme in dict.fromkeys(map(clean.line, row["themes"].split(","))) if theme),
         source_key=key,
         kind=kind,
     )

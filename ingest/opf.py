@@ -198,7 +198,7 @@ def package_of(edition: Edition, identifier: str) -> bytes:
     metadata = SubElement(root, f"{{{_OPF}}}metadata")
     _dc(metadata, "identifier", identifier, id="id")
     for kind, value in edition.identifiers:
-        _dc(metadata, "identifier", f"urn:{kind}:{value}")
+        _dc(metadata, "identifier", f"urn:{'isbn' if clean.is_isbn(kind) else kind}:{value}")
     _dc(metadata, "title", edition.title, id="title")
     _meta(metadata, "file-as", edition.title_sort, refines="title")
     for place, author in enumerate(edition.authors):

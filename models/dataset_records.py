@@ -12,8 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 
 WORK_COLUMNS = ("title", "authors", "series", "subjects", "publisher", "year")
-# What only a catalogue wants: `identifiers` is `imdb:tt0114709 tmdb:862`, `rating` the mean of many, in stars of 5.
-CATALOGUE_COLUMNS = ("isbn", "language", "original_title", "series_index", "summary", "identifiers", "rating")
+# What only a catalogue wants: `identifiers` is `imdb:tt0114709 tmdb:862`, `rating` the mean of many, in stars of 5,
+# `themes` what it is about, joined by commas.
+CATALOGUE_COLUMNS = ("isbn", "language", "original_title", "series_index", "summary", "identifiers", "rating", "themes")
 READER_COLUMNS = ("age", "country")
 AGE_EDGES = (0, 18, 25, 35, 45, 55, 65, 100)
 # MovieLens files the article behind the title, and behind the original one that stands after it in brackets.

@@ -18,12 +18,14 @@ Frame: TypeAlias = Any
 
 _METADATA = ("movies_metadata.csv", "tmdb_5000_movies.csv")
 _CREDITS = ("credits.csv", "tmdb_5000_credits.csv")
-_WANTED = ("id", "title", "original_title", "original_language", "overview", "genres", "release_date")
+_KEYWORDS = ("keywords.csv",)  # of The Movies Dataset; TMDB 5000 has them beside the overview
+_WANTED = ("id", "title", "original_title", "original_language", "overview", "genres", "release_date", "keywords")
+_MOST_KEYWORDS = 20
 _CHUNK = 2_000  # lines: the credits are long
 
 
 def film_details(films: Frame, links: Frame | None, folder: Path) -> Frame:
-    """Films with their numbers elsewhere, and what TMDB's files tell of them: summary, director, language, genres.
+    """Films with their numbers elsewhere, and what TMDB tells of them: summary, director, language, genres, keywords.
 
     Args:
         films: by MovieLens' number, WORK_COLUMNS and CATALOGUE_COLUMNS; none, if `links` and metadata are to tell all.
@@ -60,7 +62,7 @@ def _details(folder: Path, wanted: set[str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for chunk in _chunks(folder, _METADATA):
         rows = chunk.reindex(columns=list(_WANTED), fill_value="")
-        for number, title, original, language, overview, genres, released in rows.itertuples(index=False):
+        for number, title, original, language, overview, genres, released, keywords in rows.itertuples(index=False):
             if number not in wanted or number in found:
                 continue
             year = released[:4] if re.match(r"\d{4}-", released) else ""
@@ -71,7 +73,23 @@ def _details(folder: Path, wanted: set[str]) -> dict[str, dict[str, str]]:
                 "summary": overview if len(overview) > 20 else "",  # 'No overview found.'
                 "subjects": ", ".join(_names(genres)),
                 "year": year,
+                "themes": _themes(keywords),
             }
+    _add_keywords(found, folder)
+    _add_directors(found, folder)
+    return found
+
+
+def _add_keywords(found: dict[str, dict[str, str]], folder: Path) -> None:
+    for chunk in _chunks(folder, _KEYWORDS):
+        if not {"id", "keywords"} <= set(chunk.columns):
+            raise UsageError(f"the keywords in {folder} have no columns id and keywords")
+        for film, keywords in zip(chunk["id"], chunk["keywords"], strict=True):
+            if film in found and not found[film]["themes"]:
+                found[film]["themes"] = _themes(keywords)
+
+
+def _add_directors(found: dict[str, dict[str, str]], folder: Path) -> None:
     for chunk in _chunks(folder, _CREDITS):
         number = "id" if "id" in chunk else "movie_id"
         if not {number, "crew"} <= set(chunk.columns):
@@ -79,7 +97,6 @@ def _details(folder: Path, wanted: set[str]) -> dict[str, dict[str, str]]:
         for film, crew in zip(chunk[number], chunk["crew"], strict=True):
             if film in found and not found[film].get("authors"):
                 found[film]["authors"] = ", ".join(_names(crew, job="Director"))
-    return found
 
 
 def _chunks(folder: Path, names: tuple[str, ...]) -> Any:
@@ -93,6 +110,10 @@ def _chunks(folder: Path, names: tuple[str, ...]) -> Any:
                 yield chunk.fillna("")
     except (ValueError, OSError) as error:
         raise UsageError(f"{path} cannot be read: {error}. Is the copy whole?") from error
+
+
+def _themes(cell: str) -> str:
+    return ", ".join(name.replace(",", " ") for name in _names(cell)[:_MOST_KEYWORDS])
 
 
 def _names(cell: str, job: str | None = None) -> list[str]:

@@ -153,6 +153,7 @@ def shortened(text: str) -> str:
 
 def _urn(identifier: str) -> str:
     kind, _sep, value = identifier.partition(" ")
+    kind = "isbn" if kind.startswith("isbn-") else kind  # of another binding
     return f"urn:{kind.lower()}:{value}" if kind.lower() in ("isbn", "uuid") else f"{kind}:{value}"
 
 

@@ -48,7 +48,7 @@ class EditionData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     in_language: list[str] = []
     date_published: str | UnsetType = UNSET
     publisher: Thing | UnsetType = UNSET
-    isbn: str | UnsetType = UNSET
+    isbn: str | list[str] | UnsetType = UNSET
     same_as: list[str] = []
     access_mode: list[str] = []
     access_mode_sufficient: list[str] = []
@@ -143,6 +143,7 @@ def _position(place: float) -> int | str:
 
 def _edition(edition: WholeEdition, *, is_film: bool, is_digital: bool) -> EditionData:
     identifiers = dict(zip(edition.identifier_kinds, edition.identifier_values, strict=True))
+    isbns = [value for kind, value in identifiers.items() if kind == "isbn" or kind.startswith("isbn-")]
     told: dict[str, Any] = edition.accessibility or {}
     return EditionData(
         type="Movie" if is_film else "Book",
@@ -151,7 +152,7 @@ def _edition(edition: WholeEdition, *, is_film: bool, is_digital: bool) -> Editi
         in_language=[tag for tag in map(language_tag, edition.languages) if tag],
         date_published=edition.published_on.isoformat() if edition.published_on else UNSET,
         publisher=_organisation(edition.publisher),
-        isbn=_known(identifiers.get("isbn")),
+        isbn=isbns[0] if len(isbns) == 1 else isbns or UNSET,
         same_as=[
             f"https://openlibrary.org/{kind}/{identifiers[name]}"
             for name, kind in (("openlibrary", "books"), ("openlibrary-work", "works"))

@@ -34,7 +34,10 @@ def edition_line(edition: Edition) -> str:
 
 def identifiers_of(edition: Edition) -> list[str]:
     named = (identifier.split(" ", 1) for identifier in edition.identifiers)
-    return [f"{_SCHEMES.get(scheme, scheme)} {value}" for scheme, value in named]
+    # An edition of several bindings has further ISBNs, 'isbn-2'.
+    return [
+        f"{'ISBN' if scheme.startswith('isbn-') else _SCHEMES.get(scheme, scheme)} {value}" for scheme, value in named
+    ]
 
 
 def details(record: Record) -> list[dict[str, str]]:

@@ -122,13 +122,16 @@ def test_tmdb_tells_director_summary_and_language(conn: psycopg.Connection, film
         )
     with (films / "credits.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["cast", "crew", "id"], ["[]", crew, "862"], ["[]", "[[[", "6620"]])
+    with (films / "keywords.csv").open("w", newline="") as file:
+        keywords = "[{'id': 1, 'name': 'jealousy'}, {'id': 2, 'name': 'toy, living'}, {'id': 3, 'name': 'jealousy'}]"
+        csv.writer(file).writerows([["id", "keywords"], ["862", keywords], ["6620", "[{"], ["99", keywords]])
 
     take_in(conn, films)
 
     row = conn.execute(
-        "select title, authors_text, summary, language from library.works where title = 'Toy Story'"
+        "select title, authors_text, summary, language, themes from library.works where title = 'Toy Story'"
     ).fetchone()
-    assert row == ("Toy Story", "John Lasseter", overview, "eng")
+    assert row == ("Toy Story", "John Lasseter", overview, "eng", ["jealousy", "toy living"])
 
 
 def test_an_access_is_a_reading_without_a_time_and_a_rating_counts_in_stars(

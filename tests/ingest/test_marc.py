@@ -312,6 +312,23 @@ def test_a_record_of_a_wrong_length_and_lines_between_records_spoil_no_other(tmp
     assert found == [DUNE, f"its leader tells '00999' bytes, and it has {len(other)}", replace(DUNE, source_key="k2")]
 
 
+def test_every_isbn_of_a_record_is_kept_and_goes_out_again(tmp_path: Path) -> None:
+    record = loc_record()
+    record.add_field(
+        field("020", "  ", a="978-0-340-96019-6", q="ebook"), field("020", "  ", a="9780441172719 (hbk.)"),
+        field("020", "  ", a="123"),
+    )  # fmt: skip
+    found = marc.edition_of(record, 1, "record 1")
+
+    assert isinstance(found, Edition)
+    assert found.identifiers == (
+        ("isbn", "9780441172719"), ("isbn-2", "9780340960196"), ("unchecked-isbn", "123"),
+    )  # fmt: skip
+    (back,) = read_back(written(found, as_xml=False), tmp_path / "f")
+    assert isinstance(back, Edition)
+    assert back.identifiers == found.identifiers
+
+
 def test_nobody_and_who_only_sells_it_is_no_publisher() -> None:
     record = loc_record()
     record.remove_fields("260")

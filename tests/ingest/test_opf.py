@@ -54,7 +54,8 @@ def kept(edition: Edition) -> Edition:
 
 
 def test_what_is_written_is_read_back_with_accessibility() -> None:
-    edition = replace(DUNE, accessibility=ACCESS)
+    isbns = (("isbn", "9780340960196"), ("isbn-2", "9780441172719"), ("openlibrary", "OL1M"))
+    edition = replace(DUNE, accessibility=ACCESS, identifiers=isbns)
 
     assert read_back(edition) == kept(edition)
 
