@@ -136,20 +136,25 @@ def sweep(conn: psycopg.Connection) -> Counts:
 
 
 def reapply(conn: psycopg.Connection, settings: Settings) -> Counts:
-    """After a backup was restored: ask again for every erasure that it does not know of; to be followed by `resume`."""
+    """After a backup was restored: `ask_again`, and sweep."""
+    asked = ask_again(conn, settings)
+    return asked | {"readers": sum(sweep(conn).values())}
+
+
+def ask_again(conn: psycopg.Connection, settings: Settings) -> Counts:
+    """Ask for every erasure that a restored backup does not know of; to be followed by `resume`."""
     with conn.transaction():
         for mark, kind in _marks_on_file(settings):
             erasures.remember_mark(conn, mark, kind)
         marks = erasures.kinds_of_marks(conn)
         secret = settings.reader_secret()
-        asked = {"accounts": 0, "histories": 0, "readers": 0}
+        asked = {"accounts": 0, "histories": 0}
         for account_id, created_at in accounts.all_created(conn):
             if marks.get(readers.account_mark(secret, account_id, created_at)) == "account":
                 asked["accounts"] += _ask(conn, "account", account_id, [], "restore") is not None
         for account_id, reader_key in accounts.pseudonyms(conn):
             if marks.get(readers.reader_mark(reader_key)) == "reader":
                 asked["histories"] += _ask(conn, "history", account_id, [], "restore") is not None
-    asked["readers"] = sum(sweep(conn).values())
     return asked
 
 

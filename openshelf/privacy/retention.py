@@ -23,7 +23,7 @@ def run(conn: psycopg.Connection, settings: Settings, now: datetime) -> Counts:
     with conn.transaction():
         run_id = rows.begin(conn, now)
     # Who was erased and is there again came with a backup that was restored by another road, or not to the end.
-    erasing.reapply(conn, settings)
+    erasing.ask_again(conn, settings)
     resumed = erasing.resume(conn, settings)
     counts: Counts = {"erasures finished": resumed["finished"], "erasures waiting": resumed["waiting"]}
     visits_before = now - timedelta(minutes=settings.retention_visit_minutes)
