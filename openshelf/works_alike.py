@@ -67,7 +67,7 @@ _ARTICLES = {
 _KIND = re.compile(
     r"(?:an?|the|ein|eine|une?|una|[\w ]{0,24})? ?\b(?:novel|novella|roman|kriminalroman|krimi|mystery|mysteries|"
     r"memoir|memoirs|thriller|stories|erzahlungen|essays|poems|romance|novela|romanzo|novels|novel of .{1,40}|"
-    r"true story|autobiography|biography|story|книга|truyen|tieu thuyet|роман|повесть|рассказы)|roman .{1,30}|"
+    r"true story|autobiography|biography|story|lovestory|sonderausgabe|taschenbuch|bolsillo|poche|книга|truyen|tieu thuyet|роман|повесть|рассказы)|roman .{1,30}|"
     r"(?:the )?(?:complete|authoritative|student|unabridged?|uncut)(?: (?:and )?(?:unabridged|uncut|text|edition))*|"
     r"(?:an )?authoritative text .*|complete authoritative text .*",
 )
@@ -399,8 +399,10 @@ def _last_letter(core: str) -> str:
 
 def _compare_subtitles(one: Title, other: Title) -> tuple[str, float] | None:
     if one.main == other.main:
-        if bool(one.subtitle) != bool(other.subtitle) and _tells_enough(one.main) and one.numbers == other.numbers:
-            return _LEFT_OUT, 0.95  # a subtitle with a number is a volume's
+        # A subtitle with a number is a volume's, and one of a single word tells which of several: 'Joshua: Homecoming'.
+        left_out = not (one.subtitle and other.subtitle) and " " in one.subtitle + other.subtitle
+        if left_out and _tells_enough(one.main) and one.numbers == other.numbers:
+            return _LEFT_OUT, 0.95
         if _begins(one.subtitle, other.subtitle) or _begins(other.subtitle, one.subtitle):
             return "one cuts the subtitle short", 0.96
     for whole, part in ((one, other), (other, one)):
