@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psycopg
@@ -22,15 +23,25 @@ _MOST_REASONS = 100
 _TELL_EVERY = 100_000
 
 
-class _Reference(msgspec.Struct):
-    key: str
-
-
 class _Edition(msgspec.Struct):
+    """Of what hangs on a record some is null or of another form: that says nothing, and the rest counts."""
+
     key: str
-    isbn_13: list[str] = []
-    isbn_10: list[str] = []
-    works: list[_Reference] = []
+    isbn_13: Any = None
+    isbn_10: Any = None
+    works: Any = None
+
+    @property
+    def isbns(self) -> Iterator[str]:
+        for told in (self.isbn_13, self.isbn_10):
+            several = told if isinstance(told, list) else [told]
+            yield from filter(None, (clean.isbn(each) for each in several if isinstance(each, str)))
+
+    @property
+    def work(self) -> str | None:
+        first = next(iter(self.works), None) if isinstance(self.works, list) else None
+        key = first.get("key") if isinstance(first, dict) else first
+        return _id(key) if isinstance(key, str) else None
 
 
 @dataclass
@@ -59,10 +70,10 @@ def ingest_open_library(
     found = Found()
     told: dict[int, tuple[str, str | None]] = {}
     for record in _editions(path, found, on_progress):
-        for isbn in filter(None, map(clean.isbn, [*record.isbn_13, *record.isbn_10])):
+        for isbn in record.isbns:
             for edition_id in ours.get(isbn, ()):
                 # Of several the first: Open Library numbers the oldest record first.
-                told.setdefault(edition_id, (_id(record.key), _id(record.works[0].key) if record.works else None))
+                told.setdefault(edition_id, (_id(record.key), record.work))
     with conn.transaction():
         ingestion.lock(conn)
         found.editions, found.works = _store(conn, told)

@@ -67,7 +67,8 @@ _ARTICLES = {
 _KIND = re.compile(
     r"(?:an?|the|ein|eine|une?|una|[\w ]{0,24})? ?\b(?:novel|novella|roman|kriminalroman|krimi|mystery|mysteries|"
     r"memoir|memoirs|thriller|stories|erzahlungen|essays|poems|romance|novela|romanzo|novels|novel of .{1,40}|"
-    r"true story|autobiography|biography|story|lovestory|sonderausgabe|taschenbuch|bolsillo|poche|книга|truyen|tieu thuyet|роман|повесть|рассказы)|roman .{1,30}|"
+    r"true story|autobiography|biography|story|lovestory|"
+    r"sonderausgabe|taschenbuch|bolsillo|poche|книга|truyen|tieu thuyet|роман|повесть|рассказы)|roman .{1,30}|"
     r"(?:the )?(?:complete|authoritative|student|unabridged?|uncut)(?: (?:and )?(?:unabridged|uncut|text|edition))*|"
     r"(?:an )?authoritative text .*|complete authoritative text .*",
 )

@@ -67,6 +67,28 @@ def test_editions_get_their_ids_and_keep_them(
 
 
 @pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(
+    ("record", "work"),
+    [
+        ({"isbn_13": None, "isbn_10": [None, 7, "0441172717"], "works": None}, None),
+        ({"isbn_13": "978-0-441-17271-9 (pbk.)", "works": [{}]}, None),
+        ({"isbn_13": ["x", "9780441172719"], "works": ["/works/OL9W"]}, "OL9W"),
+        ({"isbn_10": {"x": 1}, "isbn_13": ["9780441172719"], "works": [{"key": 7}]}, None),
+    ],
+)
+def test_what_is_odd_in_a_record_says_nothing_and_the_rest_counts(
+    conn: psycopg.Connection, tmp_path: Path, record: dict[str, object], work: str | None
+) -> None:
+    (tmp_path / "dump").write_text(dump_line("OL1M", **record).replace("\n", "\r\n"))
+
+    found = ingest_open_library(conn, tmp_path / "dump")
+
+    assert (found.editions, found.rejected) == (1, 0)
+    told = identifiers(conn, 1)
+    assert (told["openlibrary"], told.get("openlibrary-work")) == ("OL1M", work)
+
+
+@pytest.mark.usefixtures("loaded")
 def test_a_dump_that_is_cut_off_changes_nothing(conn: psycopg.Connection, tmp_path: Path) -> None:
     dump = tmp_path / "dump.gz"
     dump.write_bytes(gzip.compress("".join(LINES * 500).encode())[:-40])
