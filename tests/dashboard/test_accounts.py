@@ -221,13 +221,13 @@ def test_an_unknown_name_and_a_wrong_password_are_answered_alike_and_after_as_lo
         for name, times in took.items():
             client = browser(f"10.0.1.{number}")
             client.get("/", headers={"Accept": "text/html"})
-            started = time.perf_counter()
+            started = time.process_time()  # of all threads: a busy machine takes none of it
             answer = sign_in(client, name, "not the password")
-            times.append(time.perf_counter() - started)
+            times.append(time.process_time() - started)
             said[name] = (answer.status_code, answer.json())
 
     assert said["lan"] == said["nobody"]
-    # The quickest of five: the machine may be busy, but hashing takes its time in both.
+    # The quickest of five: hashing takes its time in both.
     known, unknown = min(took["lan"]), min(took["nobody"])
     assert 0.5 < known / unknown < 2, f"{known:.3f} s for a known name, {unknown:.3f} s for an unknown one"
 

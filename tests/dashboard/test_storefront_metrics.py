@@ -82,8 +82,8 @@ def test_without_postgres_it_says_so_and_that_is_all() -> None:
 
 
 def test_a_lock_that_keeps_it_waiting_keeps_nobody_else_waiting(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "LIMIT_S", 1.0)
-    with psycopg.connect(database) as other:
+    with psycopg.connect(database) as other, monkeypatch.context() as soon:
+        soon.setattr(metrics, "LIMIT_S", 1.0)
         other.execute("lock table stream.workers in access exclusive mode")
 
         answer, health = asked_from(NEAR), asked_from(NEAR, "/healthz")

@@ -48,7 +48,7 @@ def served(
     # Started elsewhere on purpose: nothing may depend on the folder one stands in.
     process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", str(SERVER)], env=env, cwd=root)
     address = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
         try:
             if httpx.get(f"{address}/healthz", timeout=2).status_code == 200:
@@ -60,7 +60,7 @@ def served(
         time.sleep(0.1)
     yield address, url, root
     process.terminate()
-    process.wait(20)
+    process.wait(60)
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 import contextlib
 import re
 import shutil
+import time
 import uuid
+from collections.abc import Callable
 
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Locator, Page
@@ -76,7 +78,8 @@ def at_rest(page: Page) -> None:
     """Wait until nothing that moves or fades is still on its way."""
     page.wait_for_timeout(300)
     page.wait_for_function(
-        "document.getAnimations().every(each => each.playState !== 'running' "
+        # A function: a bare expression is evaluated anew for each look, which our pages forbid (unsafe-eval).
+        "() => document.getAnimations().every(each => each.playState !== 'running' "
         "|| each.effect.getComputedTiming().iterations === Infinity)"
     )
 
@@ -100,14 +103,24 @@ def settle(page: Page) -> None:
 
 
 def press(page: Page, place: int, label: str) -> str:
-    """Press a card's button, which slides in under the pointer; the book's key."""
-    card = for_you(page).nth(place)
-    book = card.get_attribute("data-book") or ""
+    """Press the button of the card that stands at a place, which slides in under the pointer; the book's key."""
     for _ in range(5):
-        page.mouse.move(0, 0)
-        card.hover()
-        page.wait_for_timeout(500)
+        book = books_of(page)[place]
+        card = page.locator(f"section.os-slate li.os-card[data-book='{book}']")  # though the row may move meanwhile
         with contextlib.suppress(PlaywrightError):
-            card.get_by_role("button", name=re.compile(f"^{label}")).click(timeout=3_000)
+            page.mouse.move(0, 0)
+            card.hover(timeout=5_000)
+            page.wait_for_timeout(500)
+            card.get_by_role("button", name=re.compile(f"^{label}")).click(timeout=5_000)
             return book
     raise AssertionError(f"the button {label!r} never stood still")
+
+
+def until(found: Callable[[], bool], seconds: float = PATIENCE_MS / 1_000, every: float = 0.2) -> bool:
+    """Whether it came to be so, while one waited."""
+    deadline = time.monotonic() + seconds
+    while not found():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(every)
+    return True

@@ -28,7 +28,7 @@ from ports import free_port
 # Also for tests that open browsers of their own, whichever test comes first.
 expect.set_options(timeout=PATIENCE_MS)
 
-# On a quiet machine a build takes a minute, a start some seconds.
+# On a quiet machine a build takes a minute, a start or an end some seconds.
 BUILD_PATIENCE_S = 1_000
 START_PATIENCE_S = 300
 SIMULATED_READERS = "24"
@@ -115,7 +115,7 @@ def storefront(built: Installation) -> Iterator[Installation]:
         time.sleep(0.2)
     yield built
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
+    assert process.wait(START_PATIENCE_S) == 0
 
 
 # Open from one module of these to the next, until other tests come: Playwright's loop would be in their way.

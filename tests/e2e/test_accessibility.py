@@ -6,9 +6,9 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser_steps import PATIENCE_MS, at_rest, sign_in_demo
+from browser_steps import PATIENCE_MS, at_rest, settle, sign_in_demo
 from playwright.sync_api import Browser, Page, expect
-from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -80,8 +80,8 @@ def faults(page: Page) -> list[str]:
 
 def hidden_at_the_side(page: Page) -> int:
     """Pixels of the page that are out of sight at its side, once it has had time to fit its width."""
-    with contextlib.suppress(PlaywrightError):
-        page.wait_for_function(f"{BEYOND} <= 0", timeout=5_000)
+    with contextlib.suppress(PlaywrightTimeout):
+        page.wait_for_function(f"() => {BEYOND} <= 0", timeout=20_000)
     return page.evaluate(BEYOND)
 
 
@@ -204,16 +204,30 @@ def test_a_second_search_leads_to_its_results_too(page: Page) -> None:
     expect(page.get_by_role("heading", name="Search results", level=1)).to_be_focused()
 
 
+HELD = """() => {
+  const cards = () => [...document.querySelectorAll("section.os-slate li.os-card")]
+  const pressed = document.activeElement.closest("li")
+  window.held = { book: pressed.dataset.book, place: cards().indexOf(pressed), next: null }
+  addEventListener("focusin", ({ target }) => {
+    const card = target.closest("section.os-slate li.os-card")
+    window.held.next ??= { tag: target.tagName, book: card?.dataset.book, place: cards().indexOf(card) }
+  })
+}"""
+
+
 def test_the_keyboard_keeps_its_place_on_a_row_that_moves(page: Page) -> None:
+    """When the card is gone, the one in its place has the focus, and keeps it where the row moves once more."""
     come_to(page, "/")
-    page.locator("section.os-slate .os-reason").first.wait_for()
-    page.wait_for_timeout(2_000)
-    card = page.locator("section.os-slate li.os-card").nth(1)
-    book = card.get_attribute("data-book")
-    card.get_by_role("link").focus()
+    settle(page)
+    page.locator("section.os-slate li.os-card").nth(1).get_by_role("link").focus()
     tab_to(page, "BUTTON Not now", 3)
+    page.evaluate(HELD)
 
     page.keyboard.press("Enter")
 
-    expect(page.locator(f"section.os-slate li.os-card[data-book='{book}']")).to_have_count(0)
-    expect(page.locator("section.os-slate li.os-card").nth(1).get_by_role("link")).to_be_focused()
+    page.wait_for_function("() => window.held.next")
+    held = page.evaluate("window.held")
+    assert held["next"] == {"tag": "A", "book": held["next"]["book"], "place": held["place"]}
+    card = page.locator("section.os-slate li.os-card", has=page.locator(":focus"))
+    expect(card).to_have_attribute("data-book", held["next"]["book"])
+    expect(page.locator(f"section.os-slate li.os-card[data-book='{held['book']}']")).to_have_count(0)

@@ -4,12 +4,14 @@ import re
 
 import psycopg
 import pytest
-from browser_steps import MOVED_MS, new_name, register, send_sign_in, sign_in, sign_out
+from browser_steps import MOVED_MS, PATIENCE_MS, SLATE, new_name, register, send_sign_in, sign_in, sign_out
 from playwright.sync_api import Page, expect
 
 from openshelf.database import embedded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+TITLES = "[...document.querySelectorAll('section.os-slate li.os-card .os-title')].map(each => each.innerText)"
 
 
 def test_three_choices_make_the_first_shelf(page: Page, storefront) -> None:
@@ -26,9 +28,10 @@ def test_three_choices_make_the_first_shelf(page: Page, storefront) -> None:
     done.click()
     page.wait_for_url(re.compile(r"/$"))
     page.locator("section.os-slate .os-reason", has_text="Because you liked").first.wait_for(timeout=MOVED_MS)
+    # Each choice is answered by a shelf of its own: what was chosen last may stand on the one before.
+    page.wait_for_function(f"chosen => !{TITLES}.some(title => chosen.includes(title))", arg=chosen, timeout=MOVED_MS)
 
-    first = page.locator("section.os-slate li.os-card").evaluate_all("c => c.map(each => Number(each.dataset.book))")
-    titles = page.locator("section.os-slate li.os-card .os-title").all_inner_texts()
+    first, titles = page.evaluate(f"[{SLATE}.map(Number), {TITLES}]")
     assert set(titles) != set(popular[: len(titles)])
     assert not set(titles) & set(chosen), "what was chosen is not recommended again"
     with psycopg.connect(embedded.start(storefront.home)) as conn:
@@ -82,7 +85,7 @@ def test_a_page_left_open_forgets_who_was_there(page: Page, storefront) -> None:
             [username],
         )
 
-    expect(page.get_by_text("You were signed out")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("You were signed out")).to_be_visible()
     expect(page.get_by_text(username)).to_have_count(0)
 
 
@@ -113,6 +116,7 @@ def test_a_child_gets_an_account_and_keeps_its_limit(page: Page, browser, storef
 
     context = browser.new_context(base_url=storefront.url)
     theirs = context.new_page()
+    theirs.set_default_timeout(PATIENCE_MS)
     sign_in(theirs, child, "a quiet afternoon")
     theirs.goto("/account")
     expect(theirs.get_by_text("The grown-up who made it looks after it")).to_be_visible()

@@ -3,6 +3,7 @@
 That nothing leaves our own origin, the fixture `page` sees to, for this test as for all.
 """
 
+import re
 import uuid
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
@@ -76,6 +77,8 @@ def test_hostile_queries_are_only_words(page: Page) -> None:
         assert_calm(page)  # suggestions
         search.press("Enter")
         page.wait_for_url(lambda url, query=query: parse_qs(urlsplit(url).query).get("q") == [query])
+        # What was found for the one before stands there until the server has answered.
+        expect(page).to_have_title(re.compile(re.escape(query[:20])))
         page.locator("h1").first.wait_for()
 
         assert_calm(page)

@@ -26,6 +26,7 @@ from browser_steps import (
     settle,
     sign_in,
     sign_out,
+    until,
 )
 from playwright.sync_api import Browser, Page, expect
 
@@ -41,6 +42,28 @@ MANY_BOOKS = 8
 def rows(storefront, statement: str, *values: Any) -> list[tuple]:
     with psycopg.connect(embedded.start(storefront.home)) as conn:
         return conn.execute(statement, values).fetchall()
+
+
+def acts_on(storefront, title: str) -> set[str]:
+    """What the stream knows to have been done of late with works of this title."""
+    stored = rows(
+        storefront,
+        "select distinct action from stream.acts join library.works using (book_id) "
+        "where title = %s and stored_at > now() - interval '2 minutes'",
+        title,
+    )
+    return {action for (action,) in stored}
+
+
+def place_of(storefront, username: str) -> tuple[str, int] | None:
+    """Title and part where a reader was last."""
+    kept = rows(
+        storefront,
+        "select title, part from reading.places join reading.accounts using (account_id) "
+        "join library.works using (book_id) where username = %s",
+        username,
+    )
+    return kept[0] if kept else None
 
 
 def titles_on(page: Page) -> list[str]:
@@ -229,6 +252,10 @@ def test_nothing_of_a_visitor_is_left_at_a_shared_computer(browser: Browser, sto
     page.get_by_role("link", name="Read now").click()
     page.get_by_role("link", name="Next").click()
     page.locator(".os-text").wait_for()
+    # What a page that is loaded anew knows of a visitor comes from the stream.
+    assert until(lambda: {"like", "read"} <= acts_on(storefront, liked)), (
+        "the like is not lost, however soon one goes on"
+    )
     page.goto("/")
     page.get_by_role("heading", name=f"Because you liked {liked}").wait_for()
     page.get_by_role("heading", name="Continue reading").wait_for()
@@ -270,7 +297,8 @@ def test_a_returning_reader_goes_on_where_they_stopped(page: Page, browser: Brow
     page.get_by_role("link", name="Read now").click()
     page.get_by_role("link", name="Next").click()
     page.locator(".os-quiet", has_text="Part 2 of 3").wait_for()
-    page.wait_for_timeout(3_000)  # a place is sent at most so often
+    assert until(lambda: place_of(storefront, username) == (title, 2)), "a place is sent at most so often"
+    assert until(lambda: "read" in acts_on(storefront, title))
     page.goto("/")
     sign_out(page)
 

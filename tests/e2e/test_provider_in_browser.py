@@ -124,7 +124,7 @@ server_metadata_url = "{provider.issuer}/.well-known/openid-configuration"
         "STREAMLIT_SERVER_PORT": str(port),
     }
     process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", str(SERVER)], env=env, cwd=tmp_path)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
         try:
             if httpx.get(f"{address}/healthz", timeout=2).status_code == 200:
@@ -136,7 +136,7 @@ server_metadata_url = "{provider.issuer}/.well-known/openid-configuration"
         time.sleep(0.1)
     yield address, url
     process.terminate()
-    process.wait(20)
+    process.wait(60)
 
 
 def test_who_the_provider_names_has_an_account_and_signs_out_of_it(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from browser_steps import sign_in_demo
+from browser_steps import PATIENCE_MS, sign_in_demo, until
 from PIL import Image
 from playwright.sync_api import Page, expect
 from small_epub import epub_bytes
@@ -107,13 +107,24 @@ def open_book(page: Page, book_id: int, chapter: int | None = None) -> None:
 
 def scroll_to(page: Page, paragraph: int) -> None:
     page.locator(f'[data-anchor="p{paragraph}"]').evaluate("node => node.scrollIntoView({ block: 'start' })")
-    page.wait_for_timeout(1_500)
 
 
-def is_on_top(page: Page, paragraph: int) -> bool:
-    return page.locator(f'[data-anchor="p{paragraph}"]').evaluate(
-        "node => Math.abs(node.getBoundingClientRect().top"
-        " - document.querySelector('.os-reading-head').getBoundingClientRect().bottom) < 90"
+def is_kept_in_tab(page: Page, book_id: int, part: int, paragraph: int) -> None:
+    """Wait until the tab knows that the reader is at this paragraph; a heading stands before the first."""
+    page.wait_for_function(
+        "([book, part, block]) => { const at = JSON.parse(sessionStorage.getItem('openshelf.places'))?.[book];"
+        " return at?.part === part && at.block === block }",
+        arg=[book_id, part, paragraph + 1],
+    )
+
+
+def is_on_top(page: Page, paragraph: int) -> None:
+    """Wait until it is: it is gone to once more when the letters are there."""
+    page.wait_for_function(
+        "paragraph => { const node = document.querySelector(`[data-anchor='p${paragraph}']`);"
+        " return node && Math.abs(node.getBoundingClientRect().top"
+        " - document.querySelector('.os-reading-head').getBoundingClientRect().bottom) < 90 }",
+        arg=paragraph,
     )
 
 
@@ -131,14 +142,15 @@ def test_a_visitors_place_is_kept_in_their_tab_and_in_their_browser_only_when_to
     before = kept_places(storefront)
     open_book(page, books.text)
     scroll_to(page, 20)
+    is_kept_in_tab(page, books.text, 1, 20)
 
     page.reload()
     page.locator(".os-text").wait_for()
-    page.wait_for_timeout(1_000)
-    assert is_on_top(page, 20)
+    is_on_top(page, 20)
 
     open_book(page, books.text, 2)
     scroll_to(page, 9)
+    is_kept_in_tab(page, books.text, 2, 9)
     open_book(page, books.text)  # without a part in the address: where one was
     page.wait_for_function("() => location.search.includes('chapter=2')")
     expect(page.locator(".os-text")).to_contain_text("Second")
@@ -165,17 +177,16 @@ def test_who_keeps_a_history_goes_on_at_another_computer(page: Page, browser, st
     sign_in_demo(page, "Mai Trần")
     open_book(page, books.text, 2)
     scroll_to(page, 12)
-    page.wait_for_timeout(3_000)
-    assert (books.text, 2) in [row[:2] for row in kept_places(storefront)]
+    assert until(lambda: (books.text, 2, 13) in [row[:3] for row in kept_places(storefront)])
     assert page.evaluate("localStorage.getItem('openshelf.places')") is None
 
     other = browser.new_context(base_url=storefront.url, viewport={"width": 1280, "height": 900}).new_page()
+    other.set_default_timeout(PATIENCE_MS)
     sign_in_demo(other, "Mai Trần")
     open_book(other, books.text)
-    other.wait_for_timeout(1_000)
 
     expect(other.locator(".os-text")).to_contain_text("Second")
-    assert is_on_top(other, 12)
+    is_on_top(other, 12)
     other.context.close()
 
 
@@ -233,8 +244,7 @@ def test_how_the_text_looks_is_remembered(page: Page, books: Books) -> None:
     assert page.evaluate(size) > before
     looks = page.locator(".os-reading").evaluate("node => ({ ...node.dataset })")
     assert (looks["font"], looks["spacing"], looks["theme"]) == ("sans", "wide", "dark")
-    background = page.locator('[data-testid="stApp"]').evaluate("node => getComputedStyle(node).backgroundColor")
-    assert background == "rgb(16, 18, 21)"
+    expect(page.locator('[data-testid="stApp"]')).to_have_css("background-color", "rgb(16, 18, 21)")
 
 
 def test_it_is_read_aloud_by_voices_of_this_browser_only(page: Page, books: Books) -> None:
@@ -394,6 +404,5 @@ def test_a_phrase_inside_a_book_leads_to_the_place_where_it_stands(page: Page, s
     page.locator(".os-way a").click()
     page.locator(".os-text").wait_for()
 
-    page.wait_for_timeout(1_500)
-    assert is_on_top(page, 23)
+    is_on_top(page, 23)
     expect(page.locator(".os-found")).to_contain_text("Paragraph 23")
