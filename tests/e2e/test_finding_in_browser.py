@@ -22,7 +22,8 @@ def test_suggestions_are_walked_and_taken_by_the_keyboard(page: Page) -> None:
     page.goto("/browse")
     box = search_box(page)
     box.focus()
-    box.press_sequentially("tolst", delay=50)
+    with page.expect_response("**/suggest?q=tolst"):
+        box.press_sequentially("tolst", delay=50)
     author = page.get_by_role("option", name="Leo Tolstoy")
     expect(author).to_be_visible()
     expect(box).to_have_attribute("aria-expanded", "true")
@@ -80,6 +81,28 @@ def test_an_answer_that_comes_after_escape_does_not_open_the_suggestions_again(p
 
     expect(page.get_by_role("option").first).to_be_hidden()
     expect(box).to_have_attribute("aria-expanded", "false")
+
+
+def test_an_answer_that_comes_late_leaves_who_walks_the_suggestions_where_they_are(page: Page) -> None:
+    page.goto("/browse")
+    box = search_box(page)
+    box.focus()
+    box.press_sequentially("tols", delay=50)
+    author = page.get_by_role("option", name="Leo Tolstoy")
+    expect(author).to_be_visible()
+    held: list[Route] = []
+    page.route("**/suggest?q=tolst", lambda route: held.append(route))  # noqa: PLW0108 - Playwright takes no built-in
+    with page.expect_request("**/suggest?q=tolst"):
+        box.press_sequentially("t")
+    while author.get_attribute("aria-selected") != "true":
+        box.press("ArrowDown")
+
+    with page.expect_response("**/suggest?q=tolst"):
+        held[0].continue_()
+    page.wait_for_timeout(500)
+
+    expect(author).to_have_attribute("aria-selected", "true")
+    expect(box).to_have_attribute("aria-activedescendant", author.get_attribute("id") or "")
 
 
 def test_filters_keep_the_focus_announce_the_count_and_live_in_the_address(page: Page) -> None:

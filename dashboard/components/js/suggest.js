@@ -62,6 +62,7 @@ export function suggesting(input, words) {
     input.blur()
   }
   const show = found => {
+    const before = options[chosen]?.href // an answer that comes late leaves who walks the list where they are
     options = found.map((option, place) => ({
       ...option,
       node: el(
@@ -73,7 +74,7 @@ export function suggesting(input, words) {
     list.replaceChildren(...options.map(option => option.node))
     list.hidden = !options.length || document.activeElement !== input
     input.setAttribute("aria-expanded", String(!list.hidden))
-    choose(-1)
+    choose(options.findIndex(option => option.href === before))
     said.textContent = options.length ? words.count.replace("{count}", options.length) : ""
   }
   const suggestions = asker(input, null, show)
