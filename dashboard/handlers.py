@@ -57,7 +57,7 @@ def begin() -> state.Visitor:
 
 
 def shelf_acts(key: str, surface: Surface) -> Callable[[], None]:
-    """Callback of a shelf's `acts`: a list of `{action, id, position, slate}`."""
+    """Callback of a shelf's `acts`: `{action, id, position, slate}`."""
 
     def handle() -> None:
         for answer in _triggered(key, "acts"):
@@ -82,7 +82,7 @@ def shelf_seen(key: str, surface: Surface) -> Callable[[], None]:
 
 
 def book_acts(key: str, book_id: int, surface: Surface) -> Callable[[], None]:
-    """Callback of a book page's `acts`: a list of `{action, value}`."""
+    """Callback of a book page's `acts`: `{action, value}`."""
 
     def handle() -> None:
         for answer in _triggered(key, "acts"):
@@ -140,10 +140,26 @@ def _deed(answer: dict[str, Any], surface: Surface, allowed: set[Action]) -> Dee
     return deed if action in allowed else None
 
 
-def _value(key: str, name: str) -> object:
-    return getattr(st.session_state.get(key), name, None)
+def heard(key: str) -> dict[str, str | int]:
+    """What was heard of a component, for its `data`: who tells (`from`), and the last number of each trigger."""
+    return state.all_heard().get(key, {})
+
+
+def told(key: str, name: str) -> list[Any]:
+    """What a component's trigger tells that was not heard before, in order: it tells all until it knows it heard.
+
+    It comes from `teller` in js/dom.js as `{from, told: [[number, value], ...]}`; of anything else nothing is heard.
+    """
+    said: Any = getattr(st.session_state.get(key), name, None)
+    try:
+        teller, numbered = str(said["from"])[:40], [(int(number), value) for number, value in said["told"]]
+    except (TypeError, ValueError, KeyError):
+        return []
+    before = heard(key) if heard(key).get("from") == teller else {"from": teller}
+    last = int(before.get(name, 0))
+    state.all_heard()[key] = before | {name: max([last, *(number for number, _value in numbered)])}
+    return [value for number, value in numbered if number > last]
 
 
 def _triggered(key: str, name: str) -> Sequence[dict[str, Any]]:
-    value = _value(key, name)
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [each for each in told(key, name) if isinstance(each, dict)]

@@ -1,6 +1,6 @@
 """What happens when a reader makes, fills, renames or removes a list: from a component's trigger to what is kept."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -51,7 +51,7 @@ def making(key: str) -> Callable[[], None]:
             raise ListError("a shelf that fills itself needs a rule")
         shelves.make(conn, account_id, str(answer.get("name") or ""), rule)
 
-    return _handler(key, "made", made)
+    return _handler(key, lambda: _form_sent(key, "made"), made)
 
 
 def changing(key: str, list_id: int) -> Callable[[], None]:
@@ -68,32 +68,33 @@ def changing(key: str, list_id: int) -> Callable[[], None]:
             case "back" if shelves.bring_back(conn, account_id, list_id):
                 st.session_state.pop("lists.removed", None)
 
-    return _handler(key, "changed", changed)
+    return _handler(key, lambda: _form_sent(key, "changed"), changed)
 
 
 def listing(key: str, book_id: int) -> Callable[[], None]:
     """Callback of a book's menu: `{id, on}` for a list there is, `{name}` for a new one with this book on it."""
 
-    def listed(conn: psycopg.Connection, account_id: int, answer: Mapping[str, Any]) -> None:
-        if "name" in answer:
-            shelves.put(conn, account_id, shelves.make(conn, account_id, str(answer["name"] or "")), [book_id])
-        elif answer.get("on"):
-            shelves.put(conn, account_id, _key(answer), [book_id])
-        else:
-            shelves.take_out(conn, account_id, _key(answer), book_id)
+    def listed(conn: psycopg.Connection, account_id: int, answers: Sequence[Mapping[str, Any]]) -> None:
+        for answer in answers:
+            if "name" in answer:
+                shelves.put(conn, account_id, shelves.make(conn, account_id, str(answer["name"] or "")), [book_id])
+            elif answer.get("on"):
+                shelves.put(conn, account_id, _key(answer), [book_id])
+            else:
+                shelves.take_out(conn, account_id, _key(answer), book_id)
 
-    return _handler(key, "listed", listed)
+    return _handler(key, lambda: _all_told(key, "listed"), listed)
 
 
 def taking_out(key: str, list_id: int) -> Callable[[], None]:
-    """Callback of a shelf whose cards can be taken off a list: a list of `{action, id}`."""
+    """Callback of a shelf whose cards can be taken off a list: `{action, id}`."""
 
-    def taken(conn: psycopg.Connection, account_id: int, answers: object) -> None:
-        for answer in answers if isinstance(answers, list) else []:
-            if isinstance(answer, dict) and answer.get("action") == "take_out":
+    def taken(conn: psycopg.Connection, account_id: int, answers: Sequence[Mapping[str, Any]]) -> None:
+        for answer in answers:
+            if answer.get("action") == "take_out":
                 shelves.take_out(conn, account_id, list_id, _key(answer))
 
-    return _handler(key, "acts", taken)
+    return _handler(key, lambda: _all_told(key, "acts"), taken)
 
 
 def was_removed(list_id: int) -> bool:
@@ -106,10 +107,22 @@ def _key(answer: Mapping[str, Any]) -> int:
     return key if isinstance(key, int) and 0 < key < 2**31 else 0
 
 
-def _handler(key: str, trigger: str, change: Callable[[psycopg.Connection, int, Any], None]) -> Callable[[], None]:
+def _form_sent(key: str, trigger: str) -> dict[str, Any] | None:
+    """What a form just sent; there is one at a time."""
+    answer = getattr(st.session_state.get(key), trigger, None)
+    return answer if isinstance(answer, dict) else None
+
+
+def _all_told(key: str, trigger: str) -> list[dict[str, Any]]:
+    return [answer for answer in handlers.told(key, trigger) if isinstance(answer, dict)]
+
+
+def _handler(
+    key: str, sent: Callable[[], Any], change: Callable[[psycopg.Connection, int, Any], None]
+) -> Callable[[], None]:
     def handle() -> None:
-        answer = getattr(st.session_state.get(key), trigger, None)
-        if not isinstance(answer, dict | list):
+        answer = sent()
+        if answer is None or answer == []:
             return
         told = ""
         try:

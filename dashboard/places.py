@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
-import streamlit as st
-
-from dashboard import resources, state
+from dashboard import handlers, resources, state
 from dashboard.state import Visitor
 from openshelf.database import shelves
 from openshelf.database.shelves import Place
@@ -25,10 +23,10 @@ def place_of(visitor: Visitor, book_id: int) -> Place | None:
 
 
 def keep(key: str, book_id: int, count_parts: int) -> Callable[[], None]:
-    """Callback of the reading component's `place`: `{part, block, progress}`."""
+    """Callback of the reading component's `place`: `{part, block, progress}`, of which the last counts."""
 
     def handle() -> None:
-        place = _place(getattr(st.session_state.get(key), "place", None), count_parts)
+        place = _place(next(reversed(handlers.told(key, "place")), None), count_parts)
         if place is None:
             return
         try:

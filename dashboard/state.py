@@ -36,6 +36,7 @@ _LAST_ACT = "acts.last"
 _ENTERED = "acts.entered"
 _ORIGINS = "acts.origins"
 _OFFERED = "acts.offered"
+_HEARD = "state.heard"
 
 
 @dataclass(frozen=True)
@@ -146,10 +147,17 @@ def part_from_other(visitor: Visitor) -> bool:
     """Nothing that this tab kept for one account is there for another, or for nobody; whether there was another."""
     other = _WHO in st.session_state and st.session_state[_WHO] != visitor.account_id
     if other:
+        heard = all_heard()  # numbers, and nobody's: else what was heard would be taken for the next one's
         st.session_state.clear()
         st.session_state[_VISITOR] = visitor
+        st.session_state[_HEARD] = heard
     st.session_state[_WHO] = visitor.account_id
     return other
+
+
+def all_heard() -> dict[str, dict[str, str | int]]:
+    """What was heard of each component of this tab, by its key, see `handlers.told`."""
+    return st.session_state.setdefault(_HEARD, {})
 
 
 def current_visitor() -> Visitor:

@@ -47,15 +47,15 @@ def removing(reader_key: str) -> Callable[[], None]:
     """Callback of the ledger's `taken`: 'day/book_id'."""
 
     def remove() -> None:
-        answer = getattr(st.session_state.get(KEY), "taken", None)
         try:
-            day, _sep, book_id = str(answer).partition("/")
+            taken = [str(answer).partition("/") for answer in handlers.told(KEY, "taken")]
             visitor = state.current_visitor()
             # The key is asked again: it may have been cleared since the page was drawn.
             if visitor.account is None or not visitor.account.keeps_history or visitor.reader_key != reader_key:
                 return
             with resources.connection() as conn:
-                own_history.remove(conn, reader_key, date.fromisoformat(day), int(book_id))
+                for day, _sep, book_id in taken:
+                    own_history.remove(conn, reader_key, date.fromisoformat(day), int(book_id))
         except ValueError:
             return
         except state.OFFLINE:

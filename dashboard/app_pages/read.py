@@ -145,11 +145,12 @@ def draw(view: View, shown: int, kept: Place | None, is_chosen: bool, block: int
     book_id = view.text.work.book_id
 
     def finish() -> None:
-        handlers.do_on_book(Action.FINISH, book_id, Surface.BROWSE)
+        if handlers.told("reader", "finish"):
+            handlers.do_on_book(Action.FINISH, book_id, Surface.BROWSE)
 
     reader(
         "reader",
-        reader_data(view, shown, kept, is_chosen, block),
+        reader_data(view, shown, kept, is_chosen, block) | {"heard": handlers.heard("reader")},
         on_place=places.keep("reader", book_id, view.count),
         on_finish=finish,
     )

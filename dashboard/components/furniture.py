@@ -74,7 +74,8 @@ def topbar(account: Account | None, links: Sequence[tuple[str, str]], current: s
 
 
 def book(key: str, book_id: int, data: dict[str, Any], surface: Surface) -> None:
-    renderer("book")(key=key, data=data, on_acts_change=handlers.book_acts(key, book_id, surface))
+    heard = {"heard": handlers.heard(key)}
+    renderer("book")(key=key, data=data | heard, on_acts_change=handlers.book_acts(key, book_id, surface))
 
 
 def pager(key: str, data: dict[str, Any]) -> None:

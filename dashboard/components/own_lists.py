@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import streamlit as st
 
-from dashboard import data, list_acts, resources, state
+from dashboard import data, handlers, list_acts, resources, state
 from dashboard.components.registration import renderer
 from dashboard.language import _, language_name, plural
 from dashboard.words import address, cover_address, language_tag, subject_name, year_name
@@ -120,6 +120,7 @@ def menu(book_id: int, key: str = "lists") -> None:
             "count_line": plural("on {count} list", "on {count} lists", count),
             "problem": list_acts.problem(key),
             "words": {"add": _("Put on a list"), "name": _("Name of a new list"), "make": _("Make it")},
+            "heard": handlers.heard(key),
         },
         on_listed_change=list_acts.listing(key, book_id),
     )
@@ -136,7 +137,9 @@ def ledger(
     """Books in plain rows: sections of `heading`, `line` and `rows` (made by `row`). `remove`: their button."""
     words = {"remove": remove, "removed": removed}
     renderer("ledger")(
-        key=key, data={"sections": list(sections), "words": words}, on_taken_change=on_taken or (lambda: None)
+        key=key,
+        data={"sections": list(sections), "words": words, "heard": handlers.heard(key)},
+        on_taken_change=on_taken or (lambda: None),
     )
 
 

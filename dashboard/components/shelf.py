@@ -102,6 +102,7 @@ def shelf(
             "cards": list(cards),
             "empty": empty,
             "eager": eager,
+            "heard": handlers.heard(key),
             "words": _words(),
         },
         on_acts_change=on_acts or handlers.shelf_acts(key, surface),

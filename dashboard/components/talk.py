@@ -62,6 +62,7 @@ def talk(place: Where) -> None:
             ],
             "chips": [_("More like the first one"), _("Something shorter"), _("Another one")],
             "words": _words(),
+            "heard": handlers.heard(_KEY),
         },
         on_acts_change=handlers.shelf_acts(_KEY, Surface.CHAT),
         on_books_change=lambda: None,

@@ -157,6 +157,11 @@ def press(trigger: str, answer: object, handler: str, *arguments: object) -> App
     ).run()
 
 
+def telling(*answers: object) -> dict[str, object]:
+    """What a component tells that tells all until it was heard."""
+    return {"from": "a", "told": [[number, answer] for number, answer in enumerate(answers, 1)]}
+
+
 def told(page: AppTest) -> str:
     assert not page.exception
     return page.text[0].value
@@ -223,15 +228,15 @@ def test_a_books_menu_puts_it_on_lists_and_takes_it_off(
     list_id = lists.make(conn, account.account_id, "Rainy days")
     conn.commit()
 
-    press("listed", {"id": list_id, "on": True}, "listing", dune)
-    press("listed", {"name": "Sand"}, "listing", dune)
+    press("listed", telling({"id": list_id, "on": True}, {"name": "Sand"}), "listing", dune)
     conn.rollback()
     assert [(own.name, own.count_books) for own in lists.lists(conn, account.account_id)] == [
         ("Rainy days", 1),
         ("Sand", 1),
     ]
-    press("listed", {"id": list_id, "on": False}, "listing", dune)
-    press("acts", [{"action": "take_out", "id": dune}], "taking_out", lists.lists(conn, account.account_id)[1].list_id)
+    press("listed", telling({"id": list_id, "on": False}), "listing", dune)
+    sand = lists.lists(conn, account.account_id)[1].list_id
+    press("acts", telling({"action": "take_out", "id": dune}), "taking_out", sand)
     conn.rollback()
     assert [own.count_books for own in lists.lists(conn, account.account_id)] == [0, 0]
 
@@ -244,10 +249,11 @@ def test_a_books_menu_puts_it_on_lists_and_takes_it_off(
         ("made", {"name": ["x"], "rule": "y"}, "making", ()),
         ("changed", {"what": "explode"}, "changing", (1,)),
         ("changed", {"what": "rule", "rule": {"reading": "sometimes"}}, "changing", (1,)),
-        ("listed", {"id": "1; --", "on": True}, "listing", (1,)),
-        ("listed", {"id": -1, "on": True}, "listing", (1,)),
-        ("listed", {"name": "x"}, "listing", (999_999,)),
-        ("acts", [{"action": "hide", "id": 1}, "x"], "taking_out", (1,)),
+        ("listed", {"id": 1, "on": True}, "listing", (1,)),
+        ("listed", telling({"id": "1; --", "on": True}), "listing", (1,)),
+        ("listed", telling({"id": -1, "on": True}), "listing", (1,)),
+        ("listed", telling({"name": "x"}), "listing", (999_999,)),
+        ("acts", telling({"action": "hide", "id": 1}, "x"), "taking_out", (1,)),
     ],
 )
 def test_what_no_form_of_ours_sends_changes_nothing(
@@ -376,14 +382,17 @@ def test_an_entry_is_removed_by_its_button_and_by_nobody_else(
         assert row
         return row[0]
 
-    for answer in (None, "x", "2026-03-30/x", "2026-99-99/1", f"2026-03-29/{shelves['Dune']}"):
-        AppTest.from_function(page, kwargs={"answer": answer}).run()
+    mine = telling(f"2026-03-30/{shelves['Dune']}")
+    for answer in ("x", "2026-03-30/x", "2026-99-99/1", f"2026-03-29/{shelves['Dune']}"):
+        AppTest.from_function(page, kwargs={"answer": telling(answer)}).run()
         assert left() == 1
+    AppTest.from_function(page, kwargs={"answer": None}).run()
+    assert left() == 1
     sign_in("minh", history=True)
-    AppTest.from_function(page, kwargs={"answer": f"2026-03-30/{shelves['Dune']}"}).run()
+    AppTest.from_function(page, kwargs={"answer": mine}).run()
     assert left() == 1
     cookies[state.ACCOUNT_COOKIE] = "token of lan"
-    AppTest.from_function(page, kwargs={"answer": f"2026-03-30/{shelves['Dune']}"}).run()
+    AppTest.from_function(page, kwargs={"answer": mine}).run()
     assert left() == 0
 
 

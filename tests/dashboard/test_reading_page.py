@@ -87,7 +87,8 @@ def test_a_place_that_the_page_sends_is_kept_only_with_a_history(
     history: bool, shelves: dict[str, int], visit: Visit, sign_in: Callable, conn: psycopg.Connection
 ) -> None:
     account = sign_in("lan", history=history)
-    sent = {"part": 2, "block": 7, "progress": 0.75}
+    places = {"part": 1, "block": 3, "progress": 0.25}, {"part": 2, "block": 7, "progress": 0.75}
+    sent = {"from": "a", "told": [[1, places[0]], [2, places[1]]]}
 
     def page(book_id: int, sent: object) -> None:
         from types import SimpleNamespace

@@ -338,6 +338,34 @@ def test_without_postgres_a_calm_page_is_shown(database: str, visit: Visit, monk
     assert "The catalogue is restarting" in words_of(page)
 
 
+def test_what_is_told_again_until_it_is_heard_counts_once() -> None:
+    def page() -> None:
+        from types import SimpleNamespace
+
+        from streamlit import session_state, text
+
+        from dashboard import handlers
+
+        for said in (
+            {"from": "a", "told": [[1, "like"]]},
+            {"from": "a", "told": [[1, "like"], [2, "want"], [3, "skip"]]},
+            {"from": "a", "told": [[3, "skip"]]},
+            {"from": "b", "told": [[1, "hide"]]},
+            None,
+            "like",
+            {"from": "b", "told": 2},
+            {"from": "b", "told": [["two", "like"], [3]]},
+        ):
+            session_state["row"] = SimpleNamespace(acts=said)
+            text(" ".join(handlers.told("row", "acts")))
+        text(str(handlers.heard("row")))
+
+    app = AppTest.from_function(page).run()
+
+    assert not app.exception
+    assert [each.value for each in app.text] == ["like", "want skip", "", "hide", *[""] * 4, "{'from': 'b', 'acts': 1}"]
+
+
 def test_deeds_are_the_only_way_in(conn: psycopg.Connection) -> None:
     """What a browser sends that no component of ours does is dropped."""
     allowed = {Action.LIKE}

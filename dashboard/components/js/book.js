@@ -1,20 +1,22 @@
 // The page of one work: cover, record, and everything a reader can do with it.
-import { cover, el, icon, link, memory, withTitle } from "./dom.js"
+import { cover, el, icon, link, memory, teller, withTitle } from "./dom.js"
 
 const remember = memory(parent => {
   const said = el("p", { class: "os-unseen", role: "status" })
   parent.append(said)
-  return { said, signature: "" }
+  return { said, signature: "", teller: teller() }
 })
 
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function (component) {
+  const { parentElement, data } = component
   const kept = remember(parentElement)
+  kept.teller.hear(component)
   const signature = JSON.stringify(data)
   if (kept.signature === signature) return
   kept.signature = signature
   const { words } = data
   const focused = parentElement.contains(document.activeElement) ? document.activeElement.dataset.name : null
-  const act = (action, value = null) => setTriggerValue("acts", [{ action, value }])
+  const act = (action, value = null) => kept.teller.tell("acts", { action, value })
 
   const joined = links => links.flatMap((entry, index) => [index ? ", " : null, link(entry.href, {}, entry.label)])
   const toggle = (action, name, label, isOn) =>

@@ -54,8 +54,24 @@ export function toHeading(title = heading()) {
   title.focus({ preventScroll: true })
 }
 
-// Go to a page inside the running app, as the browser's own back and forward do.
-export function navigate(href) {
+const DRAWN_MS = 3000
+const LOOK_MS = 40
+const HEARD_MS = 5000
+
+// Tellers of something that would be lost with the page. (Each component has this module for itself.)
+const unheard = (globalThis.openshelfUnheard ??= new Set())
+let leaving = null
+
+// Go to a page inside the running app, as the browser's own back and forward do. On a busy server what was done last
+// on this page is heard first.
+export function navigate(href, until = performance.now() + HEARD_MS) {
+  clearTimeout(leaving)
+  if (unheard.size && performance.now() < until) leaving = setTimeout(navigate, LOOK_MS, href, until)
+  else go(href)
+}
+
+function go(href) {
+  unheard.clear()
   const { pathname } = location
   if (href !== location.pathname + location.search) history.pushState({}, "", href)
   dispatchEvent(new PopStateEvent("popstate"))
@@ -63,9 +79,6 @@ export function navigate(href) {
   if (location.pathname === pathname && document.activeElement === document.body) toHeading()
   else comeAlong()
 }
-
-const DRAWN_MS = 3000
-const LOOK_MS = 40
 
 // Keyboard and screen reader come along to a new page, to its heading; unless what had the focus is still there and so
 // is the page (a filter), or the reader has gone on meanwhile.
@@ -162,7 +175,43 @@ export function memory(initial) {
 // the page that was left, and clears the next one. (`data-page` is set by the bar.)
 export const isBetweenPages = () => (document.documentElement.dataset.page ?? location.pathname) !== location.pathname
 
-// Triggers of one element overwrite one another within a run: send what gathered as one list.
+const MOST_WAITING = 100
+
+// What a reader does, told to the server. Of what one component tells while a run is under way Streamlit keeps the last
+// only, so each time all is told again that was not heard yet; the server knows by number and teller what it has heard
+// (`told` in handlers.py) and says so in `data.heard`. What was `seen` may be lost with the page, what was done may not.
+export function teller() {
+  const from = Math.random().toString(36).slice(2)
+  let count = 0
+  let waiting = []
+  let isHeldBack = false
+  let latest = null
+  const say = () => {
+    isHeldBack = isBetweenPages()
+    if (isHeldBack) return
+    for (const name of new Set(waiting.map(each => each.name))) {
+      const told = waiting.filter(each => each.name === name).map(({ number, value }) => [number, value])
+      latest.setTriggerValue(name, { from, told })
+    }
+  }
+  const note = () => (waiting.some(each => each.name !== "seen") ? unheard.add(from) : unheard.delete(from))
+  return {
+    hear(component) {
+      latest = component
+      const { heard } = component.data
+      if (heard?.from === from) waiting = waiting.filter(each => each.number > (heard[each.name] ?? 0))
+      note()
+      if (isHeldBack) say()
+    },
+    tell(name, ...values) {
+      waiting = [...waiting, ...values.map(value => ({ name, value, number: ++count }))].slice(-MOST_WAITING)
+      note()
+      say()
+    },
+  }
+}
+
+// What gathers within a while, as one list.
 export function batch(send, wait) {
   let waiting = []
   let timer = null
@@ -172,7 +221,7 @@ export function batch(send, wait) {
       const values = waiting
       waiting = []
       timer = null
-      if (!isBetweenPages()) send(values)
+      send(values)
     }, wait)
   }
 }

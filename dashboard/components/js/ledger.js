@@ -1,15 +1,17 @@
 // Books in plain rows under headings: a history by day, what an import found. A row may be taken out.
-import { cover, el, link, memory } from "./dom.js"
+import { cover, el, link, memory, teller } from "./dom.js"
 
 const remember = memory(parent => {
   const said = el("p", { class: "os-unseen", role: "status" })
   const body = el("div")
   parent.append(el("div", { class: "os-ledger" }, body, said))
-  return { body, said }
+  return { body, said, teller: teller() }
 })
 
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function (component) {
+  const { parentElement, data } = component
   const kept = remember(parentElement)
+  kept.teller.hear(component)
   const signature = JSON.stringify(data)
   if (kept.signature === signature) return
   const removed = kept.removing
@@ -19,7 +21,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     el("section", {}, el("h2", { text: section.heading }), section.line && el("p", { class: "os-quiet", text: section.line }),
       el("ul", {}, section.rows.map(row => line(row, data, title => {
         kept.removing = title
-        setTriggerValue("taken", row.key)
+        kept.teller.tell("taken", row.key)
       }))))))
   if (!removed) return
   kept.said.textContent = data.words.removed.replace("{title}", removed.title)

@@ -1,7 +1,12 @@
 // Which of a reader's lists a book is on: check marks, and a list made on the spot.
-import { el, icon } from "./dom.js"
+import { el, icon, memory, teller } from "./dom.js"
 
-export default function ({ parentElement, data, setTriggerValue }) {
+const remember = memory(() => teller())
+
+export default function (component) {
+  const { parentElement, data } = component
+  const { hear, tell } = remember(parentElement)
+  hear(component)
   const signature = JSON.stringify(data)
   if (parentElement.dataset.signature === signature) return
   parentElement.dataset.signature = signature
@@ -11,7 +16,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const form = el("form", { onsubmit: event => {
     event.preventDefault()
     const name = form.elements.name.value.trim()
-    if (name) setTriggerValue("listed", { name })
+    if (name) tell("listed", { name })
     else form.elements.name.focus()
   } },
     el("input", { type: "text", name: "name", "aria-label": words.name, placeholder: words.name, maxlength: 80, autocomplete: "off" }),
@@ -21,7 +26,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     el("div", { class: "os-list-choices", role: "group", "aria-label": words.add },
       data.lists.map(list =>
         el("label", {},
-          el("input", { type: "checkbox", name: `list-${list.id}`, checked: list.is_on, onchange: event => setTriggerValue("listed", { id: list.id, on: event.target.checked }) }),
+          el("input", { type: "checkbox", name: `list-${list.id}`, checked: list.is_on, onchange: event => tell("listed", { id: list.id, on: event.target.checked }) }),
           el("span", { text: list.name }))),
       form,
       el("p", { class: "os-problem", role: "alert", text: data.problem })))

@@ -1,6 +1,6 @@
 // A book's text as we lay it out, or its PDF in a frame: contents, how it looks, where the reader is, reading aloud.
 // The text comes as a tree of a few kinds of element and is built node by node: no markup of a book is ever parsed here.
-import { el, icon, isBetweenPages, link, memory, navigate } from "./dom.js"
+import { el, icon, link, memory, navigate, teller } from "./dom.js"
 
 const TAGS = new Set(
   ("p div h1 h2 h3 h4 h5 h6 ul ol li dl dt dd blockquote pre hr figure figcaption table caption thead tbody tr th td " +
@@ -41,7 +41,7 @@ const is_typing = target => target instanceof Element && target.closest("input, 
 const remember = memory(parent => {
   const section = el("section", { class: "os-reading" })
   parent.append(section)
-  const kept = { section, latest: null, drawn: null, looks: { ...USUAL, ...kept_in_browser(LOOKS, {}) }, sent: 0, timers: {} }
+  const kept = { section, latest: null, drawn: null, looks: { ...USUAL, ...kept_in_browser(LOOKS, {}) }, sent: 0, timers: {}, teller: teller() }
   kept.on_scroll = () => {
     clearTimeout(kept.timers.scroll)
     kept.timers.scroll = setTimeout(() => note_place(kept), SAVE_MS)
@@ -75,6 +75,7 @@ const remember = memory(parent => {
 export default function (component) {
   const kept = remember(component.parentElement)
   kept.latest = component
+  kept.teller.hear(component)
   const { data } = component
   const drawn = `${data.key}/${data.number}/${data.lang}/${data.pdf ?? ""}`
   if (kept.drawn !== drawn) {
@@ -209,7 +210,7 @@ function note_place(kept, now = false) {
     const wait = now ? 0 : Math.max(0, kept.sent + SEND_MS - Date.now())
     kept.timers.send = setTimeout(() => {
       kept.sent = Date.now()
-      if (kept.section.isConnected && !isBetweenPages()) kept.latest.setTriggerValue("place", place)
+      if (kept.section.isConnected) kept.teller.tell("place", place)
     }, wait)
   }
 }
@@ -310,7 +311,7 @@ function foot(kept, data) {
   const { words } = data
   const step = (href, name, label) =>
     href && link(href, { class: "os-button", rel: name === "back" ? "prev" : "next" }, ...(name === "back" ? [icon(name), label] : [label, icon(name)]))
-  kept.finish = data.finish && el("button", { type: "button", class: "os-button", onclick: () => kept.latest.data.finish.done || kept.latest.setTriggerValue("finish", true) }, icon("check"), el("span"))
+  kept.finish = data.finish && el("button", { type: "button", class: "os-button", onclick: () => kept.latest.data.finish.done || kept.teller.tell("finish", true) }, icon("check"), el("span"))
   return el("div", { class: "os-reading-foot" },
     el("nav", { class: "os-reading-steps", "aria-label": words.parts },
       step(data.previous, "back", words.previous) || el("span"), el("span", { class: "os-quiet", text: data.place }),

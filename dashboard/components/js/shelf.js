@@ -1,5 +1,5 @@
 // A shelf of covers: a row that scrolls sideways, or a grid. Cards glide to their new places when a slate changes.
-import { batch, cover, el, icon, link, marked, memory, toHeading, withTitle } from "./dom.js"
+import { batch, cover, el, icon, link, marked, memory, teller, toHeading, withTitle } from "./dom.js"
 
 const SEEN_SHARE = 0.5
 const SEEN_MS = 500
@@ -11,9 +11,8 @@ const remember = memory(parent => {
   const said = el("p", { class: "os-unseen", role: "status" })
   const section = el("section", { class: "os-shelf" }, head, list, said)
   parent.append(section)
-  const kept = { section, head, list, said, cards: new Map(), seen: new Set(), timers: new Map(), latest: null }
-  kept.act = batch(acts => kept.latest.setTriggerValue("acts", acts), 0)
-  kept.report = batch(places => kept.latest.setTriggerValue("seen", places), 700)
+  const kept = { section, head, list, said, cards: new Map(), seen: new Set(), timers: new Map(), teller: teller() }
+  kept.report = batch(places => kept.teller.tell("seen", ...places), 700)
   kept.observer = new IntersectionObserver(entries => entries.forEach(entry => watch(kept, entry)), {
     threshold: [SEEN_SHARE],
   })
@@ -22,7 +21,7 @@ const remember = memory(parent => {
 
 export default function (component) {
   const kept = remember(component.parentElement)
-  kept.latest = component
+  kept.teller.hear(component)
   const { data } = component
   kept.section.className = `os-shelf os-${data.layout}`
   drawHead(kept, data)
@@ -144,7 +143,7 @@ function fillCard(kept, entry, card, data, index) {
       data.button &&
         el("button", {
           type: "button", class: "os-text-button", text: data.button.label, "aria-label": `${data.button.label}: ${card.title}`,
-          onclick: () => kept.act({ action: data.button.action, ...entry.place }),
+          onclick: () => kept.teller.tell("acts", { action: data.button.action, ...entry.place }),
         }),
     ].filter(Boolean),
   )
@@ -169,7 +168,7 @@ function actions(kept, entry, card, words) {
           if (action === "skip") entry.node.classList.add("os-gone")
           else self.setAttribute("aria-pressed", String(!pressed))
           say(action === "like" ? words.said_like : action === "skip" ? words.said_skip : pressed ? words.said_unwant : words.said_want)
-          kept.act({ action, ...entry.place })
+          kept.teller.tell("acts", { action, ...entry.place })
         },
       },
       icon(action),

@@ -1,6 +1,6 @@
 // The librarian: one conversation in a tab, on a page of its own and in a panel beside every other. It is drawn once
 // and goes along from page to page; what was said stays in this tab's storage and nowhere else.
-import { batch, el, icon, link, memory } from "./dom.js"
+import { el, icon, link, memory, teller } from "./dom.js"
 import { button, turnNode } from "./talk_turns.js"
 
 const KEY = "openshelf.talk"
@@ -14,12 +14,12 @@ const remember = memory(parent => build(parent))
 export default function (component) {
   const kept = remember(component.parentElement)
   kept.latest = component
+  kept.teller.hear(component)
   kept.update(component.data)
 }
 
 function build(parent) {
-  const kept = { latest: null, data: null, marks: null, pressed: new Map(), told: [], nodes: new Map(), running: null }
-  kept.send = batch(acts => kept.latest.setTriggerValue("acts", acts), 0)
+  const kept = { latest: null, data: null, marks: null, pressed: new Map(), told: [], nodes: new Map(), running: null, teller: teller() }
   const root = el("section", { class: "os-librarian" })
   parent.append(root)
 
@@ -171,7 +171,7 @@ function act(kept, action, book) {
   else flip("hidden", action === "hide")
   const said = { like: "said_like", want: marks.wanted.includes(book.id) ? "said_unwant" : "said_want", hide: "said_hide", unhide: "said_unhide" }
   kept.status.textContent = kept.data.words[said[action]].replace("{title}", book.title)
-  kept.send({ action, id: book.id })
+  kept.teller.tell("acts", { action, id: book.id })
   refresh(kept)
 }
 
