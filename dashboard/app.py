@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -45,6 +46,9 @@ def _pages() -> list[StreamlitPage]:
         ("welcome", "welcome", _("Welcome")),
         *((f"staff/{file}", at, question) for file, at, question in staff_pages()),
     ]
+    # Else Streamlit would say so in words and a look of its own.
+    if (asked := _asked()) and asked not in {address for _file, address, _title in pages}:
+        pages.append(("nowhere", asked, _("Nothing stands here")))
     return [
         st.Page(
             HERE / f"app_pages/{file}.py",
@@ -54,6 +58,12 @@ def _pages() -> list[StreamlitPage]:
         )
         for file, address, title in pages
     ]
+
+
+def _asked() -> str:
+    """The page that the address asks for; '' for the first one, and where Streamlit's own rules for names end."""
+    path = unquote(urlsplit(st.context.url or "").path).strip("/")
+    return path if path and "/" not in path else ""
 
 
 def _restarting() -> None:
@@ -84,7 +94,7 @@ def _watch() -> None:
 
 
 def main() -> None:
-    st.set_page_config(page_title=LIBRARY, layout="wide", initial_sidebar_state="collapsed")
+    st.set_page_config(layout="wide", initial_sidebar_state="collapsed")
     try:
         visitor = handlers.begin()
         account = visitor.account
@@ -94,6 +104,8 @@ def main() -> None:
     is_staff = account is not None and account.is_staff
     pages = _pages()
     page = st.navigation(pages, position="hidden")
+    # Said of each page, or it keeps the title of the one before; many name more than that themselves.
+    st.set_page_config(page_title=page.title)
     rooms = [
         (_("For you"), "/"),
         (_("Browse"), "/browse"),

@@ -61,7 +61,9 @@ class SecurityHeaders:
             scope = {**scope, "headers": kept}
         asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("lang", [""])[0] if is_page else ""
         flags = "HttpOnly; SameSite=Lax" + ("; Secure" if scope["scheme"] == "https" else "")
-        answer = _Answer(self.head if is_page else None, headers, send, language.known(asked), flags)
+        # Streamlit answers any address with its page, whose scripts lie beside it: below another they are not found.
+        is_lost = is_page and "/" in scope["path"].strip("/")
+        answer = _Answer(self.head if is_page else None, headers, send, language.known(asked), flags, is_lost=is_lost)
         await self.app(scope, receive, answer.send)
 
 
@@ -69,13 +71,21 @@ class _Answer:
     """One answer on its way out."""
 
     def __init__(
-        self, head: bytes | None, request: Headers, send: Send, asked_language: str | None, cookie_flags: str
+        self,
+        head: bytes | None,
+        request: Headers,
+        send: Send,
+        asked_language: str | None,
+        cookie_flags: str,
+        *,
+        is_lost: bool = False,
     ) -> None:
         self._head = head
         self._request = request
         self._send = send
         self._asked_language = asked_language
         self._flags = cookie_flags
+        self._is_lost = is_lost
         self._start: Message | None = None
         self._body = b""
 
@@ -120,6 +130,10 @@ class _Answer:
         if self._asked_language:
             cookie = f"{language.COOKIE}={spoken}; Path=/; Max-Age={_YEAR_S}; {self._flags}"
             headers.append("set-cookie", cookie)
+        if self._is_lost:
+            self._start["status"], body = 303, b""
+            headers["location"] = "/nowhere"
+            headers["content-length"] = "0"
         await self._send(self._start)
         await self._send({"type": "http.response.body", "body": body})
 

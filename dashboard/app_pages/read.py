@@ -183,7 +183,7 @@ def read() -> None:
         way = f'<a href="{address("book", id=book_id)}" target="_self">{back}</a>'
         furniture.notice(_("There is no text to open here"), f"{line} {way}", alone=True)
         return
-    st.set_page_config(page_title=f"{text.work.title} · Openshelf")
+    st.set_page_config(page_title=f"{text.work.title} · " + _("Reading") + " · Openshelf")
     if state.enters(f"text {book_id}"):
         handlers.do_on_book(Action.READ, book_id, Surface.BROWSE)
     kept = places.place_of(visitor, book_id)

@@ -113,6 +113,14 @@ def test_the_page_is_ours_before_streamlit_draws_and_holds_no_inline_script(brow
     assert browser.get("/assets/fonts/literata-latin-600-normal.woff2").status_code == 200
 
 
+def test_an_address_below_a_page_leads_to_a_page_that_is_drawn(browser: httpx.Client) -> None:
+    answer = browser.get("/book/5", headers={"Accept": "text/html"}, follow_redirects=False)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/nowhere")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert browser.get("/browse", headers={"Accept": "text/html"}).status_code == 200
+
+
 _PACKED = {"Accept": "*/*", "Accept-Encoding": "gzip"}  # as a browser asks for a script
 
 

@@ -30,6 +30,7 @@ OF_VISITORS = [
     "/privacy",
     "/your_data",
     "/mine",
+    "/nowhere",
 ]
 OF_READERS = ["/", "/mine", "/history", "/import", "/account", "/your_data", "/welcome"]
 OF_STAFF = [
@@ -109,7 +110,7 @@ def test_axe_finds_nothing_serious_and_nothing_is_lost_on_a_narrow_screen(
     page.set_default_timeout(PATIENCE_MS)
     if who:
         sign_in_demo(page, who)
-    found = {}
+    found, titles = {}, {}
     for path in paths:
         page.set_viewport_size({"width": 1280, "height": 900})
         page.emulate_media(color_scheme="light")
@@ -124,9 +125,13 @@ def test_axe_finds_nothing_serious_and_nothing_is_lost_on_a_narrow_screen(
         found[f"{path} in dark"] = faults(page)
         if who is None:
             found[f"{path} narrow"] = lost(page)
+        titles.setdefault(page.title(), []).append(path)
         expect(page.locator("[data-testid=stException]")).to_have_count(0)
     page.context.close()
     assert {where: what for where, what in found.items() if what} == {}
+    assert {
+        title: there for title, there in titles.items() if len(there) > 1 or (title == "Openshelf") != ("/" in there)
+    } == {}
 
 
 @pytest.mark.parametrize("language", ["en", "vi", "ru"])

@@ -197,3 +197,14 @@ def test_who_goes_back_finds_the_page_and_its_rows_as_they_left_them(page: Page)
     page.go_forward()  # the book was left at its top
     page.locator(".os-book h1").wait_for()
     page.wait_for_function(f"() => {top} === 0")
+
+
+@pytest.mark.parametrize("address", ["/books.php", "/книги", "/book/5"])
+def test_an_address_without_a_page_says_so_in_our_own_words(page: Page, address: str) -> None:
+    page.goto(f"{address}?lang=ru")
+
+    expect(page.get_by_role("heading", level=1, name="Здесь пусто")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page).to_have_title("Здесь пусто · Openshelf")
+    page.get_by_role("link", name="Каталог").first.click()
+    expect(page).to_have_title("Каталог · Openshelf")
