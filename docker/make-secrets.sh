@@ -17,7 +17,7 @@ keep() { # NAME: what comes by stdin becomes the secret, unless there is one
 }
 
 for name in postgres_password openshelf_password storefront_password dataflow_password airflow_password \
-  openshelf_secret openshelf_metrics_token airflow_api_secret airflow_jwt_secret; do
+  openshelf_secret openshelf_metrics_token airflow_api_secret airflow_jwt_secret pgadmin_password; do
   openssl rand -hex 32 | tr -d '\n' | keep "$name"
 done
 openssl rand -base64 32 | tr '+/' '-_' | tr -d '\n' | keep airflow_fernet_key

@@ -1,5 +1,6 @@
 """compose.yaml without an engine: the schema, and that every reference in it leads somewhere."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -51,6 +52,7 @@ def test_every_part_of_the_installation_is_there() -> None:
         "ollama",
         "ollama-model",
         "calibre-web",
+        "pgadmin",
     }
     assert {"migrate", "airflow-init", "ollama-model"} == JOBS
 
@@ -132,7 +134,7 @@ def test_services_are_limited_unprivileged_and_watched(name: str) -> None:
         assert set(service["cap_add"]) <= {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
     else:
         assert int(service["user"].split(":")[0]) > 0
-        assert "cap_add" not in service
+        assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "pgadmin" else [])
     assert "no-new-privileges:true" in service["security_opt"]
     assert not service.get("privileged")
     if name not in JOBS:
@@ -149,8 +151,20 @@ def test_what_a_service_says_does_not_fill_the_disk(name: str) -> None:
 def test_nothing_is_told_to_those_who_made_what_we_run() -> None:
     assert "--set=redpanda.enable_metrics_reporter=false" in SERVICES["redpanda"]["command"]
     assert SERVICES["console"]["environment"]["ANALYTICS_ENABLED"] == "false"
+    assert SERVICES["pgadmin"]["environment"]["PGADMIN_CONFIG_UPGRADE_CHECK_ENABLED"] == "False"
     assert SERVICES["airflow-scheduler"]["environment"]["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] == "False"
     assert SERVICES["airflow-scheduler"]["environment"]["AIRFLOW__COSMOS__ENABLE_TELEMETRY"] == "False"
+
+
+def test_pgadmin_knows_both_databases_and_no_password() -> None:
+    text = (ROOT / "docker" / "pgadmin" / "servers.json").read_text()
+    servers = json.loads(text)["Servers"].values()
+    roles = (ROOT / "docker" / "postgres" / "10-roles.sh").read_text()
+
+    assert {server["MaintenanceDB"] for server in servers} == set(re.findall(r"create database (\w+)", roles))
+    assert all(f"create role {server['Username']} login" in roles for server in servers)
+    assert {server["Host"] for server in servers} <= set(SERVICES)
+    assert "pass" not in text.lower()
 
 
 def test_an_index_is_made_within_the_shared_memory_of_postgres() -> None:
