@@ -14,6 +14,7 @@ from models import search
 from models.search import Hit
 from openshelf.contracts import Action, Surface
 from openshelf.database import requests
+from openshelf.database.filters import Filters
 from openshelf.settings import get_settings
 
 _LIMIT = 60
@@ -71,7 +72,11 @@ def notes() -> list[dict[str, str]]:
                 "tail": "?",
             }
         )
-    if works and not answered:
+    if elsewhere:
+        count = plural("{count} book without them", "{count} books without them", len(elsewhere))
+        line = _("No book holds these words with the filters that you chose:")
+        said.append({"text": line, "link": count, "href": without_filters})
+    elif works and not answered:
         said.append({"text": _("No book holds these words. These come nearest in meaning.")})
     return said
 
@@ -113,6 +118,12 @@ looked_for = mended if mended and is_mended else query
 places = {hit.book_id: hit.inside for hit in hits if hit.inside}
 summaries = data.summaries([work.book_id for work in works]) if query and mode != "inside" else {}
 chosen = asked.chosen("find")
+without_filters = address("find", q=query, mode=asked.text("mode"))
+# A filter that was left on must not pass for a book that is not there.
+is_narrowed = bool(query and chosen and not is_worded and not is_mended and mode not in ("meaning", "inside"))
+elsewhere = (
+    [hit for hit in data.find(query, mode, Filters(), _LIMIT) if hit.matched != "meaning"] if is_narrowed else []
+)
 # What is looked for inside books may be anybody's sentence, and is no book that is missed.
 if is_new and not answered and not chosen and mode != "inside":
     with resources.connection() as conn:
@@ -135,10 +146,10 @@ finding.finder(
     ways_label=_("Where to look"),
     is_folded=not chosen,
     chosen=chosen,
-    clear=address("find", q=query, mode=asked.text("mode")) if chosen else None,
+    clear=without_filters if chosen else None,
 )
 results()
-if query and (not works or not answered):
+if query and not elsewhere and (not works or not answered):
     asking.draw_form(query)
 elif query:
     asking.draw_form(query, folded=True)

@@ -283,6 +283,20 @@ def test_results_are_narrowed_by_the_same_filters(shelves: dict[str, int], visit
     assert drawn(page, "finder")[0]["clear"] == "/find?q=dune&mode=title"
 
 
+def test_a_filter_that_was_left_on_passes_for_no_missing_book(shelves: dict[str, int], visit: Visit) -> None:
+    page = visit("find", q="dune", language="vie")
+
+    (note,) = drawn(page, "finder")[0]["notes"]
+    assert (note["text"], note["link"], note["href"]) == (
+        "No book holds these words with the filters that you chose:",
+        "2 books without them",
+        "/find?q=dune",
+    )
+    (form,) = [each for each in drawn(page, "form") if each["action"] == "/requests/new"]
+    assert form["folded"]
+    assert "link" not in str(drawn(visit("find", q="xqzzyplorf", language="vie"), "finder")[0]["notes"])
+
+
 def test_each_mode_is_a_link_that_keeps_the_query(shelves: dict[str, int], visit: Visit) -> None:
     ways = {way["label"]: way for way in drawn(visit("find", q="dune", mode="author"), "finder")[0]["ways"]}
 
