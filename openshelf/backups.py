@@ -38,7 +38,7 @@ from openshelf.cli import command_app, report
 from openshelf.contracts import utc_now
 from openshelf.database import accounts, contents, embedded, learning, migrate, pool, roles
 from openshelf.database.accounts import Account
-from openshelf.errors import DatabaseError, UsageError
+from openshelf.errors import DatabaseError, SchemaError, UsageError
 from openshelf.privacy import erasing
 from openshelf.progress import progress
 from openshelf.settings import Settings, get_settings
@@ -174,6 +174,23 @@ def _check_room(settings: Settings, where: Path) -> None:
             f"{where}: {free // 2**20} MiB are free, a backup needs some {max(1, needed // 2**20)}. Free some space, "
             "or name a file on another disk"
         )
+
+
+def migrate_safely(
+    conn: psycopg.Connection, settings: Settings, *, quiet: bool = False
+) -> tuple[Path | None, list[str]]:
+    """Migrate after a backup; the backup, if there was something to migrate, and what was applied.
+
+    Raises:
+        SchemaError: a migration failed; nothing was changed, so nothing of it is left, however often it is tried.
+    """
+    saved = before_migration(conn, settings, quiet=quiet)
+    try:
+        return saved, migrate.migrate(conn)
+    except SchemaError:
+        if saved:
+            saved.unlink(missing_ok=True)
+        raise
 
 
 def before_migration(conn: psycopg.Connection, settings: Settings, *, quiet: bool = False) -> Path | None:

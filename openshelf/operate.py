@@ -32,8 +32,10 @@ def run_migrations(
 ) -> None:
     """Bring the database to this program's schema, all or nothing; safe to run at any time."""
     with pool.connect(unlimited=True) as conn:
-        saved = backups.before_migration(conn, get_settings(), quiet=as_json) if backup else None
-        done = migrate.migrate(conn)
+        if backup:
+            saved, done = backups.migrate_safely(conn, get_settings(), quiet=as_json)
+        else:
+            saved, done = None, migrate.migrate(conn)
         migrate.check(conn)
         with conn.transaction():
             roles.grant(conn)

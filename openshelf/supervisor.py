@@ -288,8 +288,7 @@ def run(settings: Settings, *, schedule: bool = False) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: supervisor.request_stop())
     with pool.connect(settings, unlimited=True) as conn:
-        backups.before_migration(conn, settings)
-        migrate.migrate(conn)
+        backups.migrate_safely(conn, settings)
         migrate.check(conn)  # of a newer program: what this one does not know is not worked with
     try:
         supervisor.start()

@@ -70,7 +70,11 @@ def _oldest_program(conn: psycopg.Connection, known_until: int) -> int:
 
 
 def migrate(conn: psycopg.Connection) -> list[str]:
-    """Apply what is missing in one transaction; returns the names applied. Two callers take turns."""
+    """Apply what is missing in one transaction; returns the names applied. Two callers take turns.
+
+    Raises:
+        SchemaError: one failed; nothing was changed.
+    """
     done: list[str] = []
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
@@ -83,7 +87,13 @@ def migrate(conn: psycopg.Connection) -> list[str]:
         have = applied(conn)
         for migration in known():
             if migration.number > have:
-                conn.execute(migration.sql)  # pyright: ignore[reportArgumentType, reportCallIssue]
+                try:
+                    conn.execute(migration.sql)  # pyright: ignore[reportArgumentType, reportCallIssue]
+                except psycopg.Error as error:
+                    raise SchemaError(
+                        f"migration {migration.name} failed and nothing was changed: {str(error).splitlines()[0]}. "
+                        "Mend that and run `openshelf migrate` again, or go on with the program of before"
+                    ) from error
                 conn.execute(
                     "insert into public.openshelf_migrations (number, name, oldest_program) values (%s, %s, %s)",
                     [migration.number, migration.name, migration.oldest_program],

@@ -12,8 +12,10 @@ import pytest
 from ports import free_port
 
 import dashboard
+from openshelf import backups
 from openshelf.database import migrate
 from openshelf.errors import SchemaError
+from openshelf.settings import get_settings
 
 # Forward only: a migration that has been released is never edited. Add its hash when it is merged.
 RELEASED = {
@@ -77,7 +79,7 @@ def test_a_migration_that_fails_leaves_nothing(
     broken = migrate.Migration(9999, "9999_broken", "create table library.half (x int); select 1 / 0;")
     monkeypatch.setattr(migrate, "known", lambda known=migrate.known(): [*known, broken])
     with psycopg.connect(make_database()) as conn:
-        with pytest.raises(psycopg.errors.DivisionByZero):
+        with pytest.raises(SchemaError, match="migration 9999_broken failed and nothing was changed: division by zero"):
             migrate.migrate(conn)
         conn.rollback()
 
@@ -163,3 +165,29 @@ def test_no_part_starts_on_a_schema_that_it_does_not_know(
         rf"^openshelf: the database has schema {number}, .*(openshelf migrate|newer program)", done.stderr, re.MULTILINE
     )
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["up"], ["migrate"]])
+def test_a_migration_that_fails_is_one_line_and_leaves_no_backup_however_often_it_is_tried(
+    words: list[str], conn: psycopg.Connection
+) -> None:
+    """A supervisor of services starts the program again and again: backups of the same would fill the disk."""
+    newest = migrate.known()[-1]
+    conn.execute("delete from public.openshelf_migrations where number = %s", [newest.number])
+    conn.commit()  # what it makes is there already
+
+    done = subprocess.run(
+        [sys.executable, "-m", "openshelf", *words],
+        env=os.environ | {"OPENSHELF_PORT": str(free_port())},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert re.match(
+        rf"openshelf: migration {newest.name} failed and nothing was changed: .+ already exists\. Mend", last
+    )
+    assert "Traceback" not in done.stderr
+    assert list(backups.folder(get_settings()).iterdir()) == []
