@@ -155,8 +155,8 @@ def voice_turn(voice: OllamaVoice, patience_s: float) -> Turn:
 
 def test_one_deadline_holds_for_the_whole_answer(conn: psycopg.Connection, keys: dict[str, int]) -> None:
     with hanging(drip=True, first="Gladly.\n") as server:
-        turn = voice_at(server.url, timeout_s=DEADLINE_S).turn("one")
         wish, records = look_up(conn, "Dune Herbert")
+        turn = voice_at(server.url, timeout_s=DEADLINE_S).turn("one")
         start = time.monotonic()
         pieces = list(stream(records, wish, turn))
         took = time.monotonic() - start

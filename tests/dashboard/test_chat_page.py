@@ -432,6 +432,7 @@ def test_kept_chats_go_after_the_days_their_reader_chose(
 
 def test_a_model_gives_the_words_and_is_named(browser: TestClient, monkeypatch: pytest.MonkeyPatch, shelves) -> None:
     told = "On the desert planet Arrakis a young heir joins the native Fremen."
+    ask(browser, "Dune")  # what is loaded once is loaded
     with serving(says(f"Here it is.\n[{shelves['Dune']}] {told}\n")) as server:
         use_model(monkeypatch, server.url)
         answer = ask(browser, "Dune")
