@@ -32,7 +32,7 @@ from ingest.clean import Edition, Rejected
 from openshelf.contracts import utc_now
 from openshelf.errors import IngestError
 from openshelf.folding import fold_words
-from openshelf.works_composing import Author
+from openshelf.works_composing import EAST_ASIAN, Author
 
 _TEXT = frozenset("ati")  # leader/06: language material, also in manuscript; spoken
 _SCHEMES = {"thema": "thema", "bisacsh": "bisac", "ddc": "ddc"}
@@ -46,6 +46,7 @@ _LARGEST_RECORD = 99_999  # bytes: what the five digits of the length can say
 _LARGEST_FIELD = 9_999  # ... and the four digits of that of a field
 _LARGEST_CHUNK = 10_000_000  # bytes without an end of a record: the file is something else
 _BLOCK = 65_536  # bytes read at once: what is left of them is copied with each record
+_NAMING = ("100", "110", "245", "700", "710")  # who, and what
 _END = END_OF_RECORD.encode()
 _LEADER = re.compile(rb"\d{5}[ -~]{5}22\d{5}")
 _BETWEEN_RECORDS = b"\r\n\x1a\x00 "
@@ -53,7 +54,6 @@ _WIDEST_GUESS = 10  # years: 'between 1900 and 1999' is no year
 _NOBODY = frozenset(
     {"s n", "sn", "publisher not identified", "б и", "verlag nicht ermittelbar", "editeur non identifie", "s l s n"}
 )
-_EAST_ASIAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")  # '毛, 泽东' is said 毛泽东
 _VIETNAMESE_FAMILIES = frozenset(  # said first: 'Nguyễn, Du' is Nguyễn Du
     word
     for words in (
@@ -131,9 +131,13 @@ def _of_binary(raw: bytes) -> Record | str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of characters that MARC-8 does not have: they are left out
-            return Record(raw, to_unicode=True, utf8_handling="replace", hide_utf8_warnings=True)
+            record = Record(raw, to_unicode=True, utf8_handling="replace", hide_utf8_warnings=True)
     except (PymarcException, ValueError, IndexError, KeyError, TypeError) as error:
         return f"it cannot be read ({type(error).__name__})"
+    names = record.get_fields(*_NAMING) if raw[9:10] == b"a" and not _is_utf_8(raw) else ()
+    if any("\ufffd" in str(field) for field in names):
+        return "it says that it is UTF-8, and is not: letters of its title or author are lost"
+    return record
 
 
 def _is_utf_8(raw: bytes) -> bool:
@@ -209,8 +213,6 @@ def edition_of(record: Record, number: int, label: str) -> Edition | Rejected:
     languages, original_language = _languages(record)
     language = languages[0] if languages else None
     authors = _authors(record, is_vietnamese=language == "vie")
-    if "\ufffd" in title or any("\ufffd" in author.name for author in authors):
-        return Rejected(number, "it says that it is UTF-8, and is not: letters of its title or author are lost", label)
     series, index = _series(record)
     return Edition(
         calibre_id=number,
@@ -351,7 +353,8 @@ def _name(record: Record, field: Field, *, is_vietnamese: bool) -> Author:
     if field.indicator1 != "0" and comma:
         is_first = is_vietnamese and fold_words(family) in _VIETNAMESE_FAMILIES
         said = [family, given] if is_first else [given, family]
-        name = f"{family}{given}" if _EAST_ASIAN.search(written) else " ".join(said)
+        # '毛, 泽东' is said 毛泽东
+        name = f"{family}{given}" if EAST_ASIAN.search(written) else " ".join(said)
         return Author(" ".join([name, *more]), ", ".join([written, *more]))
     name = " ".join(filter(None, [written, *more]))
     return Author(name, name)
@@ -564,7 +567,7 @@ def _in_two(tag: str, number: int, shown: str, filed: str, ends: str = "") -> li
 
 def _author_field(tag: str, author: Author) -> Field:
     family, comma, given = author.sort.partition(", ")
-    if comma and f"{given} {family}" == author.name:
+    if comma and f"{given} {family}" == author.name and not EAST_ASIAN.search(family):
         return _field(tag, "1", a=author.sort)
     return _field(tag, "0", a=author.name)
 

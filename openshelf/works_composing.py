@@ -13,6 +13,7 @@ from openshelf.works_alike import without_note
 # Postgres refuses a search vector of more than 1 MB; nobody searches for what stands so far back.
 MOST_INDEXED = 60_000  # characters of folded summary
 _FAMILY_FIRST = frozenset({"vie", "zho", "jpn", "kor", "hun"})
+EAST_ASIAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")  # names so written begin with the family's
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "md"})
 _CHILDREN = re.compile(r"\b(children|picture books?|juvenile|kids|kinder|jeunesse|thieu nhi|детям|детск\w*)\b")
 _YOUNG_ADULT = re.compile(r"\b(young adult|teens?|teenage|подростк\w*)\b")
@@ -27,7 +28,7 @@ class Author:
 def author_sort(name: str, language_code: str | None) -> str:
     """What a person is filed under: 'Ursula K. Le Guin' -> 'Guin, Ursula K. Le', family names that come first stay."""
     words = name.split()
-    if "," in name or len(words) < 2 or language_code in _FAMILY_FIRST:
+    if "," in name or len(words) < 2 or language_code in _FAMILY_FIRST or EAST_ASIAN.search(name):
         return name
     last = -2 if len(words) > 2 and fold_words(words[-1]) in _SUFFIXES else -1
     return f"{' '.join(words[last:])}, {' '.join(words[:last])}"
