@@ -114,3 +114,18 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        words = _words_of_postgres(error)
+        if words is None:
+            raise
+        typer.echo(f"openshelf: {words}", err=True)
+        sys.exit(1)
+
+
+def _words_of_postgres(error: Exception) -> str | None:
+    """Of a server that went away, has no room, or ended a statement that took too long; None of anything else."""
+    psycopg = sys.modules.get("psycopg")  # whoever had to do with it has loaded it
+    if psycopg is None or not isinstance(error, psycopg.OperationalError):
+        return None
+    said = str(error).strip().splitlines() or [type(error).__name__]
+    return f"Postgres did not finish the work: {said[0]}. See `openshelf doctor`, then run the command again"

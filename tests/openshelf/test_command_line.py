@@ -109,3 +109,10 @@ Ring()
 
     assert said("") == "found\n"
     assert said("garbage.seldom()") == ""
+
+
+def test_a_server_that_ends_a_statement_is_one_line(conn: psycopg.Connection) -> None:
+    conn.execute("lock table stream.event_log in access exclusive mode")
+    done = openshelf("stream", "lag", OPENSHELF_DATABASE_TIMEOUT_S="1")
+    assert done.returncode == 1
+    assert re.fullmatch(r"openshelf: Postgres did not finish the work: canceling .+ timeout\. See .+\n", done.stderr)
