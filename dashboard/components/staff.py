@@ -14,7 +14,8 @@ A page is a function of the marts:
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from html import escape
@@ -103,6 +104,14 @@ def live(at: str, draw: Callable[[psycopg.Connection, Account], None]) -> None:
         )
 
 
+@contextmanager
+def warehouse(account: Account) -> Iterator[tuple[Marts, Trust] | None]:
+    """For a live page that shows figures of the warehouse, too; None before the first build."""
+    with resources.connection() as conn, analytics.reading(conn, account) as marts:
+        trust = analytics.trust(marts, utc_now())
+        yield (marts, trust) if trust else None
+
+
 def build_hint() -> str:
     return _("Run `openshelf warehouse build`, or wait for the next scheduled build.")
 
@@ -115,7 +124,7 @@ def head(page: Page, answer: str, fields: Sequence[dict[str, Any]] = ()) -> None
     """Question, answer and filters. An answer out of figures that cannot be trusted is not given: what is wrong is."""
     trust = page.trust
     title(page.address, page.question, answer if trust.is_sound else _cannot_tell(trust), fields)
-    st.html(_banner(trust))
+    banner(trust)
 
 
 def title(at: str, question: str, answer: str, fields: Sequence[dict[str, Any]] = ()) -> None:
@@ -150,8 +159,8 @@ def faults(trust: Trust) -> list[str]:
     return said
 
 
-def _banner(trust: Trust) -> str:
-    """Freshness and trust, on every page of the warehouse."""
+def banner(trust: Trust) -> None:
+    """Freshness and trust, above all that is drawn from the warehouse."""
     parts = [_("Built {built}").format(built=moment(trust.built_at))]
     if trust.count_tests is not None and not trust.failures:
         parts.append(plural("{count} check passed", "all {count} checks passed", trust.count_tests))
@@ -165,10 +174,11 @@ def _banner(trust: Trust) -> str:
         parts.append(_("newest act {at}").format(at=moment(trust.newest_act_at)))
     line = escape(" · ".join(parts))
     if trust.is_sound:
-        return f'<p class="os-trust">{line}</p>'
+        st.html(f'<p class="os-trust">{line}</p>')
+        return
     wrong = " ".join(faults(trust))
     names = escape(", ".join(failure.partition(" (")[0] for failure in trust.failures[:5]))
-    return (
+    st.html(
         f'<div class="os-trust os-doubt" role="alert"><p><b>{escape(wrong)}</b></p>'
         f"{f'<p>{names}</p>' if names else ''}<p>{line}</p></div>"
     )
@@ -321,10 +331,10 @@ def here(page: Page, **changed: str | None) -> str:
     return address(page.address, **{**st.query_params.to_dict(), **changed})
 
 
-def rules(page: Page, days: int) -> list[Rule]:
+def rules(marts: Marts, days: int) -> list[Rule]:
     """The marks of charts over time that begin so many days ago: promotions, loads, experiments, notes of staff."""
     since = utc_now().date() - timedelta(days=days)
-    return [Rule(mark.happened_at, _mark_label(mark)) for mark in analytics.marks(page.marts, since)]
+    return [Rule(mark.happened_at, _mark_label(mark)) for mark in analytics.marks(marts, since)]
 
 
 def _mark_label(mark: Mark) -> str:

@@ -4,11 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, LiteralString
 
-import psycopg
 from psycopg.rows import class_row
 
-from openshelf.database import analytics
-from openshelf.database.accounts import Account
 from openshelf.database.analytics import Marts
 
 Dimension = Literal["subject", "language"]
@@ -156,24 +153,18 @@ def never_shown(
         ).fetchall()
 
 
-def hand_weeks(conn: psycopg.Connection, account: Account | None, count: int = 26) -> list[HandWeek]:
-    """Every source that staff have a hand in, and the policy beside it; empty before the first build.
-
-    `conn` must be outside a transaction. Raises NotAllowedError.
-    """
-    with analytics.reading(conn, account) as marts:
-        if not analytics.is_built(marts.conn):
-            return []
-        with marts.conn.cursor(row_factory=class_row(HandWeek)) as cursor:
-            return cursor.execute(
-                """select week_start_date, source,
-                       case when not is_suppressed then count_readers end as count_readers,
-                       case when not is_suppressed then count_shown end as count_shown,
-                       case when not is_suppressed then click_rate end as click_rate,
-                       case when not is_suppressed then click_rate_low end as click_rate_low,
-                       case when not is_suppressed then click_rate_high end as click_rate_high
-                   from marts.mart_exposure_hand_weekly
-                   where week_start_date > (select max(week_start_date) from marts.mart_exposure_hand_weekly) - 7 * %s
-                   order by week_start_date, source""",
-                [count],
-            ).fetchall()
+def hand_weeks(marts: Marts, count: int) -> list[HandWeek]:
+    """Every source that staff have a hand in, and the policy beside it."""
+    with marts.conn.cursor(row_factory=class_row(HandWeek)) as cursor:
+        return cursor.execute(
+            """select week_start_date, source,
+                   case when not is_suppressed then count_readers end as count_readers,
+                   case when not is_suppressed then count_shown end as count_shown,
+                   case when not is_suppressed then click_rate end as click_rate,
+                   case when not is_suppressed then click_rate_low end as click_rate_low,
+                   case when not is_suppressed then click_rate_high end as click_rate_high
+               from marts.mart_exposure_hand_weekly
+               where week_start_date > (select max(week_start_date) from marts.mart_exposure_hand_weekly) - 7 * %s
+               order by week_start_date, source""",
+            [count],
+        ).fetchall()

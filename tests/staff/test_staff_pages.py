@@ -238,6 +238,28 @@ def test_stale_figures_are_no_news(name: str, open_page: Open, library: str) -> 
     assert "stale since" in page.words
 
 
+@pytest.mark.parametrize("name", ["hand", "catalogue"])
+def test_figures_of_the_warehouse_on_live_pages_say_how_fresh_they_are(
+    name: str, open_page: Open, library: str
+) -> None:
+    fresh = Drawn(open_page(name))
+    with psycopg.connect(library) as conn:
+        conn.execute("update marts.mart_freshness set built_at = now() - interval '2 days'")
+
+    stale = Drawn(open_page(name))
+
+    assert "Built " in fresh.words
+    assert "stale since" not in fresh.words
+    assert "stale since" in stale.words
+
+
+def test_the_chart_of_what_staff_chose_is_marked_where_a_version_began_to_serve(open_page: Open) -> None:
+    page = open_page("hand")
+
+    [chart] = [*page.get("vega_lite_chart"), *page.get("arrow_vega_lite_chart")]
+    assert '"label:N"' in chart.proto.spec or '"label"' in chart.proto.spec
+
+
 @pytest.mark.parametrize("name", OF_MARTS + LIVE)
 def test_a_database_that_is_away_is_said_in_words(name: str, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(name)

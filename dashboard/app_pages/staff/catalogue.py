@@ -15,6 +15,7 @@ from dashboard.language import _, plural
 from dashboard.words import address
 from openshelf.database import catalogue_desk
 from openshelf.database.accounts import Account
+from openshelf.database.analytics import Trust
 from openshelf.database.catalogue_desk import LACKS, Held, IngestRun, Lack, LackingWork, Twins
 
 SHOWN = 200
@@ -103,7 +104,7 @@ def draw_gaps(held: Held) -> None:
     )
 
 
-def draw_works(works: Sequence[LackingWork], what: Lack | None) -> None:
+def draw_works(works: Sequence[LackingWork], what: Lack | None, trust: Trust | None) -> None:
     staff.section(
         _("Books to mend, the most wanted first")
         if what is None
@@ -113,6 +114,8 @@ def draw_works(works: Sequence[LackingWork], what: Lack | None) -> None:
     if not works:
         staff.quiet(_("None."))
         return
+    if trust:
+        staff.banner(trust)
     words = plural("{count} book", "{count} books", len(works))
     if len(works) == SHOWN:
         words = _("The {count} most wanted.").format(count=language.number(SHOWN))
@@ -206,8 +209,10 @@ def draw(conn: psycopg.Connection, account: Account) -> None:
         [finding.select("without", _("Books without"), _("anything"), list(lacks().items()), what or "")],
     )
     if held.count_works:
+        with staff.warehouse(account) as warehouse:
+            trust = warehouse and warehouse[1]
         draw_gaps(held)
-        draw_works(catalogue_desk.lacking(conn, account, what, SHOWN), what)
+        draw_works(catalogue_desk.lacking(conn, account, what, SHOWN), what, trust)
         draw_twins(twins)
     draw_ingests(catalogue_desk.ingests(conn, account))
 

@@ -131,7 +131,9 @@ def draw_over_time(page: staff.Page, weeks: Sequence[ExposureWeek], measure: str
         Column("count_readers", _("Readers")),
     ]
     is_share = measure not in ("gini", "novelty")
-    chart = graphs.lines(points, name, words, is_share=is_share, rules=staff.rules(page, days), order=[everything])
+    chart = graphs.lines(
+        points, name, words, is_share=is_share, rules=staff.rules(page.marts, days), order=[everything]
+    )
     staff.figure("exposure-by-week", chart, words, weeks, columns)
 
 

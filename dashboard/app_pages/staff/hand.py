@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import psycopg
 import streamlit as st
 
-from dashboard import language, resources, staff_acts
+from dashboard import language, staff_acts
 from dashboard.components import finding, furniture, graphs, staff
 from dashboard.components.finding import Row
 from dashboard.components.graphs import Point
@@ -16,6 +16,8 @@ from openshelf.contracts import utc_now
 from openshelf.database import exposure, hand
 from openshelf.database.accounts import Account
 from openshelf.database.hand import CuratedRow, PinnedWork, Steer
+
+HAND_WEEKS = 26
 
 
 def decisions() -> dict[str, str]:
@@ -191,8 +193,13 @@ def draw_measured(account: Account) -> None:
             "from it."
         ),
     )
-    with resources.connection() as marts:
-        weeks = exposure.hand_weeks(marts, account)
+    with staff.warehouse(account) as warehouse:
+        if warehouse is None:
+            staff.quiet(_("Too few readers have seen them yet, or the figures have not been built."))
+            return
+        marts, trust = warehouse
+        weeks, marks = exposure.hand_weeks(marts, HAND_WEEKS), staff.rules(marts, 7 * HAND_WEEKS)
+    staff.banner(trust)
     known = [week for week in weeks if week.click_rate is not None]
     if all(week.source == "policy" for week in known):
         staff.quiet(_("Too few readers have seen them yet, or the figures have not been built."))
@@ -216,7 +223,7 @@ def draw_measured(account: Account) -> None:
     ]  # fmt: skip
     staff.figure(
         "our-choices",
-        graphs.lines(points, _("Click rate"), words, is_share=True),
+        graphs.lines(points, _("Click rate"), words, is_share=True, rules=marks),
         words,
         weeks,
         [

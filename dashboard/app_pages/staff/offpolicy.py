@@ -103,7 +103,7 @@ def over_time(page: Page) -> None:
     staff.section(_("Reports so far"))
     points = [Point(row.reported_at, _named(row), row.value or 0, row.low, row.high) for row in known]
     words = plural("{count} report", "{count} reports", len({row.reported_at for row in rows}))
-    chart = graphs.lines(points, _("Reward of a place"), words, rules=staff.rules(page, 365), from_zero=False)
+    chart = graphs.lines(points, _("Reward of a place"), words, rules=staff.rules(page.marts, 365), from_zero=False)
     columns = [
         Column("reported_at", _("When")),
         Column("policy_version", _("Model")),

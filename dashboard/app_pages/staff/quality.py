@@ -30,7 +30,7 @@ def draw(page: Page) -> None:
     if whole is None:
         return
     tiles(whole)
-    rules = staff.rules(page, 7 * weeks)
+    rules = staff.rules(page.marts, 7 * weeks)
     rates(page, weeks, by, version, rules)
     parts(page, weeks, by, version)
     if by == "model":
@@ -177,11 +177,18 @@ def _outcomes_in_words(rows: Sequence[Outcomes]) -> str:
     shown = sum(row.count_places or 0 for row in rows)
     if not shown:
         return _("No day has enough readers to be shown.")
+    books = plural("{count} book was on screen", "{count} books were on screen", shown)
+    days = plural("{count} day", "{count} days", len({row.slate_date for row in rows}))
+    # Where the silence is held back, it is part of a sum.
+    untold = {row.slate_date for row in rows if row.outcome == FEWER} - {
+        row.slate_date for row in rows if row.outcome == NO_ANSWER
+    }
+    told = sum(row.count_places or 0 for row in rows if row.slate_date not in untold)
+    if not told:
+        return _("{books} on {days}.").format(books=books, days=days)
     silent = sum(row.count_places or 0 for row in rows if row.outcome == NO_ANSWER)
     return _("{books} on {days}; {share} had no answer.").format(
-        books=plural("{count} book was on screen", "{count} books were on screen", shown),
-        days=plural("{count} day", "{count} days", len({row.slate_date for row in rows})),
-        share=language.percent(silent / shown),
+        books=books, days=days, share=language.percent(silent / told)
     )
 
 

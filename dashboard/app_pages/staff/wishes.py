@@ -69,6 +69,9 @@ def draw_unanswered(found: Unanswered) -> None:
         _("Looked for in vain"),
         _("Searches without a book that holds the words or comes near, and questions without an answer."),
     )
+    if not found.groups:
+        staff.quiet(rare(found))
+        return
     kinds = {"search": _("search"), "chat": _("question")}
     staff.figure(
         "looked-for-in-vain",
