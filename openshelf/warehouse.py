@@ -1,5 +1,6 @@
 """Build the warehouse: dbt, in this process, against the database of the settings."""
 
+import hashlib
 import itertools
 import os
 import shutil
@@ -32,7 +33,10 @@ app = command_app("The warehouse: what readers were shown and what they answered
 
 # A build reads whole tables: it sorts and hashes in memory, and is never worth compiling (four statements at once).
 # What its last moments made may be lost with the machine, together or not at all: the next build makes it again.
-_SESSION = {"work_mem": "64MB", "maintenance_work_mem": "256MB", "jit": "off", "synchronous_commit": "off"}
+# Days and weeks are those of UTC, wherever the server stands.
+_SESSION = {
+    "timezone": "UTC", "work_mem": "64MB", "maintenance_work_mem": "256MB", "jit": "off", "synchronous_commit": "off",
+}  # fmt: skip
 
 
 class WarehouseError(OpenshelfError):
@@ -68,8 +72,10 @@ def build(
     with pool.connect(settings, autocommit=True, unlimited=True) as conn:
         migrate.check(conn)
         with analytics.building(conn):
-            # Tables of an older version of the program may lack columns that are looked at before they are added.
-            full_refresh = full_refresh or not (select or analytics.was_built(conn))
+            # What was made of other definitions is made anew: rows of both in one table would mean different things.
+            # Tables of an older version of the program may lack columns, too, that are looked at before they are added.
+            definitions = _definitions(project)
+            full_refresh = full_refresh or not (select or analytics.was_built(conn, definitions))
             arguments = ["build", *(["--full-refresh"] if full_refresh else [])]
             arguments += ["--select", select] if select else []
             arguments += [] if unit_tests else ["--exclude-resource-type", "unit_test"]
@@ -92,6 +98,7 @@ def build(
         if said:
             raise WarehouseError(said)
         if select is None:
+            analytics.note_definitions(conn, definitions)
             analytics.forget_changed_days(conn, began)
             _keep_manifest(settings)
         rows = analytics.count_mart_rows(conn)
@@ -102,6 +109,18 @@ def build(
         mart_rows=rows,
         seconds=round(time.monotonic() - started, 1),
     )
+
+
+def _definitions(project: Path) -> str:
+    """What the tables are made by: the same for the same models, macros, seeds and settings."""
+    found = hashlib.sha256()
+    files = [
+        project / "dbt_project.yml",
+        *(each for name in ("macros", "models", "seeds") for each in (project / name).rglob("*")),
+    ]
+    for file in sorted(file for file in files if file.is_file()):
+        found.update(file.relative_to(project).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return found.hexdigest()
 
 
 @dataclass(frozen=True)

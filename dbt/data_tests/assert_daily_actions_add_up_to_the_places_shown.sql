@@ -24,7 +24,10 @@ by_place as (
         slate_date,
         sum(count_places) as count_places
     from {{ ref('int_places_of_readers') }}
-    where is_shown and slate_date = any(array(select tested_days.slate_date from tested_days))
+    where
+        is_shown
+        and {{ is_drawn('source') }}
+        and slate_date = any(array(select tested_days.slate_date from tested_days))
     group by slate_date
 
 )

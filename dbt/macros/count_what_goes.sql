@@ -43,7 +43,7 @@
         {{ place_dimensions('rows', 'works') }},
         ('outcome', rows.outcome)
     ) as dimensions (dimension, value)
-    where rows.is_shown
+    where rows.is_shown and {{ is_drawn('rows.source') }}
 {%- endmacro %}
 
 {% macro groups_of_acts(rows) -%}

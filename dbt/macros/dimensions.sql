@@ -52,21 +52,18 @@
     coalesce({{ columns | join(', ') }}, 'all') as value
 {%- endmacro %}
 
-{# CTEs up to `members`: which readers are in which groups. `shown` has slate_date, reader_key and all parts; `by_day`:
-   groups of each day, or else of all days with the last of each reader. What all places of a slate have alike is counted
-   by slate, not by place. #}
-{% macro members_of_groups(shown, by_day=true) -%}
-{%- set day = 'slate_date' if by_day else 'max(slate_date)' -%}
-{%- set keys = 'slate_date, reader_key' if by_day else 'reader_key' -%}
+{# CTEs up to `members`: which readers are in which groups of each day. `shown` has slate_date, reader_key and all
+   parts. What all places of a slate have alike is counted by slate, not by place. #}
+{% macro members_of_groups(shown) -%}
 visits as (
 
     select
         reader_key,
         policy_version,
         {{ slate_columns() | join(', ') }},
-        {{ day }} as slate_date
+        slate_date
     from {{ shown }}
-    group by {{ keys }}, policy_version, {{ slate_columns() | join(', ') }}
+    group by slate_date, reader_key, policy_version, {{ slate_columns() | join(', ') }}
 
 ),
 
@@ -75,18 +72,25 @@ members as (
     select
         reader_key,
         {{ dimension_of_set(slate_columns()) }},
-        {{ day }} as slate_date
+        slate_date
     from visits
-    group by {{ keys }}, {{ dimension_sets(slate_columns()) }}
+    group by slate_date, reader_key, {{ dimension_sets(slate_columns()) }}
     union all
     select
         reader_key,
         {{ dimension_of_set(place_columns()) }},
-        {{ day }} as slate_date
+        slate_date
     from {{ shown }}
-    group by {{ keys }}, {{ dimension_sets(place_columns(), with_whole=false) }}
+    group by slate_date, reader_key, {{ dimension_sets(place_columns(), with_whole=false) }}
 
 )
+{%- endmacro %}
+
+{# Readers who have gone, of several days: visits add up; of those with a history one day's number is all that is sure.
+   `of`: the relation with a dot, where there are several. #}
+{% macro at_least_gone(of='') -%}
+    coalesce(sum({{ of }}count_readers) filter (where {{ of }}is_visit), 0)
+    + coalesce(max({{ of }}count_readers) filter (where not {{ of }}is_visit), 0)
 {%- endmacro %}
 
 {# CTE `with_readers`: what was `counted`, with the readers who are there and those who have gone. #}

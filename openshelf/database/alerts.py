@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from openshelf.database import accounts, audit, job_runs
 from openshelf.database.accounts import Account
+from openshelf.database.analytics import BUILT_AT
 from openshelf.errors import UsageError
 
 # Recent days, and the days before them that they are compared with.
@@ -76,7 +77,8 @@ def measures(conn: psycopg.Connection, backed_up_at: datetime | None, free_share
     fresh = places = None
     if built:
         fresh = conn.execute(
-            "select built_at, newest_act_at, count_acts_last_day, usual_acts_a_day from marts.mart_freshness"
+            f"""select {BUILT_AT}, newest_act_at, count_acts_last_day, usual_acts_a_day
+                from marts.mart_freshness as fresh"""
         ).fetchone()
         places = conn.execute(
             """with days as (

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import LiteralString
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import class_row
 
 from openshelf.database import summary
@@ -22,6 +23,11 @@ _LOCK_PATIENCE: LiteralString = "10min"
 ROLE: LiteralString = "openshelf_pages"
 # Builds follow each other every quarter of an hour; so many have failed to come.
 STALE_AFTER = timedelta(hours=2)
+# A build that is killed has made some marts and not the others, and notes nothing: the figures are as old as the last
+# whole build that came to its end. `fresh`: mart_freshness.
+BUILT_AT: LiteralString = """least(
+    fresh.built_at, (select max(builds.finished_at) from learning.warehouse_builds as builds where builds.is_whole)
+)"""
 
 
 @dataclass(frozen=True)
@@ -172,17 +178,6 @@ class OffPolicy:
     is_suppressed: bool
 
 
-@dataclass(frozen=True)
-class CurvePoint:
-    run_id: int
-    version: str | None
-    started_at: datetime
-    recency: int
-    name: str
-    step: int
-    value: float
-
-
 @contextmanager
 def building(conn: psycopg.Connection) -> Iterator[None]:
     """Hold the right to build the warehouse; waits for another build to end. `conn` must be in autocommit.
@@ -272,19 +267,19 @@ def trust(marts: Marts, now: datetime) -> Trust | None:
         return None
     with marts.conn.cursor(row_factory=class_row(Trust)) as cursor:
         return cursor.execute(
-            """select fresh.built_at, fresh.newest_act_at, fresh.count_acts, good.count_tests,
-                      coalesce(bad.failures, '{}') as failures, bad.finished_at as failed_at,
+            f"""select {BUILT_AT} as built_at, fresh.newest_act_at, fresh.count_acts, good.count_tests,
+                      coalesce(bad.failures, '{{}}') as failures, bad.finished_at as failed_at,
                       fresh.count_acts_last_day as count_last_day, fresh.usual_acts_a_day as usual,
-                      fresh.is_unusual, fresh.built_at < %(stale)s as is_stale
+                      fresh.is_unusual, {BUILT_AT} < %(stale)s as is_stale
                from marts.mart_freshness as fresh
                left join lateral (
                    select count_tests from learning.warehouse_builds
-                   where is_whole and failures = '{}' order by build_id desc limit 1
+                   where is_whole and failures = '{{}}' order by build_id desc limit 1
                ) as good on true
                left join lateral (
                    select finished_at, failures from learning.warehouse_builds
                    where is_whole order by build_id desc limit 1
-               ) as bad on bad.failures <> '{}'""",
+               ) as bad on bad.failures <> '{{}}'""",
             {"stale": now - STALE_AFTER},
         ).fetchone()
 
@@ -390,7 +385,7 @@ def daily_outcomes(marts: Marts, days: int) -> list[Outcomes]:
                    where slate_date > (select max(slate_date) from marts.mart_actions_daily) - %s
                )
                select slate_date, outcome,
-                      case when not is_suppressed or sum(count_readers) >= 5 then sum(count_places)::int end
+                      case when not is_suppressed or max(count_readers) >= 5 then sum(count_places)::int end
                           as count_places,
                       case when not is_suppressed then sum(count_works)::int end as count_works
                from named
@@ -483,20 +478,19 @@ def offpolicy(marts: Marts, reports: int = 1) -> list[OffPolicy]:
         ).fetchall()
 
 
-def training_curves(marts: Marts, kind: str, runs: int) -> list[CurvePoint]:
-    """The losses of the latest `runs` trainings of a kind ('policy' or 'adapter'), step by step."""
-    with marts.conn.cursor(row_factory=class_row(CurvePoint)) as cursor:
-        return cursor.execute(
-            """select run_id, version, started_at, recency, name, step, value from marts.mart_training_curves
-               where kind = %s and recency <= %s and name like 'loss%%'
-               order by recency, name, step""",
-            [kind, runs],
-        ).fetchall()
+def was_built(conn: psycopg.Connection, definitions: str) -> bool:
+    """Whether a whole build of these definitions succeeded and was written down.
 
-
-def was_built(conn: psycopg.Connection) -> bool:
-    """Whether a whole build ever succeeded that was written down: before, tables may be of an older shape, or half."""
+    Else tables may be of an older shape or meaning, or half.
+    """
     row = conn.execute(
-        "select exists (select from learning.warehouse_builds where is_whole and cardinality(failures) = 0)"
+        """select exists (select from learning.warehouse_builds where is_whole and cardinality(failures) = 0)
+               and obj_description(to_regnamespace('marts'), 'pg_namespace') = %s""",
+        [definitions],
     ).fetchone()
     return row == (True,)
+
+
+def note_definitions(conn: psycopg.Connection, definitions: str) -> None:
+    """After a whole build that went well: what the marts are made by. It goes with them into a copy or a backup."""
+    conn.execute(sql.SQL("comment on schema marts is {}").format(definitions))

@@ -14,7 +14,8 @@ from typer.testing import CliRunner, Result
 
 from models.experiments_cli import experiments_app
 from openshelf import warehouse
-from openshelf.database import analytics
+from openshelf.contracts import utc_now
+from openshelf.database import alerts, analytics
 from openshelf.database.analytics import Marts
 from openshelf.settings import get_settings
 
@@ -35,6 +36,20 @@ def test_marts_that_nobody_builds_are_stale(built: Warehouse) -> None:
     assert (now.is_stale, now.is_sound) == (False, True)
     assert (later.is_stale, later.is_sound) == (True, False)
     assert (now.failures, now.count_tests) == ([], built.report.tests)
+
+
+def test_figures_are_as_old_as_the_last_build_that_came_to_its_end(built: Warehouse) -> None:
+    with psycopg.connect(built.url) as conn, conn.transaction(force_rollback=True):
+        # Builds were killed ever since: what they made first is new, and nothing was noted.
+        conn.execute("update learning.warehouse_builds set finished_at = now() - interval '27 hours'")
+        conn.execute("update marts.mart_freshness set built_at = now()")
+        trust = analytics.trust(Marts(conn), utc_now())
+        measured = alerts.measures(conn, None, 1.0).built_at
+
+    assert trust
+    assert measured
+    assert trust.is_stale
+    assert trust.built_at == measured < utc_now() - timedelta(hours=26)
 
 
 @pytest.fixture(scope="module")

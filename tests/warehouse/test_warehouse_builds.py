@@ -13,6 +13,7 @@ import pytest
 import yaml
 from small_history import MORNING, NIGHT, Warehouse, at, put_act, put_slate, slate_of
 
+from dashboard.words import staff_pages
 from openshelf import warehouse
 from openshelf.contracts import utc_now
 from openshelf.database import analytics
@@ -96,9 +97,13 @@ COUNTED = """select slate_date, policy_version, dimension, value, count_readers,
                     null, null, is_suppressed
              from marts.mart_actions_daily
              union all
-             select period_start_date, 'acts', action, '', count_readers, count_acts, null, null, null, null, null,
-                    null, acts_per_reader, is_suppressed
-             from (select * from marts.mart_readers_daily union all select * from marts.mart_readers_monthly) as acts
+             select period_start_date, 'acts of a day', action, '', count_readers, count_acts, null, null, null, null,
+                    null, null, acts_per_reader, is_suppressed
+             from marts.mart_readers_daily
+             union all
+             select period_start_date, 'acts of a month', action, '', count_readers, count_acts, null, null, null, null,
+                    null, null, acts_per_reader, is_suppressed
+             from marts.mart_readers_monthly
              union all
              select hour_start_at::date, 'hour', hour_start_at::text, '', null, count_acts, null, null, null, null,
                     null, null, null, null
@@ -173,6 +178,9 @@ def test_no_figure_changes_when_the_retention_job_has_removed_visits(copied: War
     with psycopg.connect(copied.url) as conn:
         # A visit of staff goes as every visit does; both were built before, as every quarter of an hour.
         put_slate(conn, "s_staff_1", NIGHT, "v2", {1: "policy"})
+        # A visit that was shown nothing but what staff pinned is no reader of the recommendations, before and after.
+        put_slate(conn, "s_late", NIGHT, "v2", {1: "pinned"})
+        put_act(conn, "s_late", "show", "2024-02-28 23:51", 1, slate_id=slate_of("s_late", NIGHT), position=0)
         put_act(conn, "s_staff_1", "open", "2024-02-28 23:52", 1, slate_id=slate_of("s_staff_1", NIGHT), position=0)
         conn.execute(
             """insert into stream.sessions (session_id, reader_key, arm, started_at, last_act_at, count_acts,
@@ -191,8 +199,8 @@ def test_no_figure_changes_when_the_retention_job_has_removed_visits(copied: War
             [at("2024-02-28 23:00")],
         ).fetchone()
 
-    assert (gone["stream.slates"], gone["stream.interactions"]) == (2, 4)
-    assert hours == (2, 2)
+    assert (gone["stream.slates"], gone["stream.interactions"]) == (3, 5)
+    assert hours == (3, 3)
     assert len(before) > 15
     assert {name for name in before if before[name] != after[name]} == set()
 
@@ -319,6 +327,32 @@ def test_a_model_that_breaks_its_contract_keeps_its_old_rows(copied: Warehouse, 
         assert conn.execute("select sum(count_places) from marts.mart_actions_daily").fetchone() == (13,)
 
 
+def test_rows_of_other_definitions_are_made_anew_by_the_next_whole_build(copied: Warehouse, tmp_path: Path) -> None:
+    project = tmp_path / "dbt"
+    shutil.copytree(warehouse.PROJECT, project)
+    model = project / "models" / "marts" / "mart_traffic_daily.sql"
+    model.write_text(model.read_text().replace("sum(count_acts)::bigint as", "2 * sum(count_acts)::bigint as"))
+    counted = "select sum(count_acts)::int from marts.mart_traffic_daily"
+
+    for _ in range(2):  # the second build changes nothing
+        warehouse.build(copied.settings, project=project)
+
+        with psycopg.connect(copied.url) as conn:
+            assert conn.execute(counted).fetchone() == (2 * 24,)
+
+
+def test_days_are_those_of_utc_wherever_the_server_stands(copied: Warehouse) -> None:
+    with psycopg.connect(copied.url) as conn:
+        # There a day of September has no midnight, and days counted from one midnight to the next are one too few.
+        conn.execute(f"alter database {conn.info.dbname} set timezone = 'America/Santiago'")
+
+    warehouse.build(copied.settings, select="dim_dates")
+
+    with psycopg.connect(copied.url) as conn:
+        last = conn.execute("select max(date_day) from marts.dim_dates").fetchone()
+    assert last == (date(utc_now().year + 1, 12, 31),)
+
+
 def test_a_project_that_cannot_be_read_is_said_in_one_line_and_noted(copied: Warehouse, tmp_path: Path) -> None:
     project = tmp_path / "dbt"
     shutil.copytree(warehouse.PROJECT, project)
@@ -393,12 +427,22 @@ def test_pages_read_the_marts_of_their_exposures_and_no_others() -> None:
         for each in yaml.safe_load(file.read_text())["exposures"]
         if each["type"] == "dashboard"
     ]
-    declared = {ref.removeprefix("ref('").removesuffix("')") for each in exposures for ref in each["depends_on"]}
+    declared = {
+        ref.removeprefix("ref('").removesuffix("')")
+        for each in exposures
+        for ref in each["depends_on"]
+        if ref.startswith("ref")
+    }
     folder = warehouse.PROJECT.parent / "openshelf"
     sources = [file.read_text() for file in [*folder.glob("*.py"), *(folder / "database").glob("*.py")]]
 
     read = {name for source in sources for name in re.findall(r"\bmarts\.((?:mart|fct|dim)_\w+)", source)}
 
+    # Every page with figures has its exposure, by its question.
+    without_figures = {"works", "installation", "notes"}
+    assert {question for _file, to, question in staff_pages() if to not in without_figures} == {
+        each["label"] for each in exposures
+    }
     # Counted for the report of a build and of the demo; no page shows them.
     assert read - {"fct_interactions", "fct_slate_places", "fct_sessions"} <= declared
     assert {name for name in declared if name.startswith("mart_")} <= read

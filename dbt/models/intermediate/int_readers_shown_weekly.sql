@@ -41,14 +41,12 @@ readers_present as (
 
 ),
 
--- Visits add up. Of readers with a history who have gone, one day's number is all that is sure.
 readers_gone as (
 
     select
         date_trunc('week', period_start_date)::date as week_start_date,
         policy_version,
-        coalesce(sum(count_readers) filter (where is_visit), 0)
-        + coalesce(max(count_readers) filter (where not is_visit), 0) as count_readers
+        {{ at_least_gone() }} as count_readers
     from gone_readers
     where dimension = 'all'
     group by week_start_date, policy_version

@@ -19,7 +19,7 @@ places as (
         count_places,
         source_stored_at
     from {{ ref('int_places_of_readers') }}
-    where is_shown and {{ is_to_make('slate_date', 'slate_date') }}
+    where is_shown and {{ is_drawn('source') }} and {{ is_to_make('slate_date', 'slate_date') }}
 
 ),
 

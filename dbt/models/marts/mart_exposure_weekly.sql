@@ -139,7 +139,7 @@ scored as (
         shown.newest_stored_at,
         catalogue.count_works,
         coalesce(popularity.popularity_rank, catalogue.count_works + 1)
-        > ceil({{ var('head_share', 0.2) }} * catalogue.count_works) as is_long_tail,
+        > ceil({{ var('head_share') }} * catalogue.count_works) as is_long_tail,
         -ln(
             (coalesce(popularity.count_opens, 0) + 1)
             / (coalesce(opens_of_all.count_opens_of_all, 0) + catalogue.count_works)::double precision

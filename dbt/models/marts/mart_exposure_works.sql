@@ -30,7 +30,7 @@ newest as (
         greatest(
             (select max(days.slate_date) from {{ ref('mart_quality_daily') }} as days),
             (select max(days.period_start_date) from {{ ref('mart_readers_daily') }} as days)
-        ) - 7 * {{ var('usual_weeks', 4) }} as after_date
+        ) - 7 * {{ var('usual_weeks') }} as after_date
 
 ),
 

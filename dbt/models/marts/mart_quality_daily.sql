@@ -1,116 +1,59 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='append_new_columns',
-        indexes=[{'columns': ['slate_date']}],
-        pre_hook="{{ take_out(ref('int_places_of_readers'), 'slate_date', 'slate_date') }}",
-    )
-}}
+{{ config(indexes=[{'columns': ['slate_date']}]) }}
+{#- What is held back of one whole is a part of others, too. After so many rounds what still follows lies on days with
+    a single version, whose figures are those of everything. -#}
+{%- set rounds = 2 %}
 
 with
 
-places as (
+days as (
+
+    select * from {{ ref('int_quality_daily') }}
+
+),
+
+newest as (
+
+    select max(slate_date) as newest_date from days
+
+),
+
+-- Older days stand beside no longer time on any page.
+held_0 as (
 
     select
-        places.slate_date,
-        places.reader_key,
-        places.policy_version,
-        places.outcome,
-        places.is_shown,
-        places.is_fallback,
-        places.count_places,
-        places.count_opened,
-        places.count_read,
-        places.count_liked,
-        places.count_skipped,
-        places.count_answers,
-        places.reward,
-        places.source_stored_at,
-        {{ dimension_parts('places', 'works') }}
-    from {{ ref('int_places_of_readers') }} as places
-    left join {{ ref('dim_works') }} as works
-        on places.book_id = works.book_id
-    where
-        {{ is_drawn('places.source') }}
-        and {{ is_to_make('places.slate_date', 'slate_date') }}
+        days.*,
+        days.is_held_in_day as is_held_0,
+        {{ stretch_of('days.slate_date', 'newest.newest_date') }} as stretch_after_date
+    from days
+    cross join newest
+    where days.slate_date > newest.newest_date - {{ 7 * (var('recent_weeks') | max) }}
 
 ),
 
-gone_readers as (
+{% for round in range(1, rounds + 1) %}
+    {%- set before, after = round - 1, round %}
+    {{ held_back_in_time('held_' ~ before, 'is_held_' ~ before, 'held_in_time_' ~ after, 'is_held_in_time_' ~ after) }},
 
-    select * from {{ ref('stg_stream__gone_readers') }}
+    {{ held_back(
+        'held_in_time_' ~ after, 'slate_date', 'is_held_in_time_' ~ after, 'held_' ~ after, 'is_held_' ~ after
+    ) }},
 
-),
+{% endfor %}
 
-condensed as (
+judged as (
 
     select
-        slate_date,
-        policy_version,
-        {{ dimension_columns() | join(',\n        ') }},
-        {{ quality_counts() }},
-        max(source_stored_at) as newest_stored_at
-    from places
-    group by slate_date, policy_version, {{ dimension_columns() | join(', ') }}
+        days.*,
+        coalesce(held_{{ rounds }}.is_held_{{ rounds }}, days.is_held_in_day) as is_suppressed
+    from days
+    left join held_{{ rounds }}
+        on
+            days.slate_date = held_{{ rounds }}.slate_date
+            and days.policy_version = held_{{ rounds }}.policy_version
+            and days.dimension = held_{{ rounds }}.dimension
+            and days.value = held_{{ rounds }}.value
 
-),
-
-counted as (
-
-    select
-        slate_date,
-        {{ dimension_of_set(dimension_columns()) }},
-        {{ quality_sums() }},
-        max(newest_stored_at) as newest_stored_at
-    from condensed
-    group by slate_date, {{ dimension_sets(dimension_columns()) }}
-
-),
-
-shown as not materialized (
-
-    select
-        slate_date,
-        reader_key,
-        policy_version,
-        {{ dimension_columns() | join(',\n        ') }}
-    from places
-    where is_shown and reader_key is not null
-
-),
-
-{{ members_of_groups('shown') }},
-
-readers_present as (
-
-    select
-        slate_date,
-        policy_version,
-        dimension,
-        value,
-        count(*) as count_readers
-    from members
-    group by slate_date, policy_version, dimension, value
-
-),
-
-readers_gone as (
-
-    select
-        period_start_date as slate_date,
-        policy_version,
-        dimension,
-        value,
-        sum(count_readers) as count_readers
-    from gone_readers
-    group by period_start_date, policy_version, dimension, value
-
-),
-
-{{ with_readers('slate_date') }},
-
-{{ held_back('with_readers', 'slate_date') }}
+)
 
 select
     slate_date,
@@ -120,6 +63,5 @@ select
     count_readers,
     {{ quality_columns() | join(',\n    ') }},
     {{ quality_rates() }},
-    is_suppressed,
-    newest_stored_at
-from held_back
+    is_suppressed
+from judged

@@ -1,10 +1,20 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='append_new_columns',
-        pre_hook="{{ take_out(ref('int_acts_of_readers'), 'occurred_date', 'period_start_date') }}",
-    )
-}}
+with
 
-{{ acts_by_period('day') }}
+days as (
+
+    select * from {{ ref('int_readers_daily') }}
+
+)
+
+select
+    period_start_date,
+    action,
+    count_acts,
+    count_readers,
+    count_works,
+    acts_per_reader,
+    -- The month less its other days would tell of a day.
+    {{ is_held_back(
+        'count_readers', ["date_trunc('month', period_start_date)", 'action'], name='period_start_date'
+    ) }} as is_suppressed
+from days
