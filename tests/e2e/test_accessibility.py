@@ -3,11 +3,12 @@ and the whole of it works from the keyboard."""
 
 import contextlib
 import re
+import time
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser_steps import PATIENCE_MS, at_rest, settle, sign_in_demo
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -196,6 +197,26 @@ def test_a_reader_searches_opens_a_book_and_likes_it_by_keyboard_alone(page: Pag
     like = page.get_by_role("button", name="Like", exact=True)
     expect(like).to_have_attribute("aria-pressed", "true")
     expect(like).to_be_focused()
+
+
+def test_the_focus_comes_along_to_a_page_that_is_drawn_slowly(page: Page) -> None:
+    is_slow = False
+
+    def connect(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda message: (time.sleep(0.7 * is_slow), socket.send(message)))
+
+    page.route_web_socket("**/_stcore/stream", connect)
+    come_to(page, "/browse")
+    page.get_by_role("combobox", name="Search the library").fill("sherlock")
+    is_slow = True
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.documentElement.dataset.page === '/find'")
+    heading = page.get_by_role("heading", name="Search results", level=1)
+    heading.wait_for()
+    is_slow = False
+
+    expect(heading).to_be_focused()
 
 
 def test_a_second_search_leads_to_its_results_too(page: Page) -> None:

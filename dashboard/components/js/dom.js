@@ -87,7 +87,7 @@ function comeAlong() {
   const left = heading("h1")?.textContent
   let until = performance.now() + DRAWN_MS
   const look = () => {
-    if (isBetweenPages()) until = performance.now() + DRAWN_MS // a busy server: the page is still the one that was left
+    if (isBetweenPages() || isDrawing()) until = performance.now() + DRAWN_MS // a busy server, a slow line
     const now = document.activeElement
     if (now !== pressed && now !== document.body) return
     const title = heading("h1")
@@ -174,6 +174,10 @@ export function memory(initial) {
 // From when a page is left until the bar of the next one is drawn nothing may be sent: Streamlit takes it for a wish of
 // the page that was left, and clears the next one. (`data-page` is set by the bar.)
 export const isBetweenPages = () => (document.documentElement.dataset.page ?? location.pathname) !== location.pathname
+
+// Whether a page's script runs, or is about to.
+const isDrawing = () =>
+  ["running", "rerunRequested"].includes(document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState)
 
 const MOST_WAITING = 100
 
