@@ -36,6 +36,9 @@ MAX_QUERY = 200
 INSIDE_LENGTH = 240
 # A cosine below this is no likeness: MiniLM gives unrelated texts up to about 0.2.
 MEANING_FLOOR = 0.25
+# A work that holds none of the words answers only if it is at least this near; so many stand in where none does.
+_NEAR = 0.38
+_NEAREST = 12
 # A work that holds all the words is surer than one that is merely near.
 WORDS_WEIGHT = 2.0
 # Words at least this long may differ by one letter; twice as long, by two.
@@ -139,6 +142,16 @@ def search(
         return [_hit(row) for row in found]
     again = _find(conn, mended, mode, bounds)
     return [_hit(row, mended=True) for row in again] or [_hit(row) for row in found]
+
+
+def is_answer(hit: Hit, mode: Mode) -> bool:
+    """Whether a work holds what was asked for, or is near enough in meaning to be an answer of its own."""
+    return mode == "meaning" or hit.matched != "meaning" or (hit.cosine or 0) >= _NEAR
+
+
+def answers(hits: Sequence[Hit], mode: Mode) -> list[Hit]:
+    """What a reader is shown: what is only a little near stands in for an answer, and does not follow one."""
+    return [hit for hit in hits if is_answer(hit, mode)] or list(hits[:_NEAREST])
 
 
 def _look_inside(conn: psycopg.Connection, asked: str, bounds: "_Bounds") -> list[Hit]:

@@ -131,7 +131,7 @@ def for_you(conn: psycopg.Connection, reader: Reader, asked: Asked, changed_at: 
 def found(conn: psycopg.Connection, reader: Reader, asked: Asked, changed_at: datetime) -> Feed:
     text = search.tidy(asked.query)
     hits = search.search(conn, text, "all", Filters(), _RANKED, audiences=reader.within)
-    shelf = _chosen(conn, reader, [hit.book_id for hit in hits], asked)
+    shelf = _chosen(conn, reader, [hit.book_id for hit in search.answers(hits, "all")], asked)
     title = _("Search: {query}").format(query=text)
     return Feed(
         "/search",

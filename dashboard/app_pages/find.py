@@ -11,16 +11,12 @@ from dashboard.components.shelf import card, shelf
 from dashboard.language import _, plural
 from dashboard.words import address, year_name
 from models import search
-from models.search import Hit
 from openshelf.contracts import Action, Surface
 from openshelf.database import requests
 from openshelf.database.filters import Filters
 from openshelf.settings import get_settings
 
 _LIMIT = 60
-# A work that holds none of the words answers only if it is at least this near in meaning.
-_NEAR = 0.38
-_NEAREST = 12
 
 
 @st.fragment
@@ -81,10 +77,6 @@ def notes() -> list[dict[str, str]]:
     return said
 
 
-def is_answer(hit: Hit) -> bool:
-    return mode == "meaning" or hit.matched != "meaning" or (hit.cosine or 0) >= _NEAR
-
-
 query = search.tidy(asked.text("q"))
 modes = {
     "all": _("Everywhere"),
@@ -100,10 +92,7 @@ filters = asked.filters()
 if query:
     if is_new := state.enters(f"search {mode} {query}"):
         handlers.do(Deed(Action.SEARCH, Surface.SEARCH))
-    hits = data.find(query, mode, filters, _LIMIT)
-    answers = [hit for hit in hits if is_answer(hit)]
-    # What is only a little near stands in for an answer, and is called so; it does not follow one.
-    hits = answers or hits[:_NEAREST]
+    hits = search.answers(data.find(query, mode, filters, _LIMIT), mode)
     works = data.cards(tuple(hit.book_id for hit in hits))
     total = len(works)
 else:
@@ -113,7 +102,7 @@ else:
 is_mended = any(hit.matched == "spelling" for hit in hits)
 is_worded = any(hit.matched in ("words", "both") for hit in hits)
 mended = data.did_you_mean(query) if query and not is_worded and mode not in ("meaning", "inside") else None
-answered = not query or any(is_answer(hit) for hit in hits)
+answered = not query or any(search.is_answer(hit, mode) for hit in hits)
 looked_for = mended if mended and is_mended else query
 places = {hit.book_id: hit.inside for hit in hits if hit.inside}
 summaries = data.summaries([work.book_id for work in works]) if query and mode != "inside" else {}

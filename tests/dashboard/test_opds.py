@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import psycopg
 import pytest
-from small_catalogue import Work, add_work
+from small_catalogue import Work, add_work, embed_works
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from test_api import store_slate
@@ -295,6 +295,24 @@ def test_searching_as_the_description_says(client: TestClient) -> None:
     assert titles2(opds2(client, "/opds/v2/search?query=truyen%20kieu")) == ["Truyện Kiều"]
     [template2] = [link for link in opds2(client, "/opds/v2")["links"] if link.get("rel") == "search"]
     assert (template2["href"], template2["templated"]) == ("/opds/v2/search{?query}", True)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("classics", {"Truyện Kiều"}),
+        ("science", {"Dune", "Dune Messiah"}),
+        ("novel", {"Dune", "Dune Messiah"}),  # near in meaning alone
+    ],
+)
+def test_a_search_ends_where_the_answers_do(
+    query: str, found: set[str], client: TestClient, conn: psycopg.Connection
+) -> None:
+    embed_works(conn)
+    conn.commit()
+
+    assert set(titles(atom(client, f"/opds/search?query={query}"))) == found
+    assert set(titles2(opds2(client, f"/opds/v2/search?query={query}"))) == found
 
 
 def test_koreader_finds_its_way(client: TestClient) -> None:
