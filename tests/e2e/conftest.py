@@ -19,11 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from browser_steps import CHROMIUM, CHROMIUM_ARGS, PATIENCE_MS
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 from ports import free_port
+
+from openshelf.database import embedded
 
 # Also for tests that open browsers of their own, whichever test comes first.
 expect.set_options(timeout=PATIENCE_MS)
@@ -101,6 +104,12 @@ def built(shared: Path, once: Callable[[str, Callable[[], Any]], Any], worker_id
     summary = once("demo", build)
     copy = Installation(shared / f"demo-{worker_id}", free_port(), summary)
     subprocess.run(["cp", "--archive", original.home, copy.home], check=True)
+    # Its own books, too: a test changes files, which the other process's tests read.
+    with psycopg.connect(embedded.start(copy.home)) as conn:
+        library = str(copy.home / "library")
+        conn.execute(
+            "update library.libraries set path = %s where path = %s", [library, str(original.home / "library")]
+        )
     return copy
 
 
