@@ -40,7 +40,8 @@ DEMO_READERS = [
     ("librarian", "Lena Hart, librarian", "staff"),
 ]
 CHECK_ACTS = 24
-SLATE_PATIENCE_S = 30
+# The dataflow may have to start first, which takes a minute on a busy machine.
+SLATE_PATIENCE_S = 180
 
 
 @dataclass(frozen=True)
