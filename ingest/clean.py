@@ -30,6 +30,7 @@ from ingest.calibre import RECIPE, SERIES_INDEX, CalibreBook, number_of
 from openshelf import subjects as scheme
 from openshelf.database.appeal import ages, pages
 from openshelf.folding import fold_words
+from openshelf.identifiers import is_isbn
 from openshelf.works_composing import Author
 
 LONGEST_TEXT = 500  # characters of a title, name or subject
@@ -63,7 +64,6 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,
 # The plain mark-up that nearly every description is written in: without attributes, nothing hidden in it.
 _PLAIN_TAG = re.compile(r"</?(?:p|div|br|span|i|b|u|em|strong|h[1-6]|ul|ol|li|blockquote)\s*/?>", re.IGNORECASE)
 _BEFORE_ISBN = re.compile(r"^\W*(?:URN:)?(?:ISBN)?\W*")
-_ISBN_KIND = re.compile(r"isbn(?:-?\d{1,2})?")
 _KIND_OF_ISBN = re.compile(r"^1[03]\W+")  # 'ISBN-13: 978...'
 _ISBN = re.compile(r"(?:97[89]\d{10}|\d{9}[\dX])(?![\dX])")  # '0441172717 (pbk.)'
 # Languages whose libraries and files name languages in them: their own words for all of them are known.
@@ -259,7 +259,7 @@ def identifiers(given: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]
     checked: dict[str, None] = {}
     for raw_kind, raw_value in given:
         kind, value = line(raw_kind).lower(), line(raw_value)
-        if _ISBN_KIND.fullmatch(kind) and value:
+        if is_isbn(kind) and value:
             if number := isbn(value):
                 checked[number] = None
                 continue
@@ -268,11 +268,6 @@ def identifiers(given: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]
             found.setdefault(kind, value)
     found |= {f"isbn-{n}" if n > 1 else "isbn": number for n, number in enumerate(list(checked)[:MOST_ISBNS], 1)}
     return tuple(sorted(found.items()))
-
-
-def is_isbn(kind: str) -> bool:
-    """Whether this kind of identifier is a checked ISBN, the first or another one."""
-    return bool(_ISBN_KIND.fullmatch(kind))
 
 
 _ARTICLES = {

@@ -32,6 +32,7 @@ from ingest.clean import Edition, Rejected
 from openshelf.contracts import utc_now
 from openshelf.errors import IngestError
 from openshelf.folding import fold_words
+from openshelf.identifiers import is_isbn
 from openshelf.works_composing import EAST_ASIAN, Author
 
 _TEXT = frozenset("ati")  # leader/06: language material, also in manuscript; spoken
@@ -498,7 +499,7 @@ def record_of(edition: Edition, control_number: str) -> Record:
 def _coded(edition: Edition) -> Iterator[Field]:
     """Identifiers, languages, classifications."""
     for kind, value in edition.identifiers:
-        yield _field("020", a=value) if clean.is_isbn(kind) else _field("024", "7", **{"a": value, "2": kind})
+        yield _field("020", a=value) if is_isbn(kind) else _field("024", "7", **{"a": value, "2": kind})
     if edition.languages:
         yield _many("041", " 7", [("a", code) for code in edition.languages] + [("2", "iso639-3")])
     for scheme, code in edition.classifications:

@@ -16,6 +16,7 @@ from ingest.accessibility import Accessibility, of_package, parse_xml
 from ingest.clean import Edition, Rejected
 from openshelf import subjects
 from openshelf.contracts import utc_now
+from openshelf.identifiers import is_isbn
 from openshelf.works_composing import Author, author_sort
 
 _OPF = "http://www.idpf.org/2007/opf"
@@ -198,7 +199,7 @@ def package_of(edition: Edition, identifier: str) -> bytes:
     metadata = SubElement(root, f"{{{_OPF}}}metadata")
     _dc(metadata, "identifier", identifier, id="id")
     for kind, value in edition.identifiers:
-        _dc(metadata, "identifier", f"urn:{'isbn' if clean.is_isbn(kind) else kind}:{value}")
+        _dc(metadata, "identifier", f"urn:{'isbn' if is_isbn(kind) else kind}:{value}")
     _dc(metadata, "title", edition.title, id="title")
     _meta(metadata, "file-as", edition.title_sort, refines="title")
     for place, author in enumerate(edition.authors):

@@ -9,6 +9,7 @@ from dashboard.language import _
 from dashboard.safe import plain_paragraphs
 from dashboard.words import cover_address, language_tag
 from openshelf.database.publications import Publication
+from openshelf.identifiers import is_isbn
 
 ROOT = "/opds"
 ENTRY = "application/atom+xml;type=entry;profile=opds-catalog"
@@ -153,8 +154,9 @@ def shortened(text: str) -> str:
 
 def _urn(identifier: str) -> str:
     kind, _sep, value = identifier.partition(" ")
-    kind = "isbn" if kind.startswith("isbn-") else kind  # of another binding
-    return f"urn:{kind.lower()}:{value}" if kind.lower() in ("isbn", "uuid") else f"{kind}:{value}"
+    if is_isbn(kind.lower()):
+        return f"urn:isbn:{value}"
+    return f"urn:uuid:{value}" if kind.lower() == "uuid" else f"{kind}:{value}"
 
 
 def _id(namespace: UUID, path: str) -> str:

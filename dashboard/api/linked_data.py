@@ -17,6 +17,7 @@ from dashboard.words import cover_address, language_tag
 from openshelf.database import catalogue, ingestion, works
 from openshelf.database.api_keys import Scope
 from openshelf.database.ingestion import WholeEdition
+from openshelf.identifiers import is_isbn
 
 MEDIA_TYPE = "application/ld+json"
 # schema.org has no word for the standards that a file keeps to; Dublin Core has.
@@ -143,7 +144,7 @@ def _position(place: float) -> int | str:
 
 def _edition(edition: WholeEdition, *, is_film: bool, is_digital: bool) -> EditionData:
     identifiers = dict(zip(edition.identifier_kinds, edition.identifier_values, strict=True))
-    isbns = [value for kind, value in identifiers.items() if kind == "isbn" or kind.startswith("isbn-")]
+    isbns = [value for kind, value in identifiers.items() if is_isbn(kind)]
     told: dict[str, Any] = edition.accessibility or {}
     return EditionData(
         type="Movie" if is_film else "Book",

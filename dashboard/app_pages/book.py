@@ -17,8 +17,9 @@ from dashboard.words import address, audiences, cover_address, language_tag, rea
 from openshelf.contracts import Action, Surface
 from openshelf.database.catalogue import Edition, Work, WorkCard
 from openshelf.database.filters import READABLE
+from openshelf.identifiers import is_isbn
 
-_SCHEMES = {"isbn": "ISBN", "unchecked-isbn": "unchecked-ISBN", "imdb": "IMDb", "tmdb": "TMDB"}
+_SCHEMES = {"unchecked-isbn": "unchecked-ISBN", "imdb": "IMDb", "tmdb": "TMDB"}
 
 
 def edition_line(edition: Edition) -> str:
@@ -34,10 +35,7 @@ def edition_line(edition: Edition) -> str:
 
 def identifiers_of(edition: Edition) -> list[str]:
     named = (identifier.split(" ", 1) for identifier in edition.identifiers)
-    # An edition of several bindings has further ISBNs, 'isbn-2'.
-    return [
-        f"{'ISBN' if scheme.startswith('isbn-') else _SCHEMES.get(scheme, scheme)} {value}" for scheme, value in named
-    ]
+    return [f"{'ISBN' if is_isbn(scheme) else _SCHEMES.get(scheme, scheme)} {value}" for scheme, value in named]
 
 
 def details(record: Record) -> list[dict[str, str]]:
