@@ -171,14 +171,17 @@ def partitions(settings: Settings) -> list[int]:
 
 
 class BrokerSource(FixedPartitionedSource[RawAct, Place]):
-    """Partitions of the interactions topic, from the recovery store's place or the oldest message."""
+    """Partitions of the interactions topic, from the recovery store's place or the oldest message.
 
-    def __init__(self, settings: Settings, partitions: Sequence[int]) -> None:
+    `count_of_topic`: how many the topic has, those of other shares too. It is given, since a broker that goes away
+    while the dataflow starts would end it with a question.
+    """
+
+    def __init__(self, settings: Settings, partitions: Sequence[int], count_of_topic: int) -> None:
         self._parts = [f"{partition:02}" for partition in partitions]
-        self._settings = settings
+        self._settings, self._count_of_topic = settings, count_of_topic
         self._poller: TopicPoller | None = None
         self._log: TheLog | None = None
-        self._count: int | None = None  # of the topic's partitions, those of other shares too
 
     def list_parts(self) -> list[str]:
         return self._parts
@@ -193,8 +196,7 @@ class BrokerSource(FixedPartitionedSource[RawAct, Place]):
 
     def _first_place(self, log: TheLog, partition: int) -> Place:
         """Of what the topic ought to hold."""
-        self._count = self._count or len(partitions(self._settings))
-        return None, log.since(datetime.now(UTC) - RETENTION, log_partitions(partition, self._count))
+        return None, log.since(datetime.now(UTC) - RETENTION, log_partitions(partition, self._count_of_topic))
 
     def _consumer(self, on_error: Callable[[KafkaError], None]) -> Consumer:
         return broker.consumer(self._settings, f"{self._settings.topic_prefix}-sessions", on_error)

@@ -1,6 +1,7 @@
 """Run the session dataflow: claim, recovery store, recommender, signals. The shell around the wiring."""
 
 import gc
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -48,12 +49,13 @@ _log = structlog.get_logger(__name__)
 def get_flow(keeper: RecommenderKeeper | None = None, share: topics.Share | None = None) -> Dataflow:
     """The session dataflow of this installation; `share`: unset, as the settings say."""
     settings = get_settings()
-    partitions = _partitions(settings, share or topics.Share.parse(settings.share))
+    every = _every_partition(settings)
+    partitions = _of_share(share or topics.Share.parse(settings.share), every)
     keeper = keeper or RecommenderKeeper()
     past = PatientConnection()
     if settings.brokers:
         broker.ensure_topics(settings, [settings.topics.slates, settings.topics.dead_letters])
-        source = BrokerSource(settings, partitions)
+        source = BrokerSource(settings, partitions, len(every))
         sink = BatchSink(keeper.current, publisher=lambda: BrokerPublisher(shell.sender(settings), settings.topics))
     else:
         with pool.connect(autocommit=True) as conn:
@@ -83,7 +85,7 @@ def run_sessions(workers: int, share: topics.Share) -> None:
     """
     stopping.on_signals()
     settings = get_settings()
-    with claimed("sessions", share, _partitions(settings, share)):
+    with claimed("sessions", share, _of_share(share, _every_partition(settings))):
         with pool.connect() as conn:
             folder, keeps = _recovery_folder(settings, share), broker_source.RETENTION if settings.brokers else None
             recovery_store.prepare(folder, fingerprint(settings, conn), utc_now, keeps)
@@ -101,13 +103,21 @@ def run_member(member: Member, share: topics.Share) -> None:
     _run_member(share, member)
 
 
-def _partitions(settings: Settings, share: topics.Share) -> list[int]:
-    """Those of this share, of the topic or of the log.
+def _every_partition(settings: Settings) -> Sequence[int]:
+    """Those of the topic, or of the log.
 
     Raises:
-        UsageError: there are fewer partitions than shares. BrokerError: the broker is away.
+        BrokerError: the broker is away.
     """
-    every = broker_source.partitions(settings) if settings.brokers else range(topics.PARTITIONS)
+    return broker_source.partitions(settings) if settings.brokers else range(topics.PARTITIONS)
+
+
+def _of_share(share: topics.Share, every: Sequence[int]) -> list[int]:
+    """The partitions that are this share's.
+
+    Raises:
+        UsageError: there are fewer partitions than shares.
+    """
     if found := share.of(every):
         return found
     raise UsageError(f"share {share} is empty: there are {len(every)} partitions, and so at most as many shares")

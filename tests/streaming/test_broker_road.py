@@ -16,9 +16,9 @@ from openshelf.contracts import Action, Interaction, new_event_id, parse_slate, 
 from openshelf.database import dead_letters, events, stream
 from openshelf.errors import OpenshelfError
 from openshelf.settings import get_settings
-from streaming import recovery_store, sessions_flow, stopping
+from streaming import broker_source, recovery_store, sessions_flow, stopping
 from streaming import running as running_flows
-from streaming.broker_source import OFFSET_HEADER, PARTITION_HEADER, RECEIVED_HEADER
+from streaming.broker_source import OFFSET_HEADER, PARTITION_HEADER, RECEIVED_HEADER, BrokerSource
 from streaming.relay import run_relay
 
 
@@ -210,6 +210,7 @@ def test_a_broker_that_is_away_for_a_while_is_waited_for_and_shown(
 
     with running("relay", log=tmp_path / "relay") as relay, running("run", log=tmp_path / "run") as flow:
         wait_for(lambda: "sessions_started" in flow.lines(), "the dataflow to start")
+        wait_for(lambda: "relay_started" in relay.lines(), "the relay to start")
         if what_it_does != "waits for acts":
             road.mock.answer_after(500)
         append(conn, acts[:30])
@@ -228,6 +229,18 @@ def test_a_broker_that_is_away_for_a_while_is_waited_for_and_shown(
 
     assert stored_ids(conn) == {each.event_id for each in acts}
     assert count_in_sessions(conn) == 60
+
+
+def test_a_broker_that_goes_away_while_the_dataflow_starts_is_waited_for(conn: psycopg.Connection, road: Road) -> None:
+    every = broker_source.partitions(road.settings)
+    source = BrokerSource(road.settings, every, len(every))
+    assert road.mock
+    road.mock.go_away()
+
+    part = source.build_part("read_acts", source.list_parts()[0], None)
+
+    assert part.next_batch() == []
+    part.close()
 
 
 def test_what_an_empty_successor_of_a_broker_does_not_hold_is_sent_to_it(
