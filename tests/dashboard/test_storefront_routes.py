@@ -65,7 +65,7 @@ def served(
 
 @pytest.fixture
 def browser(served: tuple[str, str, Path]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served[0], timeout=20, headers={"Accept": "text/html"}) as client:
+    with httpx.Client(base_url=served[0], timeout=60, headers={"Accept": "text/html"}) as client:
         yield client
 
 
@@ -129,7 +129,7 @@ def test_streamlits_own_scripts_come_packed_and_are_the_same_inside(browser: htt
     scripts = re.findall(r'"\.?/?(static/js/[^"]+\.js)"', page)
     assert scripts
     for script in scripts[:3]:
-        as_is = httpx.get(f"{browser.base_url}/{script}", headers={"Accept-Encoding": "identity"}, timeout=10)
+        as_is = httpx.get(f"{browser.base_url}/{script}", headers={"Accept-Encoding": "identity"}, timeout=60)
         packed = browser.get(f"/{script}", headers=_PACKED)
         assert "content-encoding" not in as_is.headers
         assert packed.headers["content-encoding"] == "gzip"

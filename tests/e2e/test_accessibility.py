@@ -83,7 +83,7 @@ def faults(page: Page) -> list[str]:
 def hidden_at_the_side(page: Page) -> int:
     """Pixels of the page that are out of sight at its side, once it has had time to fit its width."""
     with contextlib.suppress(PlaywrightTimeout):
-        page.wait_for_function(f"() => {BEYOND} <= 0", timeout=20_000)
+        page.wait_for_function(f"() => {BEYOND} <= 0", timeout=PATIENCE_MS)
     return page.evaluate(BEYOND)
 
 

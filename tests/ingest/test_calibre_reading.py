@@ -88,8 +88,8 @@ def test_a_library_that_stays_locked_is_given_up_and_one_that_is_released_is_rea
 
     with pytest.raises(IngestError, match="stayed locked"), open_snapshot(library, patience_s=0.5):
         pass
-    holder.communicate("\n", timeout=10)
-    with open_snapshot(library, patience_s=10) as db:
+    holder.communicate("\n", timeout=60)
+    with open_snapshot(library, patience_s=60) as db:
         assert len(modified_times(db)) == 20
 
 
@@ -121,14 +121,14 @@ def test_a_library_is_read_as_it_was_before_a_write_that_is_under_way(library: P
     assert writer.stdin
     assert writer.stdout.readline() == "writing\n"
 
-    with open_snapshot(library, patience_s=5) as db:
+    with open_snapshot(library, patience_s=60) as db:
         during = read_books(db, [1])[0].series_index
     writer.stdin.write("\n")
     writer.stdin.flush()
     assert writer.stdout.readline() == "done\n"
-    with open_snapshot(library, patience_s=5) as db:  # in WAL mode what was written stands beside the database
+    with open_snapshot(library, patience_s=60) as db:  # in WAL mode what was written stands beside the database
         after = read_books(db, [1])[0].series_index
-    writer.communicate("\n", timeout=10)
+    writer.communicate("\n", timeout=60)
 
     assert (during, after) == (7, 8)
 

@@ -98,7 +98,7 @@ def test_every_committed_row_survives_a_killed_server(home: Path) -> None:
     process.wait()
 
     again = holder(home)
-    with psycopg.connect(again.url, connect_timeout=5) as conn:  # type: ignore[attr-defined]
+    with psycopg.connect(again.url, connect_timeout=PATIENCE_S) as conn:  # type: ignore[attr-defined]
         row = conn.execute("select count(*) from kept").fetchone()
     again.communicate()
 

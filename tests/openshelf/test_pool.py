@@ -87,7 +87,7 @@ def test_the_pool_gives_up_what_hangs_and_finds_the_server_again(proxy: Proxy) -
         conn.execute("select 1")
     proxy.heal()
 
-    with connections.connection(timeout=20) as conn:
+    with connections.connection(timeout=60) as conn:
         assert conn.execute("select 1").fetchone() == (1,)
 
 

@@ -1,6 +1,7 @@
 """A reader with a history, made by the real log and dataflow, and a look into every corner where it could stay."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -148,12 +149,12 @@ def _readings(row: str) -> list[str]:
 def files_with(folder: Path, words: Sequence[str]) -> list[str]:
     """Every file under a folder in whose bytes one of the words stands."""
     assert any(folder.rglob("*")), "there is something to look into"
-    wanted = [word.encode() for word in words]
-    return [
-        str(path.relative_to(folder))
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and any(word in path.read_bytes() for word in wanted)
-    ]
+    wanted, found = [word.encode() for word in words], []
+    for path in sorted(folder.rglob("*")):
+        with suppress(FileNotFoundError):  # whoever works there may have removed it just now
+            if path.is_file() and any(word in path.read_bytes() for word in wanted):
+                found.append(str(path.relative_to(folder)))
+    return found
 
 
 def count(conn: psycopg.Connection, table: str, reader_key: str | None = None) -> int:

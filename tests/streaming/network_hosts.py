@@ -85,4 +85,4 @@ def _forwarder(within: Sequence[str], listen: str, target: str) -> Iterator[None
 
 
 def _ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=10)
+    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=60)
