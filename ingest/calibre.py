@@ -18,7 +18,7 @@ from openshelf.errors import IngestError, UsageError
 
 DATABASE = "metadata.db"
 # A change of the reading or cleaning is a new recipe: every record is read and compared again.
-RECIPE = 3
+RECIPE = 4
 # How long to wait for Calibre to finish a write before giving up.
 PATIENCE_S = 15.0
 _POLL_S = 0.25

@@ -97,6 +97,8 @@ _ORDINALS = {
             "three third iii ba третии третья tercera", "four fourth iv bon четвертыи", "five fifth v nam пятыи",
             "six sixth vi sau шестои", "seven seventh vii bay седьмои", "eight eighth viii tam восьмои",
             "nine ninth ix chin девятыи", "ten tenth x muoi десятыи", "eleven eleventh xi", "twelve twelfth xii",
+            "thirteen thirteenth xiii", "fourteen fourteenth xiv", "fifteen fifteenth xv", "sixteen sixteenth xvi",
+            "seventeen seventeenth xvii", "eighteen eighteenth xviii", "nineteen nineteenth xix", "twenty twentieth xx",
         ],
         1,
     )
@@ -108,6 +110,22 @@ _VOLUME_WORD = re.compile(
 _VOLUME = "#"
 # '(Book 2)' is where a book stands in its series, '(Volume 2)' a part of a work.
 _IN_SERIES = re.compile(r"(?:book|bk|no|number|nr) \d+")
+# What tells of a part and nothing else, however it is counted: 'Tome second', 'zweiter Teil', 'Quyển Hạ', 't1'.
+_IS_PART = re.compile(
+    r"(?:volumen?|vol|part|pt|parte|partie|tome|tomo|teil|band|bd|deel|dil|czesc|tap|quyen|том|часть) (?:the )?\w+"
+    r"|tom (?:\d+|[ivxl]+|\w+[yi])|(?:книга|кн) (?:\d+|[ivxl]+|\w+(?:ая|ья|ое))|[tvтч] ?\d{1,2}"
+    r"|\w+ (?:volume|tome|tomo|parte?|partie|teil|том|часть|deel|dil|czesc)|\w+er band"
+    r"|[a-h]|upper|lower|thuong|trung|ha|[上中下]"
+)
+_EDITION_WORD = re.compile(rf"\b(?:{_EDITION_WORDS})(?!\w)", re.IGNORECASE)
+_PIECES = re.compile(r"[,;:]")
+_SEVERAL = re.compile(r"#\s?0*(\d+)\s?[-–—&]\s?#?0*(\d+)")  # '(Dune Chronicles, #1-3)'
+# Of several numbers in a note, that of the place in the series; '#1.5' is no '#1'.
+_PLACE = re.compile(r"(?:#|\b(?:no|nr|number|book|bk|vol|volume)\b\.?)\s?0*(\d{1,3}(?:\.\d)?)(?!\d)", re.IGNORECASE)
+_NUMBER = re.compile(r"\d+")
+_ROMAN = re.compile("[ivx]+")
+# One letter of these is as much as a syllable or a word, and volumes differ in no more: '第一巻', '第二巻'.
+_SYLLABLES = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff]")
 _TITLES_OF_PEOPLE = frozenset(
     {"jr", "sr", "dr", "phd", "md", "sir", "dame", "lord", "lady", "saint", "prof", "rev", "mrs", "mr"}
 )
@@ -124,9 +142,20 @@ def without_note(title: str) -> str:
     for sign, pattern in ((_BRACKET, _IN_BRACKETS), (_DASH, _AFTER_DASH)):
         if sign.search(title):  # the patterns are dear, and most titles have nothing of the kind
             found = pattern.search(title)
-            if found and not _APART.search(fold_words(found[0])):  # 'Coraline (Graphic Novel Edition)' is not Coraline
+            # 'Coraline (Graphic Novel Edition)' is not Coraline, nor 'Faust (Reclam Edition, Part 2)' all of Faust.
+            if found and not _APART.search(fold_words(found[0])) and not _tells_part(found[0]):
                 title = title[: found.start()].strip() or title
     return title
+
+
+def _without_edition(note: str) -> list[str]:
+    """The pieces of a note, folded, without the words of the edition: 'Deluxe Edition, Book 1' -> ['book 1']."""
+    return list(filter(None, (fold_words(_EDITION_WORD.sub(" ", piece)) for piece in _PIECES.split(note))))
+
+
+def _tells_part(note: str) -> bool:
+    pieces = _without_edition(note)
+    return any(map(_IS_PART.fullmatch, pieces)) or (len(pieces) == 1 and bool(_IN_SERIES.fullmatch(_digits(pieces[0]))))
 
 
 @dataclass(frozen=True)
@@ -200,14 +229,10 @@ def title_of(written: str) -> Title:
     series_number, bare_numbers, colon, parts = "", [], None, [title]
     if _TAKEN_APART.search(title):  # most titles have no sign that any of this looks for
         while (found := _NOTE.search(title)) and title[: found.start()].strip():
-            notes.append(fold_words(next(part for part in found.groups() if part is not None)))
+            notes.append(next(part for part in found.groups() if part is not None))
             title = title[: found.start()].strip()
-        bare_numbers = [
-            note
-            for note in notes
-            if not _VOLUME_WORD.sub("", _digits(note)).strip(" 0123456789") and not _IN_SERIES.fullmatch(_digits(note))
-        ]
-        series_number = next((n for note in notes if note not in bare_numbers for n in _volume_numbers(note)), "")
+        bare_numbers = [part for note in notes for part in _parts_told(note, title)]
+        series_number = next((n for note in notes if not _is_bare(note) for n in _volume_numbers(note)), "")
         if number := _AFTER_SIGN.search(title):
             series_number = series_number or number[1]
             title = title[: number.start()]
@@ -240,9 +265,42 @@ def _digits(folded: str) -> str:
     return " ".join(word.lstrip("0") or "0" if word.isdigit() else word for word in words)
 
 
+def _is_bare(note: str) -> bool:
+    """Whether a note, but for the edition, tells a part of the work: 'Volume 2', not 'Dune Chronicles, Book 2'."""
+    folded = _digits(" ".join(_without_edition(note)))
+    if not folded or _IN_SERIES.fullmatch(folded):
+        return False
+    return not _VOLUME_WORD.sub("", folded).strip(" 0123456789") or bool(_IS_PART.fullmatch(folded))
+
+
+def _parts_told(note: str, title: str) -> list[str]:
+    """What of a note tells a part of the work: all of it, or the piece after the place: 'Harry Potter, #5, Part 1'.
+
+    Unless the title tells it before: 'To Green Angel Tower, Part 1 (Memory, Sorrow, and Thorn, #3, Part 1)'.
+    """
+    if _is_bare(note):
+        return [fold_words(note)]
+    pieces = [_digits(fold_words(piece)) for piece in _PIECES.split(note)]
+    placed = next((at for at, piece in enumerate(pieces) if _NUMBER.search(piece)), len(pieces))
+    said = f" {_digits(fold_words(title))} "
+    return [piece for piece in pieces[placed + 1 :] if _IS_PART.fullmatch(piece) and f" {piece} " not in said]
+
+
 def _volume_numbers(note: str) -> list[str]:
-    """Numbers of a note, but years and those of an age: 'book 2', 'no 4', 'wheel of time 3'."""
-    return [word for word in _digits(note).split() if word.isdigit() and len(word) < 4]
+    """Numbers of a note, that of its place first, but years and those of an age: 'book two', '#1-3', 'wheel of time 3'.
+
+    Of a word, 'Deep Space Nine' is no number.
+    """
+    words = fold_words(note).split()
+    numbers = [
+        number
+        for at, (word, number) in enumerate(zip(words, _digits(" ".join(words)).split(), strict=True))
+        if number.isdigit() and len(number) < 4
+        if word.isdigit()
+        or any(map(_VOLUME_WORD.fullmatch, words[max(at - 1, 0) : at + 2]))
+        or (_ROMAN.fullmatch(word) and at == len(words) - 1)
+    ]
+    return ["-".join(places) for places in _SEVERAL.findall(note)] + _PLACE.findall(note) + numbers
 
 
 def _without_article(folded: str) -> str:
@@ -388,6 +446,8 @@ def _compare_cores(one: Title, other: Title) -> tuple[str, float] | None:
     squeezed, other_squeezed = one.core.replace(" ", ""), other.core.replace(" ", "")
     if squeezed == other_squeezed and len(squeezed) >= _SHORTEST:
         return "same title, words run together", 0.98
+    if _NUMBER.findall(one.core) != _NUMBER.findall(other.core):  # 'Naruto_01', 'Naruto v02'
+        return None
     if _words_slip(one.core, other.core) and (_is_slip(one.core, other.core) or _is_slip(squeezed, other_squeezed)):
         return "a slip of the pen", JaroWinkler.similarity(one.core, other.core)
     return None
@@ -399,9 +459,12 @@ def _last_letter(core: str) -> str:
 
 
 def _compare_subtitles(one: Title, other: Title) -> tuple[str, float] | None:
+    if "-" in one.series_number + other.series_number:  # several of a series, by its name: none of them has it alone
+        return None
     if one.main == other.main:
         # A subtitle with a number is a volume's, and one of a single word tells which of several: 'Joshua: Homecoming'.
-        left_out = not (one.subtitle and other.subtitle) and " " in one.subtitle + other.subtitle
+        told = one.subtitle + other.subtitle
+        left_out = not (one.subtitle and other.subtitle) and " " in told and not _IS_PART.fullmatch(told)
         if left_out and _tells_enough(one.main) and one.numbers == other.numbers:
             return _LEFT_OUT, 0.95
         if _begins(one.subtitle, other.subtitle) or _begins(other.subtitle, one.subtitle):
@@ -429,7 +492,7 @@ def _begins(text: str, beginning: str) -> bool:
 def _is_slip(one: str, other: str, shortest: int = _SHORTEST, similar: float = SIMILAR) -> bool:
     """Whether a few letters tell the two apart: one in 8 to 15, two in 16 to 47, then one more for every 16."""
     length = min(len(one), len(other))
-    if length < shortest or one[0] != other[0]:
+    if length < shortest or one[0] != other[0] or _SYLLABLES.search(one + other):
         return False
     allowed = 1 if length < 2 * _SHORTEST else max(2, length // 16)
     if DamerauLevenshtein.distance(one, other, score_cutoff=allowed) > allowed:
