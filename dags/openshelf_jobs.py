@@ -3,21 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
-from _defaults import DAG_ARGS, ROOT, TASK_ARGS, openshelf
+from _defaults import DAG_ARGS, ROOT, TASK_ARGS, about, openshelf
 from airflow.sdk import DAG, Asset, chain, task
 
 from openshelf.jobs import BY_NAME, JOBS, Job, Step
-
-DOC = """
-### Purpose
-{purpose}
-### Inputs
-{inputs}
-### Outputs
-{outputs}
-### If it fails
-{if_it_fails}
-"""
 
 
 def dag_of(job: Job) -> DAG:
@@ -27,7 +16,7 @@ def dag_of(job: Job) -> DAG:
         schedule=job.cron or [Asset(BY_NAME[job.after or ""].outlet or "")],
         default_args=TASK_ARGS,
         tags=["openshelf", "job"],
-        doc_md=DOC.format(**vars(job)),
+        doc_md=about(job),
         **DAG_ARGS,
     ) as made:
         last = [step for step in job.steps if not step.always][-1]

@@ -5,13 +5,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from _defaults import DAG_ARGS, ROOT, TASK_ARGS
+from _defaults import DAG_ARGS, ROOT, TASK_ARGS, about
 from airflow.sdk import DAG
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import InvocationMode, LoadMode, TestBehavior
 from cosmos.profiles import BaseProfileMapping
 
 from openshelf import warehouse
+from openshelf.jobs import REBUILD
 from openshelf.settings import get_settings
 
 SETTINGS = get_settings()
@@ -39,24 +40,12 @@ class FromSettings(BaseProfileMapping):
 
 if MANIFEST.exists():
     with DAG(
-        "rebuild_warehouse",
-        # The builds of every quarter of an hour leave this hour to it: two at once would get into each other's way.
-        schedule="5 4 * * *",
+        REBUILD.name,
+        schedule=REBUILD.cron,
         dagrun_timeout=timedelta(minutes=50),
         default_args=TASK_ARGS | {"execution_timeout": timedelta(minutes=10)},
         tags=["openshelf", "warehouse"],
-        doc_md="""
-### Purpose
-Build and test every model of the warehouse as a task of its own: which one grows slow or fails is seen at a glance, and
-one can be cleared and run again alone. Through the day `build_warehouse` builds all at once in a sixth of the time.
-### Inputs
-The dbt project as `openshelf warehouse build` last built it; schemas `library`, `stream` and `learning`.
-### Outputs
-Schemas `staging`, `intermediate`, `marts`.
-### If it fails
-The model that failed, and all behind it, keep their old rows; the next `build_warehouse` tries again. Look at the
-log of the task, mend the model or the data, and clear the task.
-""",
+        doc_md=about(REBUILD),
         **DAG_ARGS,
     ) as rebuild_warehouse:
         DbtTaskGroup(

@@ -3,7 +3,7 @@
 import importlib.util
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -11,13 +11,13 @@ import httpx
 import psycopg
 import typer
 
-from openshelf import stream_health, supervisor
+from openshelf import schedule, stream_health, supervisor
 from openshelf.cli import command_app, report
 from openshelf.database import accounts, embedded, job_runs, migrate, pool, summary
 from openshelf.database.accounts import Account
-from openshelf.database.job_runs import JobRun
 from openshelf.database.workers import Worker
 from openshelf.errors import OpenshelfError
+from openshelf.schedule import Failure
 from openshelf.settings import Settings, get_settings
 from openshelf.stream_health import Dataflow, State
 
@@ -78,25 +78,27 @@ def _database(settings: Settings) -> Iterator[Finding]:
             migrate.check(conn)
             yield Finding("schema", True, True, f"schema {migrate.applied(conn)}")
             works, champion, mart_rows = summary.count_works(conn), summary.champion(conn), summary.mart_rows(conn)
-            kept, last = job_runs.is_kept(conn), job_runs.latest(conn)
+            kept, failed = job_runs.is_kept(conn), schedule.failures(conn)
     except OpenshelfError as error:
         yield Finding("database", False, True, str(error))
         return
     yield Finding("catalogue", bool(works), True, f"{works} works (fill it: openshelf ingest calibre PATH)")
     yield Finding("policy", bool(champion), False, f"champion {champion} (make one: openshelf train adapter)")
-    yield from _schedule(kept, last)
+    yield from _schedule(kept, failed)
     yield Finding("warehouse", bool(mart_rows), False, f"{mart_rows} mart rows (openshelf warehouse build)")
 
 
-def _schedule(is_kept: bool, last: Mapping[str, JobRun]) -> Iterator[Finding]:
-    """Whether somebody does what is to be done by the hour, and did it. Airflow's own records are not looked at."""
+def _schedule(is_kept: bool, failed: Sequence[Failure]) -> Iterator[Finding]:
+    """Whether somebody does what is to be done by the hour, and did it. Whether Airflow is there is not looked at."""
     remedy = "" if is_kept else "nobody keeps the schedule here: openshelf up --schedule, unless Airflow has it"
     yield Finding("schedule", is_kept, False, remedy or "is kept")
-    for run in last.values():
-        if run.status == "failed":
-            yield Finding(
-                f"job {run.job}", False, False, f"failed: {run.message} (try it: openshelf schedule once {run.job})"
-            )
+    for each in failed:
+        yield Finding(f"job {each.job}", False, False, _words(each))
+
+
+def _words(failure: Failure) -> str:
+    said = failure.message.rstrip(".")
+    return f"failed {failure.failed_at:%Y-%m-%d %H:%M} UTC: {said}. What to do: {failure.remedy}"
 
 
 def _storefront(settings: Settings) -> Finding:
@@ -152,7 +154,10 @@ def doctor(as_json: JsonFlag = False) -> None:
 
 @status_app.command()
 def status(as_json: JsonFlag = False) -> None:
-    """Lag, dead letters, fallback share, champion and workers; exit code 1 when storefront or dataflow are not well."""
+    """Lag, dead letters, fallback share, champion, workers, and jobs that failed with what to do.
+
+    Exit code 1 when storefront or dataflow are not well; a job that failed can wait for a person.
+    """
     settings = get_settings()
     with pool.connect(settings) as conn:
         migrate.check(conn)
@@ -186,6 +191,7 @@ def _status(conn: psycopg.Connection, flows: Sequence[Dataflow]) -> dict[str, ob
     refusals = {worker.refusal: worker.refused_at for worker in workers if worker.refusal}
     values["refusal"] = "; ".join(f"{text} (since {at:%Y-%m-%d %H:%M:%S} UTC)" for text, at in refusals.items()) or None
     values["workers"] = [_worker(worker) for worker in workers]
+    values["failed_jobs"] = [asdict(failure) for failure in schedule.failures(conn)]
     return values
 
 
@@ -209,10 +215,11 @@ def _worker(worker: Worker) -> dict[str, object]:
 
 
 def _lines(values: dict[str, object]) -> list[str]:
-    """For people: a line a figure, and one a worker."""
-    workers = values["workers"]
+    """For people: a line a figure, one a worker, and one a job that failed."""
+    workers, failed = values["workers"], values["failed_jobs"]
     assert isinstance(workers, list)
-    lines = [f"{name}: {value}" for name, value in values.items() if name != "workers"]
+    assert isinstance(failed, list)
+    lines = [f"{name}: {value}" for name, value in values.items() if name not in ("workers", "failed_jobs")]
     for each in workers:
         serves = f", serves {each['serves']}" if each["consumer"] == "sessions" else ""
         arms = "".join(f", {arm}: {version}" for arm, version in each["arms"].items())
@@ -220,4 +227,6 @@ def _lines(values: dict[str, object]) -> list[str]:
             f"worker {each['consumer']} {each['share']}, process {each['process']}: {each['state']}, beat"
             f" {each['beat_age_s']} s ago{serves}{arms} (pid {each['pid']} on {each['host']})"
         )
+    for failure in (Failure(**each) for each in failed):
+        lines.append(f"job {failure.job}: {_words(failure)}")
     return lines

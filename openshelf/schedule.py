@@ -13,9 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import psycopg
 import structlog
@@ -29,7 +29,7 @@ from openshelf.contracts import utc_now
 from openshelf.database import accounts, job_runs, migrate, pool
 from openshelf.database.accounts import Account
 from openshelf.errors import DatabaseError, UsageError
-from openshelf.jobs import BY_NAME, JOBS, RETRIES, Job, pause_s
+from openshelf.jobs import BY_NAME, JOBS, REBUILD, RETRIES, Job, pause_s
 from openshelf.settings import Settings, get_settings
 
 app = command_app("What the library does by itself: run it, and see when each job ran and runs next.", group=True)
@@ -311,6 +311,33 @@ def once_command(name: Annotated[str, typer.Argument(help="Its name, as `schedul
         raise typer.Exit(1)
 
 
+@app.command("note")
+def note_command(
+    name: Annotated[str, typer.Argument(help="Its name, as `schedule list` shows it.")],
+    status: Annotated[Literal["done", "failed"], typer.Argument(help="How it ended.")],
+    message: Annotated[str, typer.Option(help="What a person should know of it, in one line.")] = "",
+    due_at: Annotated[str, typer.Option(help="The time of its schedule that it ran for; unset: now.")] = "",
+    started_at: Annotated[str, typer.Option(help="When it began; unset: now.")] = "",
+) -> None:
+    """Record how a run ended that another scheduler made, so that status, alerts and staff know. Our DAGs do so."""
+    if name not in {*BY_NAME, REBUILD.name}:
+        raise UsageError(f"there is no job {name!r}; there are {', '.join([*BY_NAME, REBUILD.name])}")
+    due, started = _moment(due_at), _moment(started_at)
+    with pool.connect() as conn:
+        migrate.check(conn)
+        job_runs.note(conn, name, status, due, started, message)
+
+
+def _moment(text: str) -> datetime:
+    if not text:
+        return utc_now()
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no time; write it as {utc_now():%Y-%m-%dT%H:%M:%S+00:00}") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True)
 class Line:
     """A job with its newest run, all null if it never ran, and when it runs next: by the clock, or after another."""
@@ -335,10 +362,34 @@ def lines(conn: psycopg.Connection, now: datetime) -> list[Line]:
     return [_line(job, last.get(job.name), job.name in due, now) for job in JOBS]
 
 
-def for_staff(conn: psycopg.Connection, staff: Account | None, now: datetime) -> tuple[bool, list[Line]]:
-    """Whether anybody keeps the schedule, and every job. Raises NotAllowedError."""
+@dataclass(frozen=True)
+class Failure:
+    """A job that failed when it last ended, whoever ran it; `remedy` is for a person."""
+
+    job: str
+    failed_at: datetime
+    message: str
+    remedy: str
+
+
+def failures(conn: psycopg.Connection) -> list[Failure]:
+    """Every job that has to be looked after."""
+    return [
+        Failure(run.job, run.finished_at or run.started_at, run.message or "it said nothing", _remedy(run.job))
+        for run in job_runs.failed(conn)
+    ]
+
+
+def _remedy(name: str) -> str:
+    if name in BY_NAME:
+        return f"{BY_NAME[name].if_it_fails} Then `openshelf schedule once {name}`."
+    return REBUILD.if_it_fails
+
+
+def for_staff(conn: psycopg.Connection, staff: Account | None, now: datetime) -> tuple[bool, list[Line], list[Failure]]:
+    """Whether anybody keeps the schedule, every job, and those that failed. Raises NotAllowedError."""
     accounts.must_be_staff(staff)
-    return job_runs.is_kept(conn), lines(conn, now)
+    return job_runs.is_kept(conn), lines(conn, now), failures(conn)
 
 
 def _line(job: Job, run: job_runs.JobRun | None, is_due: bool, now: datetime) -> Line:
@@ -359,7 +410,7 @@ def _line(job: Job, run: job_runs.JobRun | None, is_due: bool, now: datetime) ->
 
 @app.command("list")
 def list_command(as_json: JsonFlag = False) -> None:
-    """When each job ran, what came of it, and when it runs next. (Airflow shows its own.)"""
+    """When each job last ended, here or in Airflow, what came of it, and when it runs next here."""
     with pool.connect() as conn:
         migrate.check(conn)
         found, is_kept = lines(conn, utc_now()), job_runs.is_kept(conn)

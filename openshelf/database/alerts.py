@@ -62,7 +62,7 @@ class Measures:
     training: tuple[str, str] | None  # status and message of the latest policy training that has ended
     refusals: Sequence[str]
     count_dead_letters: int
-    failed_jobs: Sequence[tuple[str, str]]  # whose newest run failed, with what it said
+    failed_jobs: Sequence[tuple[str, str]]  # that failed when they last ended, with what they said
     backed_up_at: datetime | None
     free_share: float  # of the disk of the home folder
     installed_at: datetime
@@ -121,7 +121,7 @@ def measures(conn: psycopg.Connection, backed_up_at: datetime | None, free_share
         training and (training[0], training[1]),
         [refusal for (refusal,) in refusals],
         letters[0] if letters else 0,
-        [(run.job, run.message or "") for run in job_runs.latest(conn).values() if run.status == "failed"],
+        [(run.job, run.message or "") for run in job_runs.failed(conn)],
         backed_up_at,
         free_share,
         job_runs.installed_at(conn),

@@ -1,4 +1,4 @@
-"""What the installation did by itself: runs of jobs, and who may run one."""
+"""What the installation did by itself, whoever ran it: runs of jobs, and who may run one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +36,16 @@ def latest(conn: psycopg.Connection) -> dict[str, JobRun]:
     with conn.cursor(row_factory=class_row(JobRun)) as cursor:
         runs = cursor.execute(f"select distinct on (job) {_RUN} from learning.job_runs order by job, run_id desc")
         return {run.job: run for run in runs}
+
+
+def failed(conn: psycopg.Connection) -> list[JobRun]:
+    """Of each job that failed when it last ended, that run; one that is tried again has failed until it ends well."""
+    with conn.cursor(row_factory=class_row(JobRun)) as cursor:
+        runs = cursor.execute(
+            f"""select distinct on (job) {_RUN} from learning.job_runs
+                where status in ('done', 'failed') order by job, run_id desc"""
+        )
+        return [run for run in runs if run.status == "failed"]
 
 
 def settled(conn: psycopg.Connection) -> dict[str, datetime]:
@@ -80,12 +90,7 @@ def begin(conn: psycopg.Connection, job: str, due_at: datetime) -> int:
                where job = %s and status = 'running'""",
             [job],
         )
-        conn.execute(
-            """delete from learning.job_runs where job = %(job)s and run_id <= (
-                   select run_id from learning.job_runs where job = %(job)s order by run_id desc offset %(kept)s limit 1
-               )""",
-            {"job": job, "kept": _KEPT},
-        )
+        _forget_old(conn, job)
         row = conn.execute(
             "insert into learning.job_runs (job, due_at) values (%s, %s) returning run_id", [job, due_at]
         ).fetchone()
@@ -93,11 +98,35 @@ def begin(conn: psycopg.Connection, job: str, due_at: datetime) -> int:
     return row[0]
 
 
+def note(conn: psycopg.Connection, job: str, status: str, due_at: datetime, started_at: datetime, message: str) -> None:
+    """Record a run that another scheduler made, once it has ended."""
+    with conn.transaction():
+        _forget_old(conn, job)
+        conn.execute(
+            """insert into learning.job_runs (job, due_at, started_at, finished_at, status, message)
+               values (%s, %s, %s, clock_timestamp(), %s, %s)""",
+            [job, due_at, started_at, status, _kept_words(message)],
+        )
+
+
 def finish(conn: psycopg.Connection, run_id: int, status: str, count_tries: int, message: str) -> None:
     conn.execute(
         """update learning.job_runs
            set status = %s, count_tries = %s, message = %s, finished_at = clock_timestamp() where run_id = %s""",
-        [status, count_tries, message.replace("\0", "")[:_LONGEST_MESSAGE], run_id],
+        [status, count_tries, _kept_words(message), run_id],
+    )
+
+
+def _kept_words(message: str) -> str:
+    return message.replace("\0", "")[:_LONGEST_MESSAGE]
+
+
+def _forget_old(conn: psycopg.Connection, job: str) -> None:
+    conn.execute(
+        """delete from learning.job_runs where job = %(job)s and run_id <= (
+               select run_id from learning.job_runs where job = %(job)s order by run_id desc offset %(kept)s limit 1
+           )""",
+        {"job": job, "kept": _KEPT},
     )
 
 

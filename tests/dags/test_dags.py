@@ -199,6 +199,7 @@ def test_all_run_green_on_the_real_parts_and_twice_as_once(airflow_home: Path, i
         assert made(conn, "library") == library
         assert made(conn, "marts") == marts
         assert conn.execute("select count(*) from learning.models where kind = 'adapter'").fetchone() == (1,)
+        noted = {job for (job,) in conn.execute("select job from learning.job_runs where status = 'done'")}
     assert len(list((Path(os.environ["OPENSHELF_HOME"]) / "backups").iterdir())) == 1
 
     nightly = described["dags"]["rebuild_warehouse"]
@@ -207,6 +208,8 @@ def test_all_run_green_on_the_real_parts_and_twice_as_once(airflow_home: Path, i
     assert all(any(name.startswith(f"models.{model}") for name in nightly["tasks"]) for model in models)
     assert all(task["retries"] == RETRIES for task in nightly["tasks"].values())
     assert set(night["tasks"]) == {"models.stg_library__works_model_build", "models.dim_actions_model_build"}
+    # Of each DAG that ran Openshelf knows how it ended.
+    assert noted == {*BY_NAME, "rebuild_warehouse"}
 
 
 @pytest.mark.airflow
@@ -226,3 +229,31 @@ def test_a_failing_command_fails_its_run_after_its_retries_and_what_must_always_
     assert report["state"] == "failed"
     assert report["tasks"]["build"] == ["failed", RETRIES + 1]
     assert report["tasks"]["alerts"][1] >= 1
+
+
+@pytest.mark.airflow
+def test_a_run_that_failed_is_seen_by_the_status_and_told_by_the_alerts(
+    airflow_home: Path,
+    make_database: Callable[..., str],
+    migrated_template: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENSHELF_DATABASE_URL", make_database(migrated_template))
+    monkeypatch.setenv("OPENSHELF_HOME", str(tmp_path))
+
+    done = in_airflow(airflow_home, "retry_waiting", "refresh_catalogue")  # there is no Calibre library
+
+    assert done.returncode == 1, done.stderr[-4000:]
+    status = subprocess.run([OPENSHELF, "status", "--json"], capture_output=True, text=True)
+    (failure,) = json.loads(status.stdout)["failed_jobs"]
+    assert failure["job"] == "refresh_catalogue"
+    assert failure["message"].startswith("ingest: task failure; why is in Airflow, run manual__")
+    assert "openshelf ingest calibre --dry-run" in failure["remedy"]
+    checked = subprocess.run([OPENSHELF, "alerts", "check", "--json"], capture_output=True, text=True)
+    assert json.loads(checked.stdout)["opened"] == ["job_failed"]
+    with psycopg.connect(os.environ["OPENSHELF_DATABASE_URL"]) as conn:
+        assert conn.execute("select job, status from learning.job_runs order by run_id").fetchall() == [
+            ("retry_waiting", "done"),
+            ("refresh_catalogue", "failed"),
+        ]

@@ -52,7 +52,7 @@ def test_what_is_missing_comes_first_and_says_what_to_do(
     assert jobs["train_adapter"][3] == "after refresh_catalogue"
 
 
-def test_a_job_that_failed_is_named_with_what_it_said(
+def test_a_job_that_failed_is_named_with_when_and_what_it_said_and_what_to_do(
     shelves: dict[str, int], calibre_is_there: None, visit: Visit, sign_in: Callable, conn: psycopg.Connection
 ) -> None:
     sign_in("edith", role="staff")
@@ -62,8 +62,14 @@ def test_a_job_that_failed_is_named_with_what_it_said(
 
     page = visit(PAGE)
 
-    assert line(page) == "It runs, but the job back_up failed: backup: the disk is full"
-    assert {row[0]: row[1] for row in rows(page, 1)}["back_up"] == "failed"
+    assert line(page).startswith("It runs, but the job back_up failed (")
+    assert line(page).endswith(" UTC): backup: the disk is full")
+    ((job, when, said, to_do),) = rows(page, 0)
+    assert (job, said) == ("back_up", "backup: the disk is full")
+    assert when in line(page)
+    assert "openshelf schedule once back_up" in to_do
+    assert "job back_up" not in {row[0] for row in rows(page, 1)}
+    assert {row[0]: row[1] for row in rows(page, 2)}["back_up"] == "failed"
     assert "nobody keeps it here" in words_of(page)
 
 

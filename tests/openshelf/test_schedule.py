@@ -373,3 +373,59 @@ def test_the_doctor_says_who_keeps_the_schedule_and_which_job_failed(installed: 
     assert "up --schedule" in said["schedule"].text
     assert "the disk is full" in said["job back_up"].text
     assert kept["schedule"].ok
+
+
+def note(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([OPENSHELF, "schedule", "note", *words], capture_output=True, text=True, timeout=PATIENCE_S)
+
+
+def test_a_run_that_another_scheduler_made_counts_as_one_of_ours(installed: psycopg.Connection) -> None:
+    began = NOON + timedelta(seconds=5)
+    times = ("--due-at", NOON.isoformat(), "--started-at", began.isoformat())
+    done = note("back_up", "failed", *times, "--message", "backup: the disk is full")
+    assert done.returncode == 0, done.stderr
+
+    (failure,) = schedule.failures(installed)
+    line = {each.job: each for each in schedule.lines(installed, NOON)}["back_up"]
+
+    assert (failure.job, failure.message) == ("back_up", "backup: the disk is full")
+    assert "openshelf backup --list" in failure.remedy
+    assert (line.status, line.due_at, line.started_at) == ("failed", NOON, began)
+    assert "back_up" not in {each.name for each, _ in schedule.due_jobs(installed, JOBS, NOON)}
+    assert note("back_up", "done").returncode == 0
+    assert schedule.failures(installed) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("back_ip", "done"), "there is no job 'back_ip'; there are refresh_catalogue, "),
+        (("back_up", "well"), "'well' is not one of"),
+        (("back_up", "done", "--due-at", "noon"), "'noon' is no time; write it as 2"),
+    ],
+)
+def test_a_run_that_cannot_be_noted_is_one_clear_line(database: str, words: tuple[str, ...], said: str) -> None:
+    done = note(*words)
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_status_names_each_job_that_failed_with_when_and_what_to_do(installed: psycopg.Connection) -> None:
+    job_runs.note(installed, "keep_privacy", "failed", NOON, NOON, "retention: the disk is full.")
+    job_runs.note(installed, "rebuild_warehouse", "failed", NOON, NOON, "")
+    installed.execute("update learning.job_runs set finished_at = %s", [NOON])
+
+    for_people = subprocess.run([OPENSHELF, "status"], capture_output=True, text=True, timeout=PATIENCE_S).stdout
+    for_programs = subprocess.run(
+        [OPENSHELF, "status", "--json"], capture_output=True, text=True, timeout=PATIENCE_S
+    ).stdout
+
+    assert (
+        "job keep_privacy: failed 2026-05-03 12:00 UTC: retention: the disk is full. What to do: Readers' data stays "
+        "longer than promised: mend it today."
+    ) in for_people
+    assert "Then `openshelf schedule once keep_privacy`." in for_people
+    assert "job rebuild_warehouse: failed 2026-05-03 12:00 UTC: it said nothing. What to do: The model" in for_people
+    assert [each["job"] for each in json.loads(for_programs)["failed_jobs"]] == ["keep_privacy", "rebuild_warehouse"]

@@ -227,8 +227,58 @@ def test_a_job_that_failed_is_told_until_it_has_run_well(settings: Settings, lib
 
     assert (first.opened, second.resolved) == (["job_failed"], ["job_failed"])
     assert [told["words"] for told in webhook.taken] == [
-        "What the library does by itself failed: keep_privacy: retention: the disk is full"
+        "What the library does by itself failed: keep_privacy: retention: the disk is full. "
+        "`openshelf status` says what to do."
     ]
+
+
+def test_a_job_has_failed_until_it_ends_well_and_is_not_told_anew_while_it_is_tried_again(
+    settings: Settings, library: str, webhook: Webhook
+) -> None:
+    with psycopg.connect(library) as conn:
+        job_runs.note(conn, "keep_privacy", "failed", NOW, NOW, "retention: the disk is full")
+    first = alerts.check(settings, NOW)
+    with psycopg.connect(library) as conn:
+        again = job_runs.begin(conn, "keep_privacy", NOW)
+    meanwhile = alerts.check(settings, NOW)
+    with psycopg.connect(library) as conn:
+        job_runs.finish(conn, again, "done", 1, "")
+    after = alerts.check(settings, NOW)
+
+    assert (first.opened, meanwhile.still_open, after.resolved) == (["job_failed"], ["job_failed"], ["job_failed"])
+    assert len(webhook.taken) == 1
+
+
+def test_a_build_that_failed_is_told_once_and_not_as_a_job_as_well(settings: Settings, library: str) -> None:
+    with psycopg.connect(library) as conn:
+        job_runs.note(conn, "build_warehouse", "failed", NOW, NOW, "build: a test failed")
+        conn.execute(
+            """insert into learning.warehouse_builds (
+                   started_at, is_whole, count_models, count_tests, failures, warnings
+               )
+               values (now(), true, 1, 1, '{not_null_dim_works}', '{}')"""
+        )
+
+    assert alerts.check(settings, NOW).opened == ["build_failed"]
+
+
+def test_what_staff_set_of_a_rule_that_came_later_stays(
+    settings: Settings, library: str, librarian: Account, webhook: Webhook
+) -> None:
+    """Such rules are brought by the checks themselves, each of which finds the table as staff left it."""
+    alerts.check(settings, NOW)
+    with psycopg.connect(library) as conn:
+        rows.change(conn, librarian, "job_failed", 3, is_on=False, muted_days=0)
+        rows.change(conn, librarian, "backup_old", 30, is_on=True, muted_days=1)
+        before = rows.rules(conn)
+        job_runs.note(conn, "keep_privacy", "failed", NOW, NOW, "retention: the disk is full")
+
+    alerts.check(settings, NOW)
+
+    with psycopg.connect(library) as conn:
+        assert rows.rules(conn) == before
+        assert rows.incidents(conn) == []
+    assert webhook.taken == []
 
 
 def test_backups_that_are_not_made_any_more_are_told(settings: Settings, library: str) -> None:

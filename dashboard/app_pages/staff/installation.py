@@ -15,7 +15,7 @@ from openshelf.backups import Backup
 from openshelf.contracts import utc_now
 from openshelf.database.accounts import Account
 from openshelf.doctor import Finding
-from openshelf.schedule import Line
+from openshelf.schedule import Failure, Line
 from openshelf.settings import get_settings
 
 # Backups are made by night; when one failed there is a day to mend it.
@@ -52,14 +52,17 @@ def results() -> dict[str | None, str]:
     }
 
 
-def answer(found: Sequence[Finding], is_kept: bool, jobs: Sequence[Line], newest: Backup | None, now: datetime) -> str:
+def answer(
+    found: Sequence[Finding], is_kept: bool, failed: Sequence[Failure], newest: Backup | None, now: datetime
+) -> str:
     """What a person has to do something about, the worst of it first."""
     missing = [each for each in found if each.needed and not each.ok]
-    failed = [each for each in jobs if each.status == "failed"]
     if missing:
         return _("No. {name}: {words}").format(name=missing[0].name, words=missing[0].text)
     if failed:
-        return _("It runs, but the job {job} failed: {words}").format(job=failed[0].job, words=failed[0].message or "–")
+        return _("It runs, but the job {job} failed ({when}): {words}").format(
+            job=failed[0].job, when=staff.moment(failed[0].failed_at), words=failed[0].message
+        )
     if newest is None:
         return _("It runs, but there is no backup.")
     if now - newest.made_at > BACKUP_LATE:
@@ -69,7 +72,7 @@ def answer(found: Sequence[Finding], is_kept: bool, jobs: Sequence[Line], newest
     return _("Yes.")
 
 
-def draw_tiles(is_kept: bool, jobs: Sequence[Line], kept: Sequence[Backup]) -> None:
+def draw_tiles(is_kept: bool, jobs: Sequence[Line], failed: Sequence[Failure], kept: Sequence[Backup]) -> None:
     newest = kept[0] if kept else None
     staff.tiles(
         [
@@ -93,10 +96,28 @@ def draw_tiles(is_kept: bool, jobs: Sequence[Line], kept: Sequence[Backup]) -> N
             ),
             (
                 _("Jobs that failed"),
-                language.number(sum(each.status == "failed" for each in jobs)),
+                language.number(len(failed)),
                 plural("of {count} job, at its last run", "of {count} jobs, at their last run", len(jobs)),
             ),
         ]
+    )
+
+
+def draw_failures(failed: Sequence[Failure]) -> None:
+    if not failed:
+        return
+    staff.section(_("What failed, and what to do"), _("It stands here until the job has ended well."))
+    staff.figure(
+        "failures",
+        None,
+        plural("{count} job", "{count} jobs", len(failed)),
+        failed,
+        [
+            Column("job", _("Job")),
+            Column("failed_at", _("When")),
+            Column("message", _("What it said")),
+            Column("remedy", _("What to do")),
+        ],
     )
 
 
@@ -116,7 +137,7 @@ def draw_checks(found: Sequence[Finding]) -> None:
 def draw_jobs(jobs: Sequence[Line]) -> None:
     staff.section(
         _("What it does by itself"),
-        _("By its own schedule; runs by Airflow are in Airflow. What to do when one fails: docs/operations.md."),
+        _("By its own schedule, or by Airflow, which tells how its runs ended."),
     )
     staff.figure(
         "jobs",
@@ -171,13 +192,15 @@ def draw_backups(kept: Sequence[Backup]) -> None:
 def draw(conn: psycopg.Connection, account: Account) -> None:
     settings, now = get_settings(), utc_now()
     found = doctor.for_staff(account, settings)
-    is_kept, jobs = schedule.for_staff(conn, account, now)
+    is_kept, jobs, failed = schedule.for_staff(conn, account, now)
     kept = backups.for_staff(account, settings)
     staff.title(
-        "installation", _("Is everything in its place?"), answer(found, is_kept, jobs, kept[0] if kept else None, now)
+        "installation", _("Is everything in its place?"), answer(found, is_kept, failed, kept[0] if kept else None, now)
     )
-    draw_tiles(is_kept, jobs, kept)
-    draw_checks(found)
+    draw_tiles(is_kept, jobs, failed, kept)
+    draw_failures(failed)
+    # Jobs that failed have a table of their own.
+    draw_checks([each for each in found if each.name not in {f"job {failure.job}" for failure in failed}])
     draw_jobs(jobs)
     draw_backups(kept)
 
