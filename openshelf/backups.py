@@ -9,6 +9,7 @@ and the recovery store, which the dataflow makes anew from the log.
 pg_dump and psql are those that come with the embedded server, so they are there for a server elsewhere as well.
 """
 
+import fcntl
 import hashlib
 import io
 import json
@@ -19,9 +20,10 @@ import subprocess
 import tarfile
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
@@ -34,6 +36,7 @@ import typer
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from openshelf.children import end_with_parent
 from openshelf.cli import command_app, report
 from openshelf.contracts import utc_now
 from openshelf.database import accounts, contents, embedded, learning, migrate, pool, roles
@@ -50,6 +53,8 @@ FORMAT = 1
 FOLDER = "backups"
 # Longest that pg_dump or psql may take; of ten million acts each takes minutes.
 PATIENCE_S = 6 * 3_600
+# For connections that are being left when a restore begins.
+LEAVING_PATIENCE_S = 10.0
 # What lies beside the backups while one is made or restored; whoever was killed leaves it, with all that people did.
 _WORK = (".backup-", ".restore-")
 _MANIFEST, _DUMP, _ERASED = "manifest.json", "database.dump", "erased"
@@ -61,7 +66,11 @@ _SUFFIX = ".openshelf-backup"
 _PACKED = 5
 # Schemas that a newer or an older program made: none of their tables may outlive a restore.
 _OURS = {"library", "reading", "stream", "learning", "optuna", "staging", "intermediate", "marts"}
-_QUIET = {"PGCONNECT_TIMEOUT": str(pool.CONNECT_TIMEOUT_S), "PGOPTIONS": "-c client_min_messages=warning"}
+# Where pg_dump or psql was killed, its server looks up from the statement at work and ends it, too.
+_QUIET = {
+    "PGCONNECT_TIMEOUT": str(pool.CONNECT_TIMEOUT_S),
+    "PGOPTIONS": "-c client_min_messages=warning -c client_connection_check_interval=1s",
+}
 _VARIABLES = {
     "host": "PGHOST",
     "port": "PGPORT",
@@ -415,12 +424,26 @@ def _check_dump(archive: tarfile.TarFile, dump: Path, path: Path) -> None:
 
 @contextmanager
 def _beside_backups(settings: Settings) -> Iterator[Path]:
-    """A folder to unpack in where room is for backups: what is for temporary files can be small, or memory."""
+    """A folder to unpack in where room is for backups: what is for temporary files can be small, or memory.
+
+    What a restore that was killed has left of its own goes first: it may have filled the disk.
+    """
     with _no_room_said(folder(settings)):
         folder(settings).mkdir(parents=True, exist_ok=True)
-        work = tempfile.TemporaryDirectory(prefix=_WORK[1], dir=folder(settings))
-    with work as name:
-        yield Path(name)
+        handle = os.open(folder(settings), os.O_RDONLY)
+    try:
+        with suppress(OSError):  # another one is at work, or this kind of disk knows no locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for left in folder(settings).glob(f"{_WORK[1]}*"):
+                shutil.rmtree(left, ignore_errors=True)
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        with _no_room_said(folder(settings)):
+            work = tempfile.TemporaryDirectory(prefix=_WORK[1], dir=folder(settings))
+        with work as name:
+            yield Path(name)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -432,7 +455,11 @@ def _no_room_said(where: Path) -> Iterator[None]:
 
 
 def _check_target(conn: psycopg.Connection, *, replace: bool) -> None:
-    count = contents.count_other_clients(conn)
+    # Who was stopped or killed just now is there a moment longer.
+    ends_by = time.monotonic() + LEAVING_PATIENCE_S
+    while (count := contents.count_other_clients(conn)) and time.monotonic() < ends_by:
+        conn.rollback()  # in one transaction Postgres would say the same again
+        time.sleep(LEAVING_PATIENCE_S / 50)
     if count:
         raise UsageError(f"{count} other connections use this database: stop Openshelf (and the warehouse) first")
     if migrate.applied(conn) and not replace:
@@ -466,6 +493,8 @@ def _run(settings: Settings, program: str, *arguments: str, on_line: Callable[[s
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            # A restore that nobody compares and that others wait for must not go on; nor a backup for nobody.
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - nothing else runs before exec
         )
     except FileNotFoundError as error:
         raise DatabaseError(f"{program} is not there: `make install` brings it") from error

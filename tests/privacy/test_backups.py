@@ -6,9 +6,11 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import kept_reader
 import psycopg
@@ -128,8 +130,11 @@ def test_a_database_that_holds_something_is_replaced_only_when_that_is_said(
     assert held() == manifest.tables
 
 
-def test_it_waits_for_nobody_and_says_who_is_in_the_way(conn: psycopg.Connection, made: Path) -> None:
+def test_it_waits_for_nobody_who_stays_and_says_who_is_in_the_way(
+    conn: psycopg.Connection, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     conn.execute("select 1")
+    monkeypatch.setattr(backups, "LEAVING_PATIENCE_S", 1.0)
     with pytest.raises(UsageError, match="stop Openshelf"):
         backups.restore(get_settings(), made, replace=True)
 
@@ -272,6 +277,63 @@ def test_who_is_killed_in_the_midst_brings_nobody_back_for_good(
         assert accounts.by_username(there, lan.username) is not None
         retention.run(there, get_settings(), utc_now())
         assert accounts.by_username(there, lan.username) is None
+
+
+def at_work(server_url: str, database: str, program: str) -> list[str]:
+    """What connections of this program to the database of this test wait for; asked from beside it."""
+    name = urlsplit(database).path.removeprefix("/")
+    with psycopg.connect(server_url) as beside:
+        found = beside.execute(
+            """select coalesce(wait_event, '') from pg_stat_activity where datname = %s and application_name = %s""",
+            [name, program],
+        )
+        return [wait for (wait,) in found]
+
+
+def wait_for(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 300
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def test_one_that_is_killed_leaves_nothing_that_goes_on_or_stays(
+    conn: psycopg.Connection,
+    made: Path,
+    tmp_path: Path,
+    server_url: str,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A row that psql alone takes for ever to bring back keeps the restore in the midst of its work."""
+    conn.execute(
+        """create function library.takes_for_ever() returns boolean language sql as
+           $$ select current_setting('application_name') <> 'psql' or pg_sleep(3600) is not null $$"""
+    )
+    conn.execute("create table library.slow (number int check (library.takes_for_ever()))")
+    conn.execute("insert into library.slow values (1)")
+    conn.commit()
+    slow = tmp_path / "slow.openshelf-backup"
+    backups.make(get_settings(), slow)
+    conn.close()
+    before = backups.look(made).tables
+    work = backups.folder(get_settings())
+
+    restoring = subprocess.Popen([sys.executable, "-m", "openshelf", "restore", str(slow), "--replace"])
+    wait_for(lambda: at_work(server_url, database, "psql") == ["PgSleep"], "psql to be in the midst of it")
+    restoring.kill()
+    restoring.wait()
+    assert [path.name.startswith(".restore-") for path in work.iterdir()] == [True]
+
+    monkeypatch.setattr(backups, "LEAVING_PATIENCE_S", 300.0)
+    backups.restore(get_settings(), made, replace=True)  # at once: it waits for the other to be gone
+    assert held() == before
+    assert list(work.iterdir()) == []
+
+
+def test_a_restore_leaves_alone_what_another_one_works_with(conn: psycopg.Connection, made: Path) -> None:
+    with backups._beside_backups(get_settings()) as first, backups._beside_backups(get_settings()):
+        assert first.exists()
 
 
 def test_a_backup_of_a_newer_program_is_refused(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
