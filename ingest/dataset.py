@@ -38,6 +38,8 @@ _BLOCK = 100_000  # acts that are written at once
 _SUFFIX = r"(?:Jr|Sr|II|III|IV|Ph\.?D|M\.?D)\b"
 _AND = re.compile(rf"\s*(?:,(?!\s*{_SUFFIX})|;)\s*")
 _YEAR_BEHIND = re.compile(r"\s*\(\d{4}\)$")
+# What else a film is called: 'Kolya (Kolja)', one level of brackets within. 'Birdman: Or (...)' is called by all of it.
+_OTHER_TITLE = re.compile(r"(?<!\sor)\s+\((?:[^()]|\([^()]*\))*\)$", re.IGNORECASE)
 
 OnProgress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 
@@ -172,10 +174,11 @@ def _edition(
     """The work as an edition, or why it is none."""
     if len(key) > _LONGEST_KEY or key != clean_text(key):
         return "its number is none"
-    title = clean.line(_YEAR_BEHIND.sub("", row["title"]) if kind == "film" else row["title"])
-    title = title or clean.line(row["title"])
-    if not title:
+    told = clean.line(_YEAR_BEHIND.sub("", row["title"]) if kind == "film" else row["title"])
+    told = told or clean.line(row["title"])
+    if not told:
         return "it has no title"
+    title = _without_other_titles(told) if kind == "film" else told
     language = clean.language(row["language"]) if row["language"] else None
     series = clean.line(row["series"]) or None
     original = clean.line(row["original_title"])
@@ -192,7 +195,7 @@ def _edition(
         calibre_id=number,
         calibre_uuid=None,
         title=title,
-        title_sort=clean.title_sort(title, language),
+        title_sort=clean.title_sort(told, language),  # with its other titles: by what it is filed under it is found
         authors=tuple(authors.values()),
         languages=(language,) if language else (),
         published_on=_first_of_year(row["year"], now.year),
@@ -213,6 +216,13 @@ def _edition(
         source_key=key,
         kind=kind,
     )
+
+
+def _without_other_titles(title: str) -> str:
+    """'The City of Lost Children (La cité des enfants perdus)' -> 'The City of Lost Children'."""
+    while found := _OTHER_TITLE.search(title):
+        title = title[: found.start()]
+    return title
 
 
 def _ours() -> frozenset[str]:

@@ -14,12 +14,14 @@ import pytest
 
 from ingest import cli, dataset, dataset_download
 from models.dataset_acts import DataOptions
+from models.dataset_records import film_title
 from models.warehouse_data import load_warehouse
 from openshelf import works_deciding
 from openshelf.contracts import utc_now
 from openshelf.database import catalogue, imported_acts, pool
 from openshelf.database.audit import OPERATOR
 from openshelf.errors import IngestError, UsageError
+from openshelf.folding import fold_words
 from openshelf.privacy import retention
 from openshelf.settings import get_settings
 
@@ -434,6 +436,29 @@ def test_bad_lines_are_rejected_alone_each_with_its_reason(conn: psycopg.Connect
     assert any(reject.line == 31 and "expected" in reject.reason for reject in done.rejects)
     # Of two opinions the later one counts.
     assert ("Toy Story", 1995, "rate", 3.0, 0.0, "2001-09-09 01:46:41+00") in acts(conn)
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("City of Lost Children, The (Cité des enfants perdus, La) (1995)", "The City of Lost Children"),
+        ("Léon: The Professional (a.k.a. The Professional) (Léon) (1994)", "Léon: The Professional"),
+        ("Caligari (Kabinett (Doktor) Caligari) (1920)", "Caligari"),
+        ("(500) Days of Summer (2009)", "(500) Days of Summer"),
+        ("Birdman: Or (The Unexpected Virtue of Ignorance) (2014)", "Birdman: Or (The Unexpected Virtue of Ignorance)"),
+        ("Frontière(s) (2007)", "Frontière(s)"),
+    ],
+)
+def test_a_film_is_shown_by_one_title_and_found_by_its_others(
+    conn: psycopg.Connection, films: Path, told: str, shown: str
+) -> None:
+    written(films, {"movies.csv": f'movieId,title,genres\n1,"{told}",Drama\n2,B,\n3,C,\n'})
+
+    take_in(conn, films)
+
+    title, searched = conn.execute("select title, folded from library.works where year is not null").fetchone()  # pyright: ignore
+    assert title == shown
+    assert set(searched.split()) == set(fold_words(film_title(told)[0]).split()) - {told[-5:-1]}
 
 
 def test_quoted_lines_and_commas_are_part_of_a_title(conn: psycopg.Connection, films: Path) -> None:
