@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import resources, state
 from dashboard.acts import Deed, Reader, record
 from dashboard.language import _
+from dashboard.sessions import Choice
 from openshelf.contracts import Action, Surface, utc_now
 from openshelf.database import accounts
 
@@ -32,6 +33,10 @@ def do(*deeds: Deed) -> bool:
             reader = Reader(visitor.reader_key, visitor.session_id, visitor.account_id, visitor.personal)
             events = record(conn, reader, deeds, now)
         resources.sessions().acted(visitor.visit, visitor.owner, now)
+        if any(deed.action is Action.RESET for deed in deeds):
+            resources.sessions().choose(visitor.visit, visitor.owner, None)
+        elif any(deed.book_id and deed.action is not Action.SHOW for deed in deeds):
+            resources.sessions().moved_on(visitor.visit, visitor.owner)
         for event in events:
             state.note_act(visitor, event)
     except state.OFFLINE:
@@ -54,6 +59,20 @@ def begin() -> state.Visitor:
     if visitor.begins:
         do(Deed(Action.VISIT, Surface.FOR_YOU))
     return visitor
+
+
+def choose(subjects: Sequence[str], liked: Sequence[int]) -> bool:
+    """The first choice. A book is liked, as if its heart had been pressed; a subject counts while the visit lasts."""
+    try:
+        visitor = begin()
+    except state.OFFLINE:
+        st.toast(not_saved())
+        return False
+    if liked and not do(*(Deed(Action.LIKE, Surface.POPULAR, book_id) for book_id in liked)):
+        return False
+    choice = Choice(tuple(subjects), len(liked)) if subjects else None
+    resources.sessions().choose(visitor.visit, visitor.owner, choice)
+    return True
 
 
 def shelf_acts(key: str, surface: Surface) -> Callable[[], None]:

@@ -40,6 +40,7 @@ def _keep(request: Request, form: Form) -> Response:
             return _no_days(request)
     elif wanted not in ("never", "always"):
         return forms.refuse(request, _("Please choose one."), "keep")
+    resources.sessions().forget(owner_of(account))  # who chose is known by another key from here on
     with pool.get_pool().connection() as conn:
         if wanted == "never":
             _finish(conn, choices.stop_history(conn, account.account_id))
@@ -114,6 +115,7 @@ def _clear(request: Request, form: Form) -> Response:
     account = auth.signed_in(request)
     if "sure" not in form:
         return forms.refuse(request, _("Please say that you are sure."), "sure")
+    resources.sessions().forget(owner_of(account))
     with pool.get_pool().connection() as conn:
         _finish(conn, erasing.clear_history(conn, account.account_id))
     return forms.go(request, f"{PAGE}?done=cleared")
@@ -127,6 +129,7 @@ def _erase(request: Request, form: Form) -> Response:
     try:
         with pool.get_pool().connection() as conn:
             _finish(conn, erasing.erase_account(conn, account.account_id))
+            resources.sessions().forget(owner_of(account))
     except NotAllowedError:
         return forms.refuse(
             request, _("You are the only administrator. Give another account this role first."), "username", 409

@@ -1,19 +1,22 @@
 """What should I read next?"""
 
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import chain, repeat, zip_longest
 
 import streamlit as st
 
-from dashboard import data, state
+from dashboard import data, resources, state
 from dashboard.components import own_data
 from dashboard.components.furniture import end_page, notice
 from dashboard.components.shelf import card, shelf
 from dashboard.language import _, number
+from dashboard.sessions import Choice
 from dashboard.state import Marks
 from dashboard.words import address, moved_by, own_language_name, reason, subject_name
-from openshelf.contracts import Slate, Surface, utc_now
-from openshelf.database.catalogue import WorkCard
+from openshelf.contracts import Place, Slate, Surface, utc_now
+from openshelf.database.catalogue import Count, WorkCard
 
 # The dataflow answers an act within tens of milliseconds; this is how soon the page looks.
 LOOK_EVERY_S = 0.8
@@ -21,6 +24,8 @@ LOOK_EVERY_S = 0.8
 FRESH = timedelta(seconds=1)
 TRY_EVERY_S = 0.03
 TRIES = 12
+# What is no slate has as many places as one, as it comes.
+PLACES = 12
 SUBJECT_ROWS = 4
 # So many of the books that a reader liked get a row of what is like them.
 BECAUSE_ROWS = 2
@@ -58,25 +63,21 @@ def draw_for_you() -> None:
     if visitor.audiences is not None:  # of a child nothing is kept, and nothing is concluded
         popular_instead(_("Well loved in the library."))
         return
+    choice = resources.sessions().chosen(visitor.visit, visitor.owner)
+    if choice and choice.leads and from_choice(choice):
+        return
     slate = awaited_slate(visitor.reader_key)
     if slate is None or not slate.places:
         popular_instead(_("Well loved in the library. Open or like a book, and this shelf becomes yours."))
         return
     state.note_offered(slate)
     marks = state.marks(visitor)
-    referred = {place.reason_book_id for place in slate.places if place.reason_book_id}
-    act = state.last_act()
-    if act and act.book_id:
-        referred.add(act.book_id)
-    titles = {work.book_id: work.title for work in data.cards(tuple(sorted(referred)))}
-    works = {work.book_id: work for work in data.cards(tuple(place.book_id for place in slate.places))}
-    away = marks.away | data.excluded()
+    titles = titles_said(slate)
     shelf(
         "for_you",
         [
-            card(works[place.book_id], place.position, marks, Surface.FOR_YOU, reason=reason(place, titles))
-            for place in slate.places
-            if place.book_id in works and place.book_id not in away
+            card(work, place.position, marks, Surface.FOR_YOU, reason=reason(place, titles))
+            for place, work in works_on(slate, marks)
         ],
         Surface.FOR_YOU,
         heading=_("For you"),
@@ -90,6 +91,63 @@ def draw_for_you() -> None:
     )
 
 
+def titles_said(slate: Slate) -> dict[int, str]:
+    """Of the books that its reasons and its caption name."""
+    referred = {place.reason_book_id for place in slate.places if place.reason_book_id}
+    act = state.last_act()
+    if act and act.book_id:
+        referred.add(act.book_id)
+    return {work.book_id: work.title for work in data.cards(tuple(sorted(referred)))}
+
+
+def works_on(slate: Slate, marks: Marks) -> list[tuple[Place, WorkCard]]:
+    works = {work.book_id: work for work in data.cards(tuple(place.book_id for place in slate.places))}
+    away = marks.away | data.excluded()
+    return [
+        (place, works[place.book_id]) for place in slate.places if place.book_id in works and place.book_id not in away
+    ]
+
+
+def from_choice(choice: Choice) -> bool:
+    """The first row after subjects were chosen: of each its best loved works, in turn; False where there are none.
+
+    Where books were chosen, too, every one of them has a turn of the slate that answers them. The row is not that
+    slate, whose places and their propensities are others: it is a shelf, and acts on it answer no place.
+    """
+    visitor = state.shown_visitor()
+    marks = state.marks(visitor)
+    sources: list[Iterator[tuple[WorkCard, Mapping[str, str] | None]]] = []
+    if choice.count_books and (slate := awaited_slate(visitor.reader_key)):
+        titles = titles_said(slate)
+        answers = iter([(work, reason(place, titles)) for place, work in works_on(slate, marks)])
+        sources += [answers] * choice.count_books
+    for name in choice.subjects:
+        because = {"text": _("Because you chose {subject}").format(subject=subject_name(name))}
+        sources.append(zip(data.of_subject(name), repeat(because)))
+    known = {*marks.opinions, *marks.shelves, *marks.stars} | marks.away
+    offered: dict[int, tuple[WorkCard, Mapping[str, str] | None]] = {}
+    for each in chain.from_iterable(zip_longest(*sources)):
+        if each and each[0].book_id not in known and len(offered) < PLACES:
+            offered.setdefault(each[0].book_id, each)
+    if not offered:
+        return False
+    shelf(
+        "for_you_chosen",
+        [
+            card(work, place, marks, Surface.BROWSE, reason=because)
+            for place, (work, because) in enumerate(offered.values())
+        ],
+        Surface.BROWSE,
+        heading=_("For you"),
+        level="h1",
+        caption=_("From what you chose. Open, like or pass over a book, and this shelf moves with you."),
+        layout="slate",
+        more=(_("Choose others"), "/welcome"),
+        eager=True,
+    )
+    return True
+
+
 def _caption(slate: Slate, titles: dict[int, str]) -> str:
     """What moved the shelf: said only of a slate that answers the act or a later one."""
     act = state.last_act()
@@ -99,18 +157,18 @@ def _caption(slate: Slate, titles: dict[int, str]) -> str:
 
 
 def _first_choice() -> tuple[str, str] | None:
-    """The way to a first choice of books, for who has said nothing of any book yet."""
+    """The way to a first choice, for who has said nothing of any book yet."""
     visitor = state.shown_visitor()
     marks = state.marks(visitor)
     if marks.opinions or marks.shelves or marks.stars or not visitor.personal or visitor.audiences is not None:
         return None
-    return _("Choose three books you like"), "/welcome"
+    return _("Choose three books or subjects you like"), "/welcome"
 
 
 def popular_instead(caption: str) -> None:
     """No slate yet: what the library reads, under its own name."""
     marks = state.marks(state.shown_visitor())
-    works = [work for work in data.popular() if work.book_id not in marks.away][:12]
+    works = [work for work in data.popular() if work.book_id not in marks.away][:PLACES]
     shelf(
         "for_you_waiting",
         [card(work, place, marks, Surface.POPULAR) for place, work in enumerate(works)],
@@ -168,6 +226,15 @@ def because_you_liked(marks: Marks) -> None:
         row(f"because_{work.book_id}", heading, like_it, Surface.SIMILAR)
 
 
+def chosen_subjects() -> list[Count]:
+    """The subjects that this visitor chose, once the first row is no longer made of them."""
+    visitor = state.shown_visitor()
+    choice = resources.sessions().chosen(visitor.visit, visitor.owner)
+    if choice is None or choice.leads or not visitor.personal or visitor.audiences is not None:
+        return []
+    return [subject for subject in data.facets().subjects if subject.name in choice.subjects]
+
+
 def chosen_by_staff() -> None:
     for chosen in data.curated():
         row(f"curated_{chosen.row_id}", chosen.heading, data.cards(tuple(chosen.book_ids)), Surface.CURATED)
@@ -180,8 +247,8 @@ def in_own_language() -> None:
         row("own_language", own_language_name(), data.popular(code), Surface.POPULAR, everything)
 
 
-def by_subject() -> None:
-    for subject in data.facets().subjects[:SUBJECT_ROWS]:
+def of_subjects(subjects: Sequence[Count]) -> None:
+    for subject in subjects:
         everything = (
             _("All {count}").format(count=number(subject.count_works)),
             address("shelf", subject=subject.name),
@@ -199,11 +266,13 @@ if not data.newest():
     end_page()
 for_you()
 own_data.mode_switch(state.shown_visitor(), "/")
+own = chosen_subjects()
 if state.shown_visitor().personal:
     own_marks = state.marks(state.shown_visitor())
     continue_reading(own_marks)
     next_in_series(own_marks)
     because_you_liked(own_marks)
+    of_subjects(own)
 chosen_by_staff()
 in_own_language()
 row(
@@ -214,4 +283,4 @@ row(
     (_("All by popularity"), "/browse?sort=popular"),
 )
 row("new", _("New on the shelves"), data.newest(), Surface.NEW, (_("All that is new"), "/browse?sort=new"))
-by_subject()
+of_subjects([subject for subject in data.facets().subjects if subject not in own][:SUBJECT_ROWS])

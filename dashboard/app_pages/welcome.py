@@ -1,23 +1,24 @@
-"""What do you like already? Three books are enough for a first shelf of one's own."""
+"""What do you like already? Three books or subjects are enough for a first shelf of one's own."""
 
 import streamlit as st
 
 from dashboard import data, handlers, resources, state
-from dashboard.acts import Deed
 from dashboard.components.furniture import end_page, heading, notice, welcome
 from dashboard.components.shelf import CardData, card
-from dashboard.language import _
+from dashboard.language import _, plural
 from dashboard.words import own_language_name, subject_name
-from openshelf.contracts import Action, Surface
+from openshelf.contracts import Surface
 from openshelf.database import catalogue
-from openshelf.database.catalogue import WorkCard
+from openshelf.database.catalogue import Count, WorkCard
 
 KEY = "welcome"
 LEAST = 3
 # More would say no more, and each is an act.
 MOST = 12
 GROUP = 18
-SUBJECTS = 10
+# So many subjects to choose, and books of so many of them to look through.
+SUBJECTS = 48
+LOOKED_THROUGH = 10
 _DONE = "welcome.done"
 
 
@@ -25,7 +26,7 @@ _DONE = "welcome.done"
 def offered(audiences: tuple[str, ...] | None, version: data.Version) -> list[tuple[str, list[WorkCard]]]:
     """What is shown to choose from: the popular works, then those of the largest subjects. The first name is ''."""
     with resources.connection() as conn:
-        subjects = catalogue.subject_counts(conn, audiences=audiences)[:SUBJECTS]
+        subjects = catalogue.subject_counts(conn, audiences=audiences)[:LOOKED_THROUGH]
         return [
             ("", catalogue.popular(conn, GROUP, audiences=audiences)),
             *((each.name, catalogue.by_subject(conn, each.name, GROUP, audiences=audiences)) for each in subjects),
@@ -33,13 +34,19 @@ def offered(audiences: tuple[str, ...] | None, version: data.Version) -> list[tu
 
 
 def choose() -> None:
-    """What was chosen is liked, as if the heart on each cover had been pressed."""
+    """Of what the browser says only what was offered counts: numbers of books, names of subjects."""
     said = getattr(st.session_state.get(KEY), "picked", None)
-    ids = {each for each in said if isinstance(each, int)} if isinstance(said, list) else set()
+    picked = said[: 2 * MOST] if isinstance(said, list) else []
     known = {work.book_id for _name, works in groups for work in works}
-    deeds = [Deed(Action.LIKE, Surface.POPULAR, book_id) for book_id in sorted(ids & known)[:MOST]]
-    if deeds and handlers.do(*deeds):
+    liked = sorted({each for each in picked if isinstance(each, int)} & known)[:MOST]
+    subjects = [each.name for each in to_choose if each.name in picked][:MOST]
+    if (liked or subjects) and handlers.choose(subjects, liked):
         st.session_state[_DONE] = True
+
+
+def subject_tile(subject: Count) -> CardData:
+    count = plural("{count} book on this subject", "{count} books on this subject", subject.count_works)
+    return {"id": subject.name, "is_subject": True, "title": subject_name(subject.name), "author": count}
 
 
 def cards(works: list[WorkCard]) -> list[CardData]:
@@ -56,10 +63,15 @@ if not groups[0][1]:
     end_page()
 if code := data.own_language():
     groups.insert(0, (own_language_name(), data.popular(code)[:GROUP]))
-heading(_("Which of these do you like?"), _("Choose three, and your first shelf is about them."))
-welcome(
-    KEY,
-    [(name or _("Popular in the library"), cards(works)) for name, works in groups if works],
-    LEAST,
-    choose,
+to_choose = data.facets().subjects[:SUBJECTS]
+heading(
+    _("Which of these do you like?"),
+    _(
+        "Choose three, books or subjects, and your first shelf is about them. A subject counts for this visit only, "
+        "and nothing of it is stored."
+    ),
 )
+drawn = [(name or _("Popular in the library"), cards(works)) for name, works in groups if works]
+# Second: it is seen where a phone shows two.
+drawn.insert(1, (_("Subjects"), [subject_tile(each) for each in to_choose]))
+welcome(KEY, drawn, LEAST, choose)

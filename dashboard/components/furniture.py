@@ -175,7 +175,7 @@ def form(
 def welcome(
     key: str, groups: Sequence[tuple[str, Sequence[dict[str, Any]]]], least: int, on_picked: Callable[[], None]
 ) -> None:
-    """Covers to choose from, in named groups; `on_picked` when at least so many are chosen."""
+    """Books and subjects to choose from, in named groups; `on_picked` when at least so many are chosen."""
     left = [language.plural("Choose {count} more.", "Choose {count} more.", n) for n in range(1, least + 1)]
     renderer("welcome")(
         key=key,
@@ -183,8 +183,8 @@ def welcome(
             "groups": [{"name": name, "cards": list(cards)} for name, cards in groups],
             "least": least,
             "words": {
-                "name": _("Books to choose from"),
-                "groups": _("Subjects"),
+                "name": _("Books and subjects to choose from"),
+                "groups": _("What to choose from"),
                 "missing": left,
                 "enough": _("That is enough. You may choose more."),
                 "done": _("Show my shelf"),

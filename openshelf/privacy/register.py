@@ -208,6 +208,12 @@ ELSEWHERE: tuple[tuple[str, str, str], ...] = (
         "the reader, by clearing what their browser keeps; nothing of a person is in the cookies",
     ),
     (
+        "memory of the storefront",
+        "which subjects a reader chose for their first shelf; in no table and no file",
+        "the end of the visit, half an hour after its last act; resetting the taste, a decision about the history, or "
+        "the end of the account; a restart",
+    ),
+    (
         "backups",
         "a copy of the tables above",
         "the library's own rule, 90 days unless set otherwise; restored, `openshelf privacy reapply` removes what "

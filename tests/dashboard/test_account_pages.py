@@ -120,8 +120,11 @@ def test_the_first_choice_offers_what_is_popular_and_the_subjects(
     assert not page.exception
     assert "Dune" in titles_offered(page)
     groups = drawn(page, "welcome")[0]["groups"]
-    assert groups[0]["name"] == "Popular in the library"
-    assert len(groups) > 2, "and subjects to look through"
+    assert [group["name"] for group in groups[:2]] == ["Popular in the library", "Subjects"]
+    assert {"id": "poetry", "is_subject": True, "title": "Poetry", "author": "1 book on this subject"} in groups[1][
+        "cards"
+    ]
+    assert len(groups) > 3, "and books of each subject to look through"
 
 
 def test_a_child_is_not_asked_for_its_taste(shelves: dict[str, int], visit: Visit, sign_in: SignIn, conn) -> None:

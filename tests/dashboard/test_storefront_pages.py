@@ -1,6 +1,7 @@
 """Pages of the storefront, drawn by Streamlit itself on a real Postgres."""
 
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 import psycopg
@@ -9,10 +10,12 @@ from dashboard_pages import drawn, shelf_titles, words_of
 from small_catalogue import WORKS
 from streamlit.testing.v1 import AppTest
 
-from dashboard import handlers, state
+from dashboard import handlers, resources, state
 from dashboard.acts import Deed
+from dashboard.sessions import Choice
 from openshelf.contracts import Action, Surface, new_event_id, slate_id_of, utc_now
 from openshelf.database import pool
+from openshelf.database.accounts import Account
 from openshelf.settings import get_settings
 
 Visit = Callable[..., AppTest]
@@ -117,6 +120,91 @@ def test_the_slate_of_the_reader_stands_on_top_with_its_reasons(
     assert [card["title"] for card in first["cards"]] == ["Dune Messiah", "Charlotte's Web"]
     assert first["cards"][0]["reason"] == {"text": "Because you liked {title}", "title": "Dune"}
     assert first["cards"][1]["reason"] == {"text": "Something different"}
+
+
+def choose(cookies: dict[str, str], *subjects: str, books: int = 0, account: Account | None = None) -> None:
+    visit = UUID(cookies[state.VISIT_COOKIE])
+    resources.sessions().choose(visit, state.owner_of(account), Choice(subjects, books))
+
+
+def test_subjects_that_were_chosen_make_the_first_row_until_a_book_does(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection, cookies: dict[str, str]
+) -> None:
+    page = visit()
+    choose(cookies, "satire", "poetry", "science fiction")
+    store_slate(conn, *_who(conn), [(shelves["Salt, Fat, Acid, Heat"], "popular", None)])
+
+    visit(tab=page)
+
+    first = drawn(page, "shelf")[0]
+    assert (first["heading"], first["slate_id"], first["layout"]) == ("For you", None, "slate")
+    assert [card["title"] for card in first["cards"][:3]] == ["Мёртвые души", "Truyện Kiều", "Dune"], (
+        "each has its turn"
+    )
+    assert {card["title"] for card in first["cards"][3:]} == {"Dune Messiah", "The Left Hand of Darkness"}
+    assert first["cards"][1]["reason"] == {"text": "Because you chose Poetry"}
+    assert [act["action"] for act in acts_of(conn)] == ["visit"], "no act says so"
+
+    resources.sessions().moved_on(UUID(cookies[state.VISIT_COOKIE]), None)
+    visit(tab=page)
+
+    titles = shelf_titles(page)
+    assert titles["For you"] == ["Salt, Fat, Acid, Heat"]
+    assert titles["Poetry"] == ["Truyện Kiều"]
+    assert list(titles).index("Poetry") < list(titles).index("Popular in the library"), "they stay within reach"
+
+
+def test_where_books_were_chosen_too_the_slate_has_its_turns(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection, cookies: dict[str, str]
+) -> None:
+    page = visit()
+    choose(cookies, "poetry", books=2)
+    answers = [shelves[title] for title in ("Dune Messiah", "Charlotte's Web", "A Brief History of Time")]
+    store_slate(conn, *_who(conn), [(book_id, "because_like", shelves["Dune"]) for book_id in answers])
+
+    visit(tab=page)
+
+    first = drawn(page, "shelf")[0]
+    assert [card["title"] for card in first["cards"]] == [
+        "Dune Messiah", "Charlotte's Web", "Truyện Kiều", "A Brief History of Time",
+    ]  # fmt: skip
+    assert first["cards"][0]["reason"] == {"text": "Because you liked {title}", "title": "Dune"}
+    assert first["slate_id"] is None, "acts on it answer no place of the slate"
+
+
+def test_an_act_on_a_book_and_a_reset_end_what_subjects_lead(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection, cookies: dict[str, str]
+) -> None:
+    page = visit()
+    choose(cookies, "poetry")
+    chosen = partial(resources.sessions().chosen, UUID(cookies[state.VISIT_COOKIE]), None)
+
+    visit("book", tab=page, id=str(shelves["Dune"]))
+    assert chosen() == Choice(("poetry",), leads=False)
+
+    visit("mine", tab=page).button(key="mine.reset").click().run()
+    assert chosen() is None
+
+
+def test_a_child_and_who_wants_the_same_as_everyone_get_no_row_of_chosen_subjects(
+    shelves: dict[str, int], visit: Visit, sign_in: Callable[..., Account], conn: psycopg.Connection, cookies
+) -> None:
+    account = sign_in("lan")
+    page = visit()
+    choose(cookies, "poetry", account=account)
+    for change in ("audience_limit = 'children'", "audience_limit = null, personal = false"):
+        conn.execute(f"update reading.accounts set {change} where account_id = %s", [account.account_id])
+        conn.commit()
+
+        visit(tab=page)
+
+        assert not page.exception
+        assert "Because you chose" not in str(drawn(page, "shelf")), change
+
+
+def _who(conn: psycopg.Connection) -> tuple[str, UUID]:
+    act = acts_of(conn)[0]
+    return act["reader_key"], UUID(act["session_id"])
 
 
 def test_opening_a_book_is_one_act_however_often_the_page_is_drawn(

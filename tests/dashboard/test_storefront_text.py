@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from dashboard import language, words
 from dashboard.safe import plain_paragraphs
-from dashboard.sessions import Sessions, new_visit, parse_visit
+from dashboard.sessions import Choice, Sessions, new_visit, parse_visit
 from openshelf.contracts import Action, Place, Source
 
 
@@ -87,6 +87,36 @@ def test_signing_in_begins_a_session_that_nothing_ties_to_the_anonymous_one() ->
 
     assert begins
     assert signed_in not in {anonymous, visit}
+
+
+def test_subjects_that_were_chosen_go_with_the_session() -> None:
+    sessions = Sessions(timedelta(minutes=30))
+    visit, choice = fresh_visit(NOW), Choice(("poetry",), 1)
+    sessions.choose(visit, None, choice)
+    assert sessions.chosen(visit, None) is None, "there is no session yet"
+
+    sessions.current(visit, None, NOW)
+    sessions.choose(visit, None, choice)
+    assert sessions.chosen(visit, None) == choice
+    sessions.moved_on(visit, None)
+    assert sessions.chosen(visit, None) == Choice(("poetry",), 1, leads=False)
+    assert sessions.chosen(visit, 7) is None, "they are of this owner"
+
+    sessions.current(fresh_visit(NOW + timedelta(hours=1)), None, NOW + timedelta(minutes=31))
+    assert sessions.chosen(visit, None) is None, "whoever comes next, what is idle is forgotten"
+
+
+def test_what_an_owner_chose_is_forgotten_on_every_device() -> None:
+    sessions = Sessions(timedelta(minutes=30))
+    phone, desk = fresh_visit(NOW), new_visit()
+    for visit, owner in ((phone, 7), (desk, 7), (desk, 8)):
+        sessions.current(visit, owner, NOW)
+        sessions.choose(visit, owner, Choice(("poetry",)))
+
+    sessions.forget(7)
+
+    assert [sessions.chosen(visit, owner) for visit, owner in ((phone, 7), (desk, 7))] == [None, None]
+    assert sessions.chosen(desk, 8) == Choice(("poetry",))
 
 
 def test_only_a_visit_that_we_made_is_taken_from_a_cookie() -> None:

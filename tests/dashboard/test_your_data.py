@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable, Iterator
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -52,6 +53,14 @@ def lan(conn: psycopg.Connection) -> accounts.Account:
     conn.commit()
     assert found
     return found
+
+
+def choose_poetry(browser: TestClient, conn: psycopg.Connection) -> tuple[UUID, tuple[int, str | None] | None]:
+    """Choose a subject as the first choice does; the visit and the owner under which it stands."""
+    visit, owner = sessions.new_visit(), state.owner_of(lan(conn))
+    resources.sessions().current(visit, owner, utc_now())
+    resources.sessions().choose(visit, owner, sessions.Choice(("poetry",)))
+    return visit, owner
 
 
 def acts_of(conn: psycopg.Connection) -> list[dict]:
@@ -136,6 +145,8 @@ def test_clearing_and_erasing_want_to_be_meant(browser: TestClient, conn: psycop
 
 
 def test_an_account_that_is_erased_is_gone_from_the_browser_too(browser: TestClient, conn: psycopg.Connection) -> None:
+    visit, owner = choose_poetry(browser, conn)
+
     answer = send_form(browser, "/your-data/erase", username="Lan ")
 
     assert answer.json() == {"to": "/privacy?done=erased"}
@@ -143,6 +154,18 @@ def test_an_account_that_is_erased_is_gone_from_the_browser_too(browser: TestCli
     assert "storage" in answer.headers["clear-site-data"]
     assert accounts.by_username(conn, "lan") is None
     assert [certificate.kind for certificate in erasures.certificates(conn)] == ["account"]
+    assert resources.sessions().chosen(visit, owner) is None, "nor is it known which subjects they chose"
+
+
+@pytest.mark.parametrize(("path", "said"), [("keep", {"keep": "always"}), ("clear", {"sure": "1"})])
+def test_subjects_that_were_chosen_do_not_outlast_what_is_decided_about_the_history(
+    browser: TestClient, conn: psycopg.Connection, path: str, said: dict[str, str]
+) -> None:
+    visit, owner = choose_poetry(browser, conn)
+
+    assert send_form(browser, f"/your-data/{path}", **said).status_code == 200
+
+    assert resources.sessions().chosen(visit, owner) is None
 
 
 def test_the_export_is_the_readers_own_and_stays_in_no_cache(browser: TestClient) -> None:

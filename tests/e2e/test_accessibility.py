@@ -5,11 +5,14 @@ import contextlib
 import re
 import time
 
+import psycopg
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser_steps import PATIENCE_MS, at_rest, settle, sign_in_demo
+from browser_steps import PATIENCE_MS, at_rest, books_of, press, settle, sign_in_demo
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from openshelf.database import embedded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -228,6 +231,51 @@ def test_a_second_search_leads_to_its_results_too(page: Page) -> None:
 
     expect(page.locator(".os-finder [role=status]").first).to_contain_text("war")
     expect(page.get_by_role("heading", name="Search results", level=1)).to_be_focused()
+
+
+def test_a_visitor_chooses_subjects_by_keyboard_alone_and_the_first_row_is_about_them(page: Page, storefront) -> None:
+    come_to(page, "/welcome")
+    tab_to(page, "BUTTON Subjects", 20)
+    page.keyboard.press("Enter")
+    page.locator(".os-of-subjects .os-pick").first.wait_for()
+    at_rest(page)
+    found = {"in light": faults(page), "narrow": lost(page)}
+    page.evaluate("document.body.style.zoom = 1")
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+    chosen = [
+        "Memoir",
+        "Romance",
+        "Poetry",
+    ]  # as they come on the way, and none that has books of its own to look through
+    for name in chosen:
+        tab_to(page, f"BUTTON {name}", 60)
+        page.keyboard.press("Space")
+    expect(page.locator(".os-pick[aria-pressed=true]")).to_have_count(3)
+    at_rest(page)
+    found["chosen"] = faults(page)
+    tab_to(page, "BUTTON Show my shelf", 60)
+    page.keyboard.press("Enter")
+
+    page.locator("section.os-slate .os-reason", has_text="Because you chose").first.wait_for()
+    at_rest(page)
+    found["first row"] = faults(page)
+    assert {where: what for where, what in found.items() if what} == {}
+    shown = books_of(page)
+    with psycopg.connect(embedded.start(storefront.home)) as conn:
+        ((count,),) = conn.execute(
+            """select count(distinct book_id) from library.work_subjects join library.subjects using (subject_id)
+               where book_id = any(%s::int[]) and name = any(%s)""",
+            [shown, [name.lower() for name in chosen]],
+        ).fetchall()
+    assert count == len(shown) == 12, "each is of a subject that was chosen"
+
+    page.reload()
+    page.locator("section.os-slate .os-reason", has_text="Because you chose").first.wait_for()
+    assert books_of(page) == shown, "the visit remembers them"
+    press(page, 0, "Like")
+    expect(page.locator("section.os-slate .os-reason", has_text="Because you chose")).to_have_count(0)
+    expect(page.locator("section.os-slate .os-shelf-caption")).to_contain_text("Moved just now")
 
 
 HELD = """() => {

@@ -1,4 +1,4 @@
-// Choosing a few books one likes: covers to press, subjects to look through, and how many are chosen already.
+// Choosing a few books and subjects one likes: what to press, in groups, and how many are chosen already.
 import { cover, el, link, memory } from "./dom.js"
 
 const remembered = memory(() => ({ chosen: new Set(), group: 0 }))
@@ -36,6 +36,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     done.disabled = missing > 0
   }
   const draw = () => {
+    list.classList.toggle("os-of-subjects", data.groups[kept.group].cards.some(card => card.is_subject))
     list.replaceChildren(
       ...data.groups[kept.group].cards.map(card => {
         const pick = el(
@@ -48,7 +49,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
               tell()
             },
           },
-          cover(card, 176, true),
+          !card.is_subject && cover(card, 176, true),
           el("span", { class: "os-title", lang: card.lang, text: card.title }),
           el("span", { class: "os-author", text: card.author }),
         )
