@@ -9,7 +9,7 @@ from dashboard.components import finding
 from dashboard.data import Facets
 from dashboard.language import _, language_name
 from dashboard.words import address, subject_name, year_name
-from models.search import MAX_QUERY
+from models.query_text import MAX_QUERY
 from openshelf.contracts import clean_text
 from openshelf.database.filters import Filters
 

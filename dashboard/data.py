@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from dashboard import language, resources, state
-from models import search
+from models import mending, search
 from models.search import Hit, Mode
 from openshelf.contracts import Slate
 from openshelf.database import accounts, appeal, catalogue, hand, stream
@@ -261,7 +261,7 @@ def find(text: str, mode: Mode, filters: Filters, limit: int) -> list[Hit]:
 
 def did_you_mean(text: str) -> str | None:
     with resources.connection() as conn:
-        return search.did_you_mean(conn, text)
+        return mending.did_you_mean(conn, text)
 
 
 def summaries(book_ids: Sequence[int]) -> dict[int, str]:

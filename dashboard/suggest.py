@@ -12,8 +12,8 @@ from dashboard import forms, language, logins
 from dashboard.language import _
 from dashboard.state import OFFLINE
 from dashboard.words import address, subject_name
-from models import search
-from models.search import Suggestion
+from models import query_text, suggestions
+from models.suggestions import Suggestion
 from openshelf.database import audiences, pool
 
 _LIMIT = 8
@@ -21,9 +21,9 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 async def suggest(request: Request) -> Response:
-    asked = request.query_params.get("q", "")[: search.MAX_QUERY]
+    asked = request.query_params.get("q", "")[: query_text.MAX_QUERY]
     kind = request.query_params.get("kind", "")
-    kinds = (kind,) if kind in search.KINDS else search.KINDS
+    kinds = (kind,) if kind in suggestions.KINDS else suggestions.KINDS
     try:
         found = await run_sync(_found, asked, kinds, request)
     except OFFLINE:
@@ -36,7 +36,7 @@ def _found(asked: str, kinds: tuple[str, ...], request: Request) -> list[Suggest
     with pool.get_pool().connection() as conn:
         account = logins.by_cookie(conn, request)
         within = audiences.allowed(account.audience_limit) if account else None
-        return search.suggest(conn, asked, _LIMIT, kinds=kinds, audiences=within)
+        return suggestions.suggest(conn, asked, _LIMIT, kinds=kinds, audiences=within)
 
 
 def _shown(suggestion: Suggestion, asked: str) -> dict[str, object]:
@@ -52,7 +52,7 @@ def _shown(suggestion: Suggestion, asked: str) -> dict[str, object]:
         "key": name,
         "href": href,
         "line": lines.get(kind, suggestion.detail),
-        "marks": search.highlights(name, asked),
+        "marks": query_text.highlights(name, asked),
     }
 
 

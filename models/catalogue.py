@@ -7,7 +7,7 @@ import numpy as np
 import psycopg
 
 from models.states import Catalogue
-from openshelf.database import learning, works
+from openshelf.database import catalogue, learning, works
 
 # How much of the popularity prior the house's own rating can make up where no reader has acted.
 RATING_SHARE = 0.2
@@ -41,7 +41,7 @@ def popularity_prior(ranked: list[learning.RankedWork]) -> np.ndarray:
 
 def load_popularity(conn: psycopg.Connection, now: datetime | None = None) -> Popularity:
     """That of the 30 days before `now` (unset: the present). Counts the acts of these days."""
-    version = learning.catalogue_version(conn)
+    version = catalogue.version(conn)
     ranked = learning.ranked_works(conn, now=now)
     known = [work for work in ranked if work.warmth > 0 or work.rating is not None]
     book_ids = np.array([work.book_id for work in ranked], dtype=np.int64)

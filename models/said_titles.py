@@ -14,7 +14,8 @@ from types import MappingProxyType
 import psycopg
 from rapidfuzz import fuzz, process
 
-from models.search import title_key
+from models.sounds import title_key
+from openshelf.database import of_catalogue
 from openshelf.database import search as statements
 from openshelf.folding import fold, fold_words
 
@@ -245,29 +246,24 @@ def _syllable(folded: str) -> str:
     return folded
 
 
+@of_catalogue.kept
 def _titles(conn: psycopg.Connection) -> _Titles:
-    version = (conn.info.dsn, statements.catalogue_version(conn))
-    if version not in _known:
-        works = statements.titles_and_authors(conn)
-        sizes = Counter(work.language for work in works)
-        rarities: dict[str | None, dict[str, float]] = {}
-        for language, size in sizes.items():
-            is_own = bool(language) and size >= _FEW
-            rarities[language] = _rarities(conn, language if is_own else None, size if is_own else len(works))
-        spaces: list[_Space] = []
-        for is_syllables in (False, True):
-            own = [work for work in works if (work.language == _VIETNAMESE) == is_syllables]
-            forms = [form for work in own for form in _forms(work, rarities[work.language])]
-            known = [rarities[language] for language in sizes if (language == _VIETNAMESE) == is_syllables]
-            authors = {work.book_id: _names(work.authors_text) for work in own}
-            spaces.append(_Space(forms, _least(known), authors, is_syllables=is_syllables))
-        _known.clear()
-        _known[version] = _Titles(*spaces)
-    return _known[version]
+    works = statements.titles_and_authors(conn)
+    sizes = Counter(work.language for work in works)
+    rarities: dict[str | None, dict[str, float]] = {}
+    for language, size in sizes.items():
+        is_own = bool(language) and size >= _FEW
+        rarities[language] = _rarities(conn, language if is_own else None, size if is_own else len(works))
+    spaces: list[_Space] = []
+    for is_syllables in (False, True):
+        own = [work for work in works if (work.language == _VIETNAMESE) == is_syllables]
+        forms = [form for work in own for form in _forms(work, rarities[work.language])]
+        known = [rarities[language] for language in sizes if (language == _VIETNAMESE) == is_syllables]
+        authors = {work.book_id: _names(work.authors_text) for work in own}
+        spaces.append(_Space(forms, _least(known), authors, is_syllables=is_syllables))
+    return _Titles(*spaces)
 
 
-# One entry: the catalogue as it stands.
-_known: dict[tuple[str, int], _Titles] = {}
 _VIETNAMESE = "vie"
 
 

@@ -15,7 +15,7 @@ from models.catalogue import Popularity, Ranking, load_popularity, load_ranking
 from models.experiments import CHAMPION, Arm, Experiment, Serving
 from models.recommender import Pin, Recommender
 from models.states import Catalogue
-from openshelf.database import experiments, hand, learning, pins
+from openshelf.database import catalogue, experiments, hand, learning, pins
 from openshelf.errors import ModelError, UsageError
 from openshelf.settings import get_settings
 
@@ -56,7 +56,7 @@ class ServingLoader:
 
     def __call__(self, conn: psycopg.Connection) -> Serving:
         known, now = self._popularity, self._clock()
-        if known is None or now >= self._old_at or known.version != learning.catalogue_version(conn):
+        if known is None or now >= self._old_at or known.version != catalogue.version(conn):
             self._old_at = now + POPULAR_FOR_S
             known = self._popularity = load_popularity(conn)
         return load_serving(conn, known)

@@ -10,7 +10,7 @@ import psycopg
 from dashboard.api.feeds import NEW, PER_PAGE, POPULAR, RECOMMENDED, Door, Facet, Feed, Pages, path_of
 from dashboard.api.operations import Text
 from dashboard.language import _, language_name
-from models import search
+from models import query_text, search
 from openshelf.database import audiences, catalogue, hand, publications, stream
 from openshelf.database.accounts import Account
 from openshelf.database.catalogue import Count
@@ -129,7 +129,7 @@ def for_you(conn: psycopg.Connection, reader: Reader, asked: Asked, changed_at: 
 
 
 def found(conn: psycopg.Connection, reader: Reader, asked: Asked, changed_at: datetime) -> Feed:
-    text = search.tidy(asked.query)
+    text = query_text.tidy(asked.query)
     hits = search.search(conn, text, "all", Filters(), _RANKED, audiences=reader.within)
     shelf = _chosen(conn, reader, [hit.book_id for hit in search.answers(hits, "all")], asked)
     title = _("Search: {query}").format(query=text)

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import asking, resources, state
 from dashboard.components import furniture
 from dashboard.language import _
-from models import search
+from models import query_text
 from openshelf.database import requests
 
 st.set_page_config(page_title=_("Ask the library for a book") + " · Openshelf")
@@ -15,7 +15,7 @@ if st.query_params.get("thanks"):
         _("Thank you, it is on the list"), _("Staff look through the list every week, what most readers ask for first.")
     )
 else:
-    asking.draw_form(search.tidy(st.query_params.get("title", "")), headed=False)
+    asking.draw_form(query_text.tidy(st.query_params.get("title", "")), headed=False)
 account = state.shown_visitor().account
 if account:
     with resources.connection() as conn:

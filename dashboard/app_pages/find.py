@@ -10,7 +10,7 @@ from dashboard.components import finding, furniture
 from dashboard.components.shelf import card, shelf
 from dashboard.language import _, plural
 from dashboard.words import address, year_name
-from models import search
+from models import query_text, query_vectors, search
 from openshelf.contracts import Action, Surface
 from openshelf.database import requests
 from openshelf.database.filters import Filters
@@ -48,7 +48,7 @@ def results() -> None:
 def notes() -> list[dict[str, str]]:
     """What is worth saying about how it was found."""
     said = []
-    if mode == "meaning" and not search.compares_meaning():
+    if mode == "meaning" and not query_vectors.compares_meaning():
         said.append({"text": _("Searching by meaning rests just now. These are the books that hold your words.")})
     if mended and is_mended:
         said.append(
@@ -77,7 +77,7 @@ def notes() -> list[dict[str, str]]:
     return said
 
 
-query = search.tidy(asked.text("q"))
+query = query_text.tidy(asked.text("q"))
 modes = {
     "all": _("Everywhere"),
     "title": _("In titles"),

@@ -24,7 +24,8 @@ from dashboard.chat.finding.titles import browse
 from dashboard.chat.lexicon import CODES, Language, accented, compiled, concepts_of_term, form_pattern, lexicon
 from dashboard.chat.reading.question import VIETNAMESE
 from dashboard.chat.reading.wish import LONG, SHORT, Wish
-from models import embedding, search
+from models import embedding, query_text, query_vectors
+from openshelf.database import of_catalogue
 from openshelf.database import search as statements
 from openshelf.database.filters import Filters
 from openshelf.database.search import Record
@@ -203,7 +204,9 @@ def _pool(conn: psycopg.Connection, ask: Ask, audiences: Sequence[str] | None) -
         terms = [term for record in ask.like for term in (*record.themes, *record.moods[:2])]
         subjects = [name.casefold() for record in ask.like for name in record.subjects_text.split(", ")[:2]]
         vectors = statements.vectors(conn, [record.book_id for record in ask.like], look.model)
-        middle = search.vector_text(np.mean([vector.to_numpy() for vector in vectors], axis=0)) if vectors else None
+        middle = (
+            query_vectors.vector_text(np.mean([vector.to_numpy() for vector in vectors], axis=0)) if vectors else None
+        )
         near = statements.look(conn, replace(look, vector=middle, terms=terms, subjects=subjects))
         found |= {book_id: found.get(book_id) or cosine or 0.0 for book_id, cosine in near.items()}
     if ask.authors or (ask.like and not ask.units):
@@ -214,8 +217,8 @@ def _pool(conn: psycopg.Connection, ask: Ask, audiences: Sequence[str] | None) -
         conn,
         replace(
             look,
-            any_word=search.any_word(_phrases(ask)),
-            vector=search.vector(ask.meaning) if ask.meaning else None,
+            any_word=query_text.any_word(_phrases(ask)),
+            vector=query_vectors.vector(ask.meaning) if ask.meaning else None,
             terms=_terms_of(conn, {unit.concept.name for unit in ask.units if unit.concept} | {*ask.nearest}),
             subjects=list(dict.fromkeys((*wish.subjects, *implied))),
             audience=wish.audience,
@@ -238,16 +241,12 @@ def _pages(wish: Wish) -> tuple[int, int] | None:
 
 def _terms_of(conn: psycopg.Connection, names: Collection[str]) -> list[str]:
     """The themes and moods, as records of this catalogue have them, that mean one of these."""
-    version = (conn.info.dsn, statements.catalogue_version(conn))
-    if version not in _known_terms:
-        terms = {term: concepts_of_term(term) for term, _count in statements.count_terms(conn)}
-        _known_terms.clear()
-        _known_terms[version] = terms
-    return [term for term, means in _known_terms[version].items() if not means.isdisjoint(names)]
+    return [term for term, means in _known_terms(conn).items() if not means.isdisjoint(names)]
 
 
-# One entry: the catalogue as it stands.
-_known_terms: dict[tuple[str, int], dict[str, frozenset[str]]] = {}
+@of_catalogue.kept
+def _known_terms(conn: psycopg.Connection) -> dict[str, frozenset[str]]:
+    return {term: concepts_of_term(term) for term, _count in statements.count_terms(conn)}
 
 
 def _phrases(ask: Ask) -> list[str]:

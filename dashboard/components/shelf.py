@@ -9,7 +9,7 @@ from dashboard.components.registration import renderer
 from dashboard.language import _
 from dashboard.state import Marks
 from dashboard.words import address, cover_address, language_tag
-from models import search
+from models import query_text
 from models.search import Inside
 from openshelf.contracts import Surface
 from openshelf.database.catalogue import WorkCard
@@ -35,7 +35,7 @@ def card(
     `asked`: the query whose words are marked; of the `summary` only the part with such words is shown, or the place
     `inside` the book where they stand, with the way there.
     """
-    part = search.excerpt(summary, asked) if summary and asked else None
+    part = query_text.excerpt(summary, asked) if summary and asked else None
     if inside:
         part = inside.text, inside.marks
     return {
@@ -50,8 +50,8 @@ def card(
         "reason": dict(reason) if reason else None,
         "note": " · ".join(filter(None, (_("Film") if work.kind == "film" else "", note))),
         # Places in the text, counted in code points: never markup.
-        "title_marks": search.highlights(work.title, asked) if asked else [],
-        "author_marks": search.highlights(work.authors_text, asked) if asked else [],
+        "title_marks": query_text.highlights(work.title, asked) if asked else [],
+        "author_marks": query_text.highlights(work.authors_text, asked) if asked else [],
         "excerpt": {"text": part[0], "marks": part[1]} if part else None,
         "way": {
             "label": _("Read on from here"),

@@ -186,11 +186,6 @@ def promotions(conn: psycopg.Connection, kind: str) -> list[Promotion]:
         ).fetchall()
 
 
-def catalogue_version(conn: psycopg.Connection) -> int:
-    row = conn.execute("select version from library.catalogue_version").fetchone()
-    return row[0] if row else 0
-
-
 class ServingStamp(NamedTuple):
     """What a server compares to know that it must load anew what it serves."""
 

@@ -140,11 +140,6 @@ def filed_authors(conn: psycopg.Connection, book_ids: Sequence[int]) -> dict[int
     return dict(rows.fetchall())
 
 
-def catalogue_version(conn: psycopg.Connection) -> int:
-    row = conn.execute("select version from library.catalogue_version").fetchone()
-    return row[0] if row else 0
-
-
 def folded_texts(conn: psycopg.Connection) -> list[str]:
     """Folded title, authors and series of each active work."""
     return [text for (text,) in conn.execute(f"select folded from library.works where active and {SERVED}").fetchall()]

@@ -12,8 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import state
 from dashboard.words import address
-from models import embedding
-from models import search as search_module
+from models import embedding, query_vectors
 from openshelf.contracts import Action, new_event_id, slate_id_of, utc_now
 from openshelf.database import accounts, requests
 from openshelf.errors import ModelError
@@ -312,7 +311,7 @@ def test_without_the_encoder_meaning_says_so_and_finds_by_words(
         raise ModelError("the encoder's files are missing: install again")
 
     monkeypatch.setattr(embedding, "load_encoder", absent)
-    search_module._encoded.cache_clear()
+    query_vectors._encoded.cache_clear()
 
     page = visit("find", q="sandworms", mode="meaning")
     words = visit("find", q="dune", mode="title")

@@ -14,7 +14,7 @@ from test_finding_limits import told
 
 from dashboard import routes
 from dashboard.chat import answer as chat
-from models import search
+from models import search, suggestions
 from models.catalogue import load_ranking
 from openshelf.database import accounts, catalogue, pool, shelves, simulation
 from openshelf.database.filters import Filters
@@ -176,7 +176,7 @@ def test_recommendations_suggestions_and_the_librarian_keep_to_the_kinds(
     with show(kinds) as shown:
         candidates = load_ranking(shown)
         named = [hit.book_id for hit in search.search(shown, "a physicist explains the universe")]
-        beginnings = [each.name for each in search.suggest(shown, "brief his")]
+        beginnings = [each.name for each in suggestions.suggest(shown, "brief his")]
         cards = catalogue.cards(shown, slate.book_ids)
         told_of = [
             record.title

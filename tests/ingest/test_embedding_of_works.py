@@ -16,7 +16,7 @@ import torch
 from ingest import embed
 from ingest.embed import check_vectors, embed_changed
 from ingest.load import ingest_calibre
-from models import embedding, registry, search
+from models import embedding, query_vectors, registry, search
 from models.embedding import TextEncoder, load_encoder
 from openshelf.database import embeddings, learning
 from openshelf.errors import IngestError, ModelError
@@ -136,7 +136,7 @@ def test_a_query_leaves_torch_its_threads() -> None:
 def forget() -> None:
     for kept in (get_settings, embedding.model_name, embedding.load_encoder):
         kept.cache_clear()
-    search._encoded.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    query_vectors._encoded.cache_clear()  # pyright: ignore[reportPrivateUsage]
 
 
 @pytest.fixture(scope="module")

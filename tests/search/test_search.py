@@ -11,21 +11,13 @@ from typer.testing import CliRunner
 
 from models import embedding
 from models.embedding import MODEL_NAME
-from models.search import (
-    any_word,
-    authors_in_full,
-    authors_misspelt,
-    authors_sounding,
-    did_you_mean,
-    excerpt,
-    highlights,
-    near_words,
-    search,
-    similar,
-    suggest,
-    vector,
-)
+from models.known_names import authors_in_full, authors_misspelt, authors_sounding
+from models.mending import did_you_mean, near_words
+from models.query_text import any_word, excerpt, highlights
+from models.query_vectors import vector
+from models.search import search, similar
 from models.search_cli import parse_filters, search_app, similar_app
+from models.suggestions import suggest
 from openshelf.database.filters import Filters
 from openshelf.database.search import Look, look
 from openshelf.errors import ModelError, UsageError
@@ -107,9 +99,9 @@ def break_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ModelError("the encoder's files are missing: install again")
 
     monkeypatch.setattr(embedding, "load_encoder", absent)
-    from models import search as module
+    from models import query_vectors
 
-    module._encoded.cache_clear()
+    query_vectors._encoded.cache_clear()
 
 
 def test_without_the_encoder_words_still_find(

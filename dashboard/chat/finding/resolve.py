@@ -25,7 +25,7 @@ from dashboard.chat.lexicon import (
     stem,
 )
 from dashboard.chat.reading.wish import Wish
-from models import search
+from models import known_names, query_vectors
 from openshelf.database import catalogue
 from openshelf.database import search as statements
 from openshelf.database.search import ANY_WORK, Record
@@ -113,7 +113,7 @@ def resolve(  # noqa: C901
     named_title, series = None, frozenset[str]()
     if wish.named:
         named_title = titled(conn, wish.named, audiences)
-        series = frozenset(search.series_named(conn, wish.named.split()))
+        series = frozenset(known_names.series_named(conn, wish.named.split()))
         if not named_title and not series:
             authors = authors or authors_called(conn, wish.named)
         if not (named_title or series or authors):
@@ -135,7 +135,7 @@ def resolve(  # noqa: C901
         if any({*record.authors} & {*authors} for record in like):
             authors = ()  # who wrote the book that others should be like
     avoided_authors = frozenset(authors_called(conn, wish.avoid_author) if wish.avoid_author else ())
-    series = series or frozenset(search.series_named(conn, words) if words and len(words) <= 4 else ())
+    series = series or frozenset(known_names.series_named(conn, words) if words and len(words) <= 4 else ())
     if wish.in_order and not series:
         series = series_heard(conn, heard_titles, words, audiences)
     total = max(catalogue.count_works(conn, ANY_WORK), 1)
@@ -265,7 +265,7 @@ def nearest_to(words: str) -> tuple[tuple[str, float], ...]:
     """Names of what English words mean nearly, of all that we have names for, and how nearly, 0 to 1."""
     names, vectors = meanings()
     concepts = lexicon().concepts
-    asked = search.encoded(words)
+    asked = query_vectors.encoded(words)
     if asked is None or not names:
         return ()
     cosines = vectors[: len(concepts)] @ asked
@@ -282,7 +282,7 @@ def meanings() -> tuple[tuple[str, ...], np.ndarray]:
     """
     said = [(concept.name, glosses(concept)) for concept in lexicon().concepts]
     rows = [(name, own[0]) for name, own in said] + [(name, each) for name, own in said for each in own[1:]]
-    vectors = search.encoded_all([text for _name, text in rows])
+    vectors = query_vectors.encoded_all([text for _name, text in rows])
     return (tuple(name for name, _text in rows), vectors) if vectors is not None else ((), np.empty((0, 0)))
 
 
@@ -308,7 +308,7 @@ def _cosines() -> tuple[dict[str, int], np.ndarray]:
 def _toward(meaning: str) -> Mapping[str, float] | None:
     """How near in meaning a text, or a part of it, is to each subject, theme and mood; None without text or encoder."""
     names, vectors = meanings()
-    asked = search.encoded_all(_parts(meaning)) if meaning and names else None
+    asked = query_vectors.encoded_all(_parts(meaning)) if meaning and names else None
     if asked is None:
         return None
     nearest: dict[str, float] = {}

@@ -10,7 +10,7 @@ from dashboard.chat.lexicon import Language, accented, compiled, form_pattern, l
 from dashboard.chat.reading.numbers import other_ways
 from dashboard.chat.reading.question import QUOTED, VIETNAMESE, Reading, Word
 from dashboard.chat.reading.wish import Mention, Wish
-from models import search
+from models import known_names, search
 from models.said_titles import SaidTitle, said_titles
 from openshelf.database import catalogue
 from openshelf.database import search as statements
@@ -30,7 +30,7 @@ def mentions(conn: psycopg.Connection, text: str, audiences: Sequence[str] | Non
     words = reading.words
     found: list[Mention] = []
     quoted = _words_quoted(reading)
-    hits = search.titles_within(conn, " ".join(word.folded for word in words))
+    hits = known_names.titles_within(conn, " ".join(word.folded for word in words))
     said_nearly = _said_nearly(conn, reading)
     given = _places_given(reading)
     records = statements.records(conn, [book_id for _start, _end, book_id, _whole in hits], audiences=audiences)
@@ -162,7 +162,7 @@ def _is_concept(folded: str, language: Language) -> bool:
 
 
 def _names_series(conn: psycopg.Connection, folded: str) -> bool:
-    return bool(search.series_named(conn, folded.split()))
+    return bool(known_names.series_named(conn, folded.split()))
 
 
 _AUTHOR_BESIDE = 4  # words
@@ -207,7 +207,7 @@ def asked_by_title(conn: psycopg.Connection, text: str, audiences: Sequence[str]
     reading = Reading.of(text)
     words, request = reading.words, compiled(_REQUEST[reading.language])
     found: dict[int, str] = {}
-    for start, end, book_id, is_whole in search.titles_within(conn, " ".join(word.folded for word in words)):
+    for start, end, book_id, is_whole in known_names.titles_within(conn, " ".join(word.folded for word in words)):
         said = words[start:end]
         title = " ".join(word.folded for word in said)
         is_said = len(said) > 1 or len(title) >= _SAYS_ENOUGH or (bool(said) and said[0].raw[0].isupper())
@@ -240,7 +240,7 @@ def _mentions_by_name(conn: psycopg.Connection, reading: Reading) -> list[Mentio
         is_name = word.raw[0].isupper() and not word.begins and not reading.is_title_case() and len(word.folded) > 3
         if not (is_name or any(word.folded in each for each in quoted)) or reading.is_silent(word):
             continue
-        series = search.series_named(conn, [word.folded])[:1]
+        series = known_names.series_named(conn, [word.folded])[:1]
         ids = [book_id for name in series for book_id in browse(conn, Filters(series=name), None, _FEW)]
         if not ids:
             all_said = [each for each in said_titles(conn, word.raw) if each.likeness >= _LIKE_A_NAME]
@@ -287,8 +287,8 @@ def resemble(conn: psycopg.Connection, wish: Wish, audiences: Sequence[str] | No
 def _of_series_or_author(conn: psycopg.Connection, name: str, audiences: Sequence[str] | None) -> tuple[int, ...]:
     """A few works of the series, or else of the author, of that name."""
     words = _name_words(name)
-    roads = [Filters(series=each) for each in search.series_named(conn, words)[:1]]
-    roads = roads or [Filters(author=each) for each in search.authors_named(conn, words)[:1]]
+    roads = [Filters(series=each) for each in known_names.series_named(conn, words)[:1]]
+    roads = roads or [Filters(author=each) for each in known_names.authors_named(conn, words)[:1]]
     return tuple(book_id for filters in roads for book_id in browse(conn, filters, audiences, 3))
 
 
@@ -300,7 +300,7 @@ def titled(conn: psycopg.Connection, title: str, audiences: Sequence[str] | None
     for record in records:
         if _is_title(wanted, record.title):
             return record.book_id
-    for book_id, known in search.titles_near(conn, wanted):
+    for book_id, known in known_names.titles_near(conn, wanted):
         if _is_title(wanted, known, exactly=True):
             found = statements.records(conn, [book_id], audiences=audiences)
             return book_id if found else None
@@ -327,7 +327,7 @@ def series_heard(
 ) -> frozenset[str]:
     """The series that is asked for by words of its name, or of the titles in it."""
     for word in said:
-        if len(word) > 3 and (named := search.series_named(conn, [word])):
+        if len(word) > 3 and (named := known_names.series_named(conn, [word])):
             return frozenset(named)
     records = statements.records(conn, [each.book_id for each in titles if each.said >= _ALONE], audiences=audiences)
     return frozenset([record.series_name for record in records if record.series_name][:1])
@@ -339,7 +339,7 @@ def whole_title(
     """The work whose whole title the question is: "Dune", "мертвые души"; nearly, where it has words of its own; with
     its author beside it: "Dune Herbert"."""
     folded = fold_words(wish.text)
-    for book_id, title in search.titles_near(conn, folded):
+    for book_id, title in known_names.titles_near(conn, folded):
         is_near = bool(wish.words) and _is_title(folded, title, exactly=True)
         if folded in _full_and_main(title) or (
             is_near and abs(len(fold_words(title)) - len(folded)) <= 0.4 * len(folded)
@@ -350,7 +350,7 @@ def whole_title(
     names = {word for author in authors for word in fold_words(author).split()}
     beside = " ".join(word for word in folded.split() if word not in names)
     if beside and beside != folded:
-        ids = [book_id for book_id, title in search.titles_near(conn, beside) if beside in _full_and_main(title)]
+        ids = [book_id for book_id, title in known_names.titles_near(conn, beside) if beside in _full_and_main(title)]
         for record in statements.records(conn, ids, audiences=audiences):
             if authors & {*record.authors}:
                 return record.book_id
@@ -374,7 +374,7 @@ def _spelt_nearly(conn: psycopg.Connection, wish: Wish, folded: str) -> int | No
             places = [places[0] - 1, *places]
     spelt = " ".join(words[places[0] : places[-1] + 1])
     for asked in dict.fromkeys((folded, spelt)):
-        for book_id, title in search.titles_near(conn, asked, limit=1):
+        for book_id, title in known_names.titles_near(conn, asked, limit=1):
             if any(abs(len(each) - len(asked)) <= _LONGER * len(asked) for each in _full_and_main(title)):
                 return book_id
     return None
@@ -392,7 +392,7 @@ def authors_called(conn: psycopg.Connection, name: str) -> tuple[str, ...]:
     found: list[str] = []
     for part in re.split(r"\b(?:or|and|и|или|hoac|va)\b|\|", name):
         words = _name_words(part)
-        found += (search.authors_named(conn, words) or search.authors_sounding(conn, words)) if words else []
+        found += (known_names.authors_named(conn, words) or known_names.authors_sounding(conn, words)) if words else []
     return tuple(dict.fromkeys(found))
 
 
@@ -402,29 +402,29 @@ def _name_words(name: str) -> list[str]:
 
 def likely_authors(conn: psycopg.Connection, wish: Wish) -> frozenset[str]:
     """Authors whose names the question holds without a "by"."""
-    if in_full := search.authors_in_full(conn, wish.wanted):
+    if in_full := known_names.authors_in_full(conn, wish.wanted):
         return frozenset(in_full)
     names = [word for word in wish.names if len(word) > 1]
     said = [word for run in wish.words for word in fold_words(run).split()]
     if wish.language == "vi":
         for run in wish.words:
             words = fold_words(run).split()
-            if len(words) > 1 and (found := search.authors_named(conn, words)):
+            if len(words) > 1 and (found := known_names.authors_named(conn, words)):
                 return frozenset(found)
         # A foreign name is often written by its sound, with hyphens: "Hê-minh-uây".
         by_sound = re.findall(r"\w+(?:-\w+)+", wish.text)
-        return frozenset(search.authors_misspelt(conn, ["".join(fold_words(each).split()) for each in by_sound]))
+        return frozenset(known_names.authors_misspelt(conn, ["".join(fold_words(each).split()) for each in by_sound]))
     if 0 < len(said) <= _NAME_ALONE and len(fold_words(wish.text).split()) <= _NAME_ALONE:
         names = names or said  # "octavia butler", and nothing else
-    if sounding := search.authors_sounding(conn, said):
+    if sounding := known_names.authors_sounding(conn, said):
         return frozenset(sounding)
-    if misspelt := search.authors_misspelt(conn, said):
+    if misspelt := known_names.authors_misspelt(conn, said):
         return frozenset(misspelt)
     if not names:
         return frozenset()
-    found = search.authors_named(conn, names)
+    found = known_names.authors_named(conn, names)
     if not found and len(names) > 1 and wish.names:
-        found = [author for name in names if len(name) > 3 for author in search.authors_named(conn, [name])]
+        found = [author for name in names if len(name) > 3 for author in known_names.authors_named(conn, [name])]
     # Who names one by the first name alone talks of somebody else.
     return frozenset(
         author for author in found
@@ -438,4 +438,4 @@ _NAME_ALONE = 3  # words
 
 def _is_surname(name: str, author: str) -> bool:
     last = fold_words(author).split()[-1:]
-    return bool(last) and search.authors_named_last(name, last[0])
+    return bool(last) and known_names.authors_named_last(name, last[0])
