@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import words
+from dashboard import data, words
 from dashboard.components import finding
 from dashboard.data import Facets
 from dashboard.language import _, language_name
@@ -24,6 +24,16 @@ def text(name: str) -> str:
     return clean_text(st.query_params.get(name, "")[:MAX_QUERY])
 
 
+def subject() -> str:
+    """The subject that the address names, as the catalogue writes it: people type it as it is shown to them."""
+    said = text("subject")
+    if not said:
+        return ""
+    names = [each.name for each in data.facets().subjects]
+    called = {subject_name(name).casefold(): name for name in names} | {name.casefold(): name for name in names}
+    return called.get(said.casefold(), said)
+
+
 def integer(name: str) -> int | None:
     """A number of the address; what is none leaves it open."""
     said = text(name)
@@ -34,7 +44,7 @@ def integer(name: str) -> int | None:
 def filters() -> Filters:
     return Filters(
         language=text("language") or None,
-        subject=text("subject") or None,
+        subject=subject() or None,
         format=text("format") or None,
         year_from=integer("year_from"),
         year_to=integer("year_to"),
@@ -66,7 +76,7 @@ def groups(facets: Facets) -> list[dict[str, Any]]:
     return [
         finding.group(
             _("What it is about"),
-            finding.select("subject", _("Subject"), _("All subjects"), subjects, text("subject")),
+            finding.select("subject", _("Subject"), _("All subjects"), subjects, subject()),
             finding.text("author", _("Author"), "author", text("author")),
             finding.text("series", _("Series"), "series", text("series")),
         ),
@@ -99,7 +109,7 @@ def groups(facets: Facets) -> list[dict[str, Any]]:
 def chosen(where: str) -> list[tuple[str, str]]:
     """What narrows the view: how it reads, and the address without it."""
     shown = {
-        "subject": subject_name(text("subject")),
+        "subject": subject_name(subject()),
         "author": text("author"),
         "series": text("series"),
         "language": language_name(text("language")),

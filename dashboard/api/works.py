@@ -171,7 +171,8 @@ def list_works(conn: psycopg.Connection, caller: Caller, asked: WorksAsked, _bod
             conn, asked.filters(), asked.sort, limit=asked.per_page, offset=offset, audiences=within
         )
     else:
-        hits = search.search(conn, asked.q, asked.mode, asked.filters(), _MAX_FOUND, audiences=within)
+        found = search.search(conn, asked.q, asked.mode, asked.filters(), _MAX_FOUND, audiences=within)
+        hits = search.answers(found, asked.mode)
         count = len(hits)
         places = {hit.book_id: hit.inside for hit in hits}
         cards = catalogue.cards(conn, [hit.book_id for hit in hits[offset : offset + asked.per_page]], audiences=within)
@@ -244,8 +245,9 @@ OPERATIONS = [
     Operation(
         "GET", "/works", "listWorks", "Works of the catalogue, narrowed, sorted or searched.", Works, list_works,
         scope=Scope.READ, asked=WorksAsked,
-        description=f"A search finds at most {_MAX_FOUND} works. Withdrawn works are nowhere. Mode `inside` looks into "
-        "the text of books and says where; where the library has not turned that on, it finds nothing.",
+        description=f"A search finds at most {_MAX_FOUND} works, the answers that the search page shows; where nothing "
+        "answers, a few that come nearest in meaning. Withdrawn works are nowhere. Mode `inside` looks into the text "
+        "of books and says where; where the library has not turned that on, it finds nothing.",
     ),
     Operation(
         "GET", "/works/{book_id}", "showWork", "One work, with subjects and editions.", Work, show_work,

@@ -50,7 +50,7 @@ def loved() -> None:
 
 
 of = next((each for each in _SORTS if asked.text(each)), "")
-name = asked.text(of) if of else ""
+name = asked.subject() if of == "subject" else asked.text(of) if of else ""
 filters = Filters(
     author=name if of == "author" else None,
     series=name if of == "series" else None,
@@ -63,6 +63,15 @@ if not count:
         _("Nothing stands here"),
         _("No book of ours goes under this name. Look through the subjects and authors, or search."),
         alone=True,
+    )
+    finding.choices(
+        "elsewhere",
+        _("From here"),
+        [
+            (_("Subjects"), address("directory"), False),
+            (_("Authors, A to Z"), address("directory", of="authors"), False),
+            *([(_("Search"), address("find", q=name), False)] if name else []),
+        ],
     )
     furniture.end_page()
 surface = _SURFACES[of]

@@ -11,6 +11,7 @@ import msgspec
 import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
+from small_catalogue import embed_works
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
@@ -120,6 +121,20 @@ def test_works_come_in_pages_that_lead_on(client: TestClient, shelves: dict[str,
 )
 def test_works_are_narrowed_as_in_the_storefront(query: str, titles: list[str], client: TestClient) -> None:
     assert [work["title"] for work in client.get(f"/api/works?{query}").json()["works"]] == titles
+
+
+def test_a_search_ends_and_counts_where_the_answers_do(
+    client: TestClient, shelves: dict[str, int], conn: psycopg.Connection
+) -> None:
+    embed_works(conn)
+    conn.commit()
+
+    found = client.get("/api/works?q=novel&per_page=2").json()
+    rest = client.get(found["next"]).json()
+
+    assert (found["count"], rest["count"], rest["next"]) == (3, 3, None)
+    titles = {work["title"] for page in (found, rest) for work in page["works"]}
+    assert titles == {"Dune", "Dune Messiah", "The Left Hand of Darkness"}, "near in meaning alone"
 
 
 def test_a_work_comes_with_subjects_editions_and_cover(client: TestClient, shelves: dict[str, int]) -> None:

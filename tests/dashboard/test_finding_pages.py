@@ -1,5 +1,6 @@
 """Finding a book: rows of the first page, browsing, shelves of one name, search, and the book's own page."""
 
+import json
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -202,6 +203,26 @@ def test_an_author_and_a_subject_have_pages(shelves: dict[str, int], visit: Visi
     assert (finder["heading"], finder["line"]) == ("Science fiction", "3 books on this subject")
     assert "/browse?subject=science+fiction" in [way["href"] for way in finder["ways"]]
     assert "/shelf?subject=ecology" in [way["href"] for way in finder["ways"]]
+
+
+@pytest.mark.parametrize(
+    ("said", "lang"), [("Science Fiction", "en"), ("SCIENCE FICTION", "en"), ("Научная фантастика", "ru")]
+)
+def test_a_subject_is_found_as_people_write_it(said: str, lang: str, shelves: dict[str, int], visit: Visit) -> None:
+    shelf = visit("shelf", subject=said, lang=lang)
+    browse = visit("browse", subject=said, lang=lang)
+
+    three = {"Dune", "Dune Messiah", "The Left Hand of Darkness"}
+    assert set(next(iter(shelf_titles(shelf).values()))) == three
+    assert "/browse?subject=science+fiction" in [way["href"] for way in drawn(shelf, "finder")[0]["ways"]]
+    assert set(next(iter(shelf_titles(browse).values()))) == three
+    assert '"value": "science fiction"' in json.dumps(drawn(browse, "finder")[0]), "the filter shows what it does"
+
+
+def test_a_shelf_that_is_not_there_leads_on(shelves: dict[str, int], visit: Visit) -> None:
+    ways = drawn(visit("shelf", subject="beekeeping"), "choices")[0]["options"]
+
+    assert [way["href"] for way in ways] == ["/directory", "/directory?of=authors", "/find?q=beekeeping"]
 
 
 @pytest.mark.parametrize(
