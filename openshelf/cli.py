@@ -90,7 +90,13 @@ def overview() -> str:
     """The text of `openshelf --help`."""
     width = max(map(len, COMMANDS)) + 2
     lines = [f"  {name:<{width}}{text}" for name, (_, _, text) in COMMANDS.items()]
-    return "\n".join(["Usage: openshelf COMMAND [OPTIONS]", "", "A living public library.", "", "Commands:", *lines])
+    return "\n".join(
+        [
+            *("Usage: openshelf COMMAND [OPTIONS]", "", "A living public library.", "", "Commands:", *lines, ""),
+            "Something is wrong? `openshelf status` first, then `openshelf doctor` and `openshelf alerts list`.",
+            "What each alert means, and what to do: docs/operations.md, Runbook.",
+        ]
+    )
 
 
 def main() -> None:

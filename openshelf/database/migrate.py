@@ -11,6 +11,7 @@ from importlib import resources
 import psycopg
 
 from openshelf.errors import SchemaError
+from openshelf.settings import get_settings
 
 _LOCK = 7300
 _ADDITIVE = re.compile(r"-- additive: programs of schema (\d+) may go on\b")
@@ -52,6 +53,14 @@ def check(conn: psycopg.Connection) -> None:
         SchemaError: what is there, what is wanted, and what to run.
     """
     have, want = applied(conn), known()[-1].number
+    if have == 0:
+        # Most often somebody stands in another folder than the library that is meant.
+        settings = get_settings()
+        where = f"{conn.info.dbname} on {conn.info.host}" if settings.database_url else f"home folder {settings.home}"
+        raise SchemaError(
+            f"the database is empty ({where}): for a new library run `openshelf migrate`; if there should be one, name "
+            "it by OPENSHELF_HOME or OPENSHELF_DATABASE_URL, or go to the folder with its .env"
+        )
     if have < want:
         raise SchemaError(f"the database has schema {have}, this program wants {want}: run `openshelf migrate`")
     if have > want and _oldest_program(conn, want) > want:

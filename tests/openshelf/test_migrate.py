@@ -142,6 +142,21 @@ def test_a_database_of_before_migrations_said_so_is_refused_by_an_older_program(
             migrate.check(conn)
 
 
+def test_who_asks_in_another_folder_is_told_which_database_was_asked(tmp_path: Path) -> None:
+    home = tmp_path / "another"
+    env = {name: value for name, value in os.environ.items() if name != "OPENSHELF_DATABASE_URL"}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "openshelf", "status"],
+        env=env | {"OPENSHELF_HOME": str(home)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1
+    assert re.fullmatch(rf"openshelf: the database is empty \(home folder {home}\): .*OPENSHELF_HOME.*\n", done.stderr)
+
+
 STOREFRONT = ["streamlit", "run", str(Path(dashboard.__file__).parent / "server.py")]
 
 
