@@ -21,7 +21,8 @@ from openshelf.works_composing import Author, author_sort
 
 _OPF = "http://www.idpf.org/2007/opf"
 _DC = "http://purl.org/dc/elements/1.1/"
-_YEAR = re.compile(r"(?<!\d)(1\d{3}|20\d\d)(?!\d)")
+# None before our era: '-1200', '1200 BC'.
+_YEAR = re.compile(r"(?<!\d)(?<!^-)(1\d{3}|20\d\d)(?!\d|\s*(?:B\.?\s?C\.?\s?E?\b|до н))", re.IGNORECASE)
 _NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _TOLD = (
     ("modes", "schema:accessMode"),
@@ -182,7 +183,7 @@ def _authors(said: _Said, language: str | None) -> tuple[Author, ...]:
 def _day(text: str) -> date | None:
     if "T" in text and (day := clean.published(text)):  # as Calibre writes: midnight somewhere, in UTC
         return day
-    for form in (text[:10], f"{text[:7]}-01", f"{text[:4]}-01-01"):
+    for form in (text[:10], f"{text[:7]}-01", f"{text}-01-01"):
         try:
             day = date.fromisoformat(form)
         except ValueError:

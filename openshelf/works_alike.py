@@ -37,14 +37,15 @@ _LEFT_OUT = "one leaves the subtitle out"
 _EDITION_WORDS = (
     r"edition|edn?\.?|paperback|hardcover|hardback|softcover|mass market|large[ -]print|reissue|reprint|illustrated|"
     r"annotated|unabridged|abridged|revised|updated|anniversary|deluxe|collector'?s|movie tie[- ]in|\d{4} text|ebook|"
-    r"kindle|audio|cassette|isis|издани[ея]|изд\.?|иллюстрированн\w+|tái bản|ấn bản|bản in|"
+    r"kindle|audio|cassette|isis|издани[ея]|изд\.?|иллюстрированн\w++|tái bản|ấn bản|bản in|"
     r"ausgabe|auflage|éditions?|edición|edizione|edição|wydanie"
 )
 # A note in brackets at the end that holds an edition word ...
 _IN_BRACKETS = re.compile(rf"\s*[(\[][^)\]]*\b(?:{_EDITION_WORDS})(?!\w)[^)\]]*[)\]]\s*$", re.IGNORECASE)
-# ... or one after a dash, comma or colon that is nothing but edition words, ordinals and years.
+# ... or one after a dash, comma or colon that is nothing but edition words, ordinals and years. What was
+# counted in once stays (`++`): of a long number every way to cut it would be tried.
 _AFTER_DASH = re.compile(
-    rf"\s*[:,\-–—](?=[^:,\-–—]*\b(?:{_EDITION_WORDS})(?!\w))\s*(?:the\s+)?(?:(?:\d+(?:st|nd|rd|th|-е|-ое|\.)?|first|second|third|fourth|fifth|new|special|"
+    rf"\s*[:,\-–—](?=[^:,\-–—]*\b(?:{_EDITION_WORDS})(?!\w))\s*(?:the\s+)?(?:(?:\d++(?:st|nd|rd|th|-е|-ое|\.)?|first|second|third|fourth|fifth|new|special|"
     rf"{_EDITION_WORDS})\s*)+$",
     re.IGNORECASE,
 )

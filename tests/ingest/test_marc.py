@@ -264,6 +264,8 @@ def test_letters_are_read_as_they_are_and_not_as_the_leader_says(
         ("[between 1906 and 1912?]", "q19061912", 1906),
         ("2999", "", None),
         ("44 B.C.", "b        ", None),
+        ("[1200 B.C.]", "b        ", None),
+        ("1200 до н. э.", "", None),
     ],
 )
 def test_the_year_is_the_one_of_our_era(imprint: str, coded: str, year: int | None) -> None:

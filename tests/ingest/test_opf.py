@@ -115,6 +115,9 @@ def test_an_epub_2_package_with_calibre_s_series_is_understood() -> None:
         ("<dc:date>0101-01-01T00:00:00+00:00</dc:date>", None),
         ("<dc:date/>", None),
         ("<dc:date>sometime</dc:date>", None),
+        ("<dc:date>0397</dc:date>", 397),
+        ("<dc:date>-1200-01-01</dc:date>", None),
+        ("<dc:date>1200 BC</dc:date>", None),
     ],
 )
 def test_the_day_is_that_of_publication_however_it_is_written(dates: str, day: int | None) -> None:

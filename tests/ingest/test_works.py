@@ -38,6 +38,8 @@ def works(*records: Record, fixed: dict[str, int] | None = None) -> list[set[str
         ("Saga, Volume One", "Saga, Volume One"),
         ("Foundation: Second", "Foundation: Second"),
         ("(Illustrated Edition)", "(Illustrated Edition)"),
+        (f"Dune, edition {'1' * 60}!", f"Dune, edition {'1' * 60}!"),  # tried in every way that it can be cut: for ever
+        (f"Dune: {'иллюстрированн' * 30}!", f"Dune: {'иллюстрированн' * 30}!"),
     ],
 )
 def test_only_the_note_of_the_edition_is_taken_from_a_title(title: str, bare: str) -> None:
