@@ -81,9 +81,9 @@ def _(message: str) -> str:
     return _catalogue(current()).gettext(message)
 
 
-def plural(one: str, many: str, count: int) -> str:
-    """`{count}` in the message becomes the number."""
-    text = _catalogue(current()).ngettext(one, many, count)
+def plural(one: str, many: str, count: float) -> str:
+    """`{count}` in the message becomes the number. A fraction is said as two are: 4,5 звезды."""
+    text = _catalogue(current()).ngettext(one, many, int(count) if count == int(count) else 2)
     return text.format(count=number(count))
 
 

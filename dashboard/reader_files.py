@@ -185,7 +185,7 @@ def _of_librarything(row: Mapping[str, str]) -> Brought:
         isbns=_isbns(*re.findall(r"[0-9Xx\-]{10,17}", f"{row.get('ISBN', '')} {row.get('ISBNs', '')}")),
         shelf=shelf,
         stars=stars,
-        lists=_lists(collections),
+        lists=_lists([*collections, *(tag for tag in _split(row.get("Tags", "")) if tag.casefold() not in known)]),
         day=_day(row.get("Date Read", "")) or _day(row.get("Entry Date", "")),
         language=(row.get("Languages") or "").split(",")[0].strip() or None,
     )

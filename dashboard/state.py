@@ -90,6 +90,13 @@ class Marks:
         """What stays off the shelves for now."""
         return self.hidden | self.skipped
 
+    @property
+    def known(self) -> set[int]:
+        """What a shelf of recommendations leaves out, whatever was drawn: of who keeps no history nothing is known
+        there of what they read before this visit.
+        """
+        return self.away | {book_id for book_id, shelf in self.shelves.items() if shelf != "want"} | self.stars.keys()
+
     def follow(self, action: Action, book_id: int, value: float | None) -> None:
         """Let one act about a book leave its mark."""
         if action in (Action.LIKE, Action.DISLIKE):

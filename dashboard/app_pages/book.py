@@ -154,7 +154,7 @@ def draw(record: Record, surface: Surface) -> None:
     work, visitor = record.work, state.shown_visitor()
     marks = state.marks(visitor)
     shelved = marks.shelves.get(work.book_id)
-    stars = int(marks.stars.get(work.book_id, 0))
+    stars = marks.stars.get(work.book_id, 0)  # perhaps with a fraction: brought from elsewhere
     formats = sorted({name for edition in record.editions for name in edition.formats})
     shown: dict[str, Any] = {
         "title": work.title,
@@ -181,7 +181,7 @@ def draw(record: Record, surface: Surface) -> None:
         "disliked": marks.opinions.get(work.book_id) == "dislike",
         "hidden": work.book_id in marks.hidden,
         "skipped": work.book_id in marks.skipped,
-        "stars": stars,
+        "stars": int(stars),
         "star_labels": [plural("{count} star", "{count} stars", count) for count in range(1, 6)],
         "rating_line": plural("You gave it {count} star", "You gave it {count} stars", stars)
         if stars

@@ -37,7 +37,7 @@ def did(entry: Entry) -> str:
     told = []
     for action in dict.fromkeys(entry.actions):
         if action == "rate":
-            told.append(plural("gave it {count} star", "gave it {count} stars", round(entry.stars or 0)))
+            told.append(plural("gave it {count} star", "gave it {count} stars", entry.stars or 0))
         elif action in words:
             told.append(words[action])
     return ", ".join(told)

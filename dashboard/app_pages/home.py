@@ -67,11 +67,11 @@ def draw_for_you() -> None:
     if choice and choice.leads and from_choice(choice):
         return
     slate = awaited_slate(visitor.reader_key)
-    if slate is None or not slate.places:
+    marks = state.marks(visitor)
+    if slate is None or all(place.book_id in marks.known - marks.away for place in slate.places):
         popular_instead(_("Well loved in the library. Open or like a book, and this shelf becomes yours."))
         return
     state.note_offered(slate)
-    marks = state.marks(visitor)
     titles = titles_said(slate)
     shelf(
         "for_you",
@@ -102,7 +102,7 @@ def titles_said(slate: Slate) -> dict[int, str]:
 
 def works_on(slate: Slate, marks: Marks) -> list[tuple[Place, WorkCard]]:
     works = {work.book_id: work for work in data.cards(tuple(place.book_id for place in slate.places))}
-    away = marks.away | data.excluded()
+    away = marks.known | data.excluded()
     return [
         (place, works[place.book_id]) for place in slate.places if place.book_id in works and place.book_id not in away
     ]
@@ -124,7 +124,7 @@ def from_choice(choice: Choice) -> bool:
     for name in choice.subjects:
         because = {"text": _("Because you chose {subject}").format(subject=subject_name(name))}
         sources.append(zip(data.of_subject(name), repeat(because)))
-    known = {*marks.opinions, *marks.shelves, *marks.stars} | marks.away
+    known = {*marks.opinions, *marks.shelves} | marks.known
     offered: dict[int, tuple[WorkCard, Mapping[str, str] | None]] = {}
     for each in chain.from_iterable(zip_longest(*sources)):
         if each and each[0].book_id not in known and len(offered) < PLACES:
@@ -167,13 +167,15 @@ def _first_choice() -> tuple[str, str] | None:
 
 def popular_instead(caption: str) -> None:
     """No slate yet: what the library reads, under its own name."""
-    marks = state.marks(state.shown_visitor())
-    works = [work for work in data.popular() if work.book_id not in marks.away][:PLACES]
+    visitor = state.shown_visitor()
+    marks = state.marks(visitor)
+    out = marks.known if visitor.personal else marks.away
+    works = [work for work in data.popular() if work.book_id not in out][:PLACES]
     shelf(
         "for_you_waiting",
         [card(work, place, marks, Surface.POPULAR) for place, work in enumerate(works)],
         Surface.POPULAR,
-        heading=_("For you") if state.shown_visitor().personal else _("For everyone"),
+        heading=_("For you") if visitor.personal else _("For everyone"),
         level="h1",
         caption=caption,
         layout="slate",

@@ -34,14 +34,14 @@ def in_words(problem: Problem) -> str:
     }[problem]
 
 
-def told_of(found: Found) -> str:
-    """What the file says of a work, and what of that is new."""
+def told_of(found: Found, *, is_done: bool) -> str:
+    """What the file says of a work, and whether any of that is new, or was."""
     book = found.brought
     shelf = {"want": _("want to read"), "reading": _("reading"), "read": _("read")}.get(book.shelf or "", "")
-    stars = plural("{count} star", "{count} stars", round(book.stars)) if book.stars else ""
+    stars = plural("{count} star", "{count} stars", book.stars) if book.stars else ""
     parts = [shelf, stars, ", ".join(book.lists)]
     how = _("found by a title that is nearly the same") if found.how == "near" else ""
-    if not found.adds:
+    if not found.adds and not is_done:
         how = _("nothing new")
     return " · ".join(part for part in [*parts, how] if part)
 
@@ -50,11 +50,11 @@ def missing_row(book: Brought) -> dict[str, object]:
     return {"title": book.title, "author": ", ".join(book.authors), "lang": "", "href": None, "line": "", "key": ""}
 
 
-def report(planned: Plan) -> None:
-    """What was found and what was not, before anything is written."""
+def report(planned: Plan, *, is_done: bool) -> None:
+    """What was found and what was not: before anything is written, and after."""
     works = {work.book_id: work for work in data.cards(tuple(each.book_id for each in planned.found[:SHOWN]))}
     rows = [
-        own_lists.row(works[each.book_id], line=told_of(each))
+        own_lists.row(works[each.book_id], line=told_of(each, is_done=is_done))
         for each in planned.found[:SHOWN]
         if each.book_id in works
     ]
@@ -164,7 +164,7 @@ def offer(visitor: Visitor) -> None:
             )
         else:
             furniture.said(_("There is nothing new in it: your shelves have all of that already."))
-    report(planned)
+    report(planned, is_done=isinstance(outcome, Outcome))
 
 
 st.set_page_config(page_title=_("Bring your books · Openshelf"))

@@ -92,7 +92,7 @@ def draw_opinions() -> None:
     rated = sorted(
         (-stars, works[book_id].title, book_id) for book_id, stars in marks.stars.items() if book_id in works
     )
-    said = {book_id: plural("{count} star", "{count} stars", round(-stars)) for stars, _title, book_id in rated}
+    said = {book_id: plural("{count} star", "{count} stars", -stars) for stars, _title, book_id in rated}
     row("rated", [works[book_id] for book_id in said], marks, _("Your ratings"), said)
     hidden = [works[book_id] for book_id in marks.hidden if book_id in works]
     if hidden:

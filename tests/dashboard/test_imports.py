@@ -89,6 +89,14 @@ def test_librarything_rows_are_read_in_their_own_encoding() -> None:
     assert (file.books[0].isbns, file.books[0].lists) == (("9780441172719",), ("Space",))
 
 
+def test_tags_of_librarything_are_lists_too() -> None:
+    text = (
+        "Title\tPrimary Author\tTags\tCollections\nDune\tHerbert, Frank\tspace, desert, to read\tYour library, Space\n"
+    )
+
+    assert read(text.encode()).books[0].lists == ("Space", "desert")
+
+
 def test_old_encodings_are_understood() -> None:
     text = "Title,Author,Exclusive Shelf\nThérèse,Émile Zola,read\n"
 
@@ -451,6 +459,8 @@ def test_the_page_reports_first_and_writes_when_told(
     assert not page.exception
     assert "2 books are on your shelves now." in words_of(page)
     assert "follow the latest 2" in words_of(page)
+    found, _missing = drawn(page, "ledger")[0]["sections"]
+    assert found["rows"][0]["line"] == "read · 5 stars · favourites, desert", "what was new just now is not called old"
     conn.rollback()
     assert len(accounts.shelves(conn, account.account_id)) == 2
 

@@ -124,6 +124,12 @@ def test_russian_plurals_have_their_three_forms() -> None:
     assert forms[0] == forms[3]
 
 
+@pytest.mark.parametrize(("code", "said"), [("en", "4.5 stars"), ("vi", "4,5 sao"), ("ru", "4,5 звезды")])
+def test_a_fraction_is_said_as_it_is(code: str, said: str) -> None:
+    with language.speaking(code):
+        assert language.plural("{count} star", "{count} stars", 4.5) == said
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [

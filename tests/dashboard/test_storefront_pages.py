@@ -14,7 +14,7 @@ from dashboard import handlers, resources, state
 from dashboard.acts import Deed
 from dashboard.sessions import Choice
 from openshelf.contracts import Action, Surface, new_event_id, slate_id_of, utc_now
-from openshelf.database import pool
+from openshelf.database import accounts, pool
 from openshelf.database.accounts import Account
 from openshelf.settings import get_settings
 
@@ -120,6 +120,29 @@ def test_the_slate_of_the_reader_stands_on_top_with_its_reasons(
     assert [card["title"] for card in first["cards"]] == ["Dune Messiah", "Charlotte's Web"]
     assert first["cards"][0]["reason"] == {"text": "Because you liked {title}", "title": "Dune"}
     assert first["cards"][1]["reason"] == {"text": "Something different"}
+
+
+def test_what_a_reader_has_read_is_not_recommended_though_no_history_is_kept(
+    shelves: dict[str, int], visit: Visit, sign_in: Callable[..., Account], conn: psycopg.Connection
+) -> None:
+    account = sign_in("lan")
+    accounts.put_on_shelf(conn, account.account_id, shelves["Dune"], "read")
+    accounts.rate(conn, account.account_id, shelves["Truyện Kiều"], 4.5)
+    accounts.put_on_shelf(conn, account.account_id, shelves["Dune Messiah"], "want")
+    conn.commit()
+    page = visit()
+    names = ("Dune", "Truyện Kiều", "Dune Messiah", "Charlotte's Web")
+    store_slate(conn, *_who(conn), [(shelves[name], "popular", None) for name in names])
+
+    visit(tab=page)
+    cards = drawn(page, "shelf")[0]["cards"]
+    assert [(card["title"], card["position"]) for card in cards] == [("Dune Messiah", 2), ("Charlotte's Web", 3)]
+
+    store_slate(conn, *_who(conn), [(shelves["Dune"], "popular", None)])
+    visit(tab=page)
+    first = drawn(page, "shelf")[0]
+    assert first["caption"].startswith("Well loved in the library."), "of all the slate nothing is left to show"
+    assert not {"Dune", "Truyện Kiều"} & {card["title"] for card in first["cards"]}
 
 
 def choose(cookies: dict[str, str], *subjects: str, books: int = 0, account: Account | None = None) -> None:
