@@ -82,7 +82,9 @@ def run_adapter(
         training_runs.insert_metrics(conn, run_id, learned.curves)
         status = settle(conn, run_id, version, learned.verdict, promote, now)
         if status == "champion" and learning.champion(conn, "policy") is None:
-            _give_birth(conn, learned.tensors[registry.WEIGHT_PREFIX + "adapter"], version, len(works.book_ids), now)
+            born_of = learning.model(conn, version)
+            assert born_of
+            _give_birth(conn, learned.tensors[registry.WEIGHT_PREFIX + "adapter"], born_of, now)
         conn.commit()
         tracker.summarise({**learned.metrics, "version": version, "status": status})
     seconds = perf_counter() - started
@@ -150,6 +152,10 @@ def run_policy(
     adapter = learning.champion(conn, "adapter")
     if parent is None or adapter is None:
         raise ModelError("there is no policy to start from: run `openshelf train adapter` first")
+    if not _can_start_from(conn, parent.version):
+        _give_birth(conn, registry.load_adapter(conn, adapter.version), adapter, now)
+        parent = learning.champion(conn, "policy")
+        assert parent
     run_id = training_runs.start_run(conn, "policy", registry.settings_of(config), seed, parent.version, now)
     conn.commit()
     with recorded(conn, run_id, now):
@@ -302,9 +308,21 @@ def _student(
     return student, grown_moments(moments, champion.known_ids.numpy(), student.known_ids.numpy())
 
 
-def _give_birth(
-    conn: psycopg.Connection, adapter: Tensor, adapter_version: str, count_works: int, now: datetime
-) -> None:
+def _can_start_from(conn: psycopg.Connection, champion: str) -> bool:
+    """False for a first policy that does not load: there is none to roll back to, and no training would ever go well.
+
+    Of a later one it is for a person to say which is to serve in its place.
+    """
+    if learning.promotions(conn, "policy")[0].version != champion:
+        return True
+    try:
+        registry.load_policy(conn, champion)
+    except ModelError:
+        return False
+    return True
+
+
+def _give_birth(conn: psycopg.Connection, adapter: Tensor, born_of: learning.ModelRow, now: datetime) -> None:
     # The learned correction starts at zero whatever the seed; the seed decides only where it can go from there.
     torch.manual_seed(0)
     config = PolicyConfig(dim=len(adapter))
@@ -314,7 +332,7 @@ def _give_birth(
         "policy",
         registry.policy_tensors(policy, {}),
         config=registry.settings_of(config),
-        manifest={"adapter": adapter_version, "generation": 0, "works": count_works},
+        manifest={"adapter": born_of.version, "generation": 0, "works": born_of.manifest["works"]},
         metrics={},
         parent=None,
         now=now,

@@ -185,6 +185,33 @@ def test_a_broken_artefact_never_replaces_a_working_one(learned: psycopg.Connect
     assert champion.version == "policy-0002"
 
 
+def test_a_first_policy_that_is_damaged_is_made_anew_by_the_next_training(library: psycopg.Connection) -> None:
+    """There is none to roll back to."""
+    store_history(library, *logged_world(20, seed=3))
+    library.execute("update learning.models set weights = '\\x00' where version = 'policy-0001'")
+    library.commit()
+
+    report = run_policy(library, TrainConfig(epochs=1), 42, LATER, promote=False)
+
+    born, trained = learning.champion(library, "policy"), learning.model(library, report.version)
+    assert born
+    assert trained
+    assert (born.version, trained.parent_version) == ("policy-0002", "policy-0002")
+    assert born.manifest["generation"] == 0
+    assert load_recommender(library, LATER).version == "policy-0002"
+
+
+def test_a_later_policy_that_is_damaged_is_for_a_person_to_roll_back(learned: psycopg.Connection) -> None:
+    store_history(learned, *renamed(*logged_world(20, seed=4)), days=1)
+    learned.execute("update learning.models set weights = '\\x00' where version = 'policy-0002'")
+    learned.commit()
+
+    with pytest.raises(ModelError, match="Roll back or train again"):
+        run_policy(learned, TrainConfig(epochs=1), 42, LATER)
+
+    assert registry.rollback(learned, "policy", LATER) == "policy-0001"
+
+
 def test_an_artefact_of_another_shape_does_not_load(learned: psycopg.Connection) -> None:
     learned.execute(
         "update learning.models set config = jsonb_set(config, '{hidden}', '17') where version = 'policy-0002'"
