@@ -141,7 +141,7 @@ def _term(word: Word, search: str) -> Test:
     if value.startswith("~"):
         try:
             pattern = re.compile(value[1:], re.IGNORECASE)
-        except re.error as error:
+        except (re.error, OverflowError) as error:
             raise _unknown(search, value) from error
         return lambda book: any(pattern.search(text) for text in read(book))
     if value.startswith("=."):

@@ -22,7 +22,7 @@ from openshelf.folding import fold
 from openshelf.pdf_text import Page, UnreadablePdfError
 
 # A change of how text is cut is a new version: every file is read again.
-RECIPE = "2"
+RECIPE = "3"
 # Words of a passage: it ends with a paragraph once it has the lesser number, and in the midst of one at the greater.
 MIN_WORDS = 150
 MAX_WORDS = 200

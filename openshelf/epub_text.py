@@ -17,7 +17,8 @@ from xml.etree import ElementTree
 
 from openshelf.epub_tree import MAX_DEPTH, Node, Tree, linked, within
 
-MAX_PART_BYTES = 4_000_000
+MAX_PART_BYTES = 8_000_000  # of text; all of War and Peace in Russian as one part has under 6
+MAX_DOCUMENT_BYTES = 4_000_000  # of what tells of the parts
 MAX_TEXT_BYTES = 40_000_000  # of all parts together: no book is so long, but an attack on our memory is
 MAX_CHAPTERS = 500
 MAX_PICTURE_BYTES = 12_000_000
@@ -114,7 +115,7 @@ def chapters(path: Path) -> Iterator[Chapter]:
             told = _told_contents(archive, package)[:MAX_CONTENTS]
             titles = {name: title for title, name, anchor, level in reversed(told) if title and not (level and anchor)}
             for number, name in enumerate(names, start=1):
-                chapter = _chapter(_part(archive, name), name, number, package.pictures)
+                chapter = _chapter(_part(archive, name, MAX_PART_BYTES), name, number, package.pictures)
                 if chapter:
                     is_empty = False
                     yield replace(chapter, title=titles.get(name, chapter.title))
@@ -166,7 +167,7 @@ def parse(markup: bytes) -> ElementTree.Element:
     return ElementTree.fromstring(text)  # noqa: S314 - no entities, and expat fetches nothing
 
 
-def _part(archive: zipfile.ZipFile, name: str, most: int = MAX_PART_BYTES) -> bytes:
+def _part(archive: zipfile.ZipFile, name: str, most: int = MAX_DOCUMENT_BYTES) -> bytes:
     if archive.getinfo(name).file_size > most:
         raise UnreadableEpubError(f"part {name} is larger than {most} bytes")
     with archive.open(name) as file:

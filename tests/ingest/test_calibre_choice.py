@@ -250,6 +250,7 @@ def test_the_searches_of_virtual_libraries_choose_what_they_say(library: Path, e
         "not",
         "rating:many",
         "tags:~(",
+        "tags:~a{99999999999}",
         "a:b",
         ")",
         "((((" * 40,
