@@ -217,12 +217,12 @@ def signed_in(request: Request) -> Account:
     """Who sends a form that only the signed-in may send.
 
     Raises:
-        NotAllowedError: nobody who is signed in.
+        NotSignedInError: nobody who is signed in.
     """
     with pool.get_pool().connection() as conn:
         account = logins.by_cookie(conn, request)
     if account is None:
-        raise NotAllowedError("sign in first")
+        raise forms.NotSignedInError("sign in first")
     return account
 
 

@@ -33,6 +33,10 @@ TOKEN = "form_token"  # noqa: S105
 _MAX_BYTES = 8_192
 
 
+class NotSignedInError(NotAllowedError):
+    """Only who is signed in may send this: it was sent from a page that outlasted the sign-in, as another tab's."""
+
+
 def new_cookie() -> str:
     return secrets.token_urlsafe(24)
 
@@ -70,6 +74,10 @@ def taking(handle: Handler, limiter: Callable[[], CapacityLimiter] | None = None
                 answer = refuse(request, wait, status=429)
                 answer.headers["Retry-After"] = str(60 * minutes)
                 return answer
+            except NotSignedInError:
+                return refuse(
+                    request, _("You are not signed in any more. Sign in, and send this once more."), status=403
+                )
             except NotAllowedError:
                 return refuse(request, _("This account may not do that."), status=403)
             except OFFLINE:

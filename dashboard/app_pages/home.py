@@ -267,7 +267,8 @@ if not data.newest():
     )
     end_page()
 for_you()
-own_data.mode_switch(state.shown_visitor(), "/")
+if state.shown_visitor().audiences is None:
+    own_data.mode_switch(state.shown_visitor(), "/")
 own = chosen_subjects()
 if state.shown_visitor().personal:
     own_marks = state.marks(state.shown_visitor())

@@ -158,4 +158,5 @@ else:
         _("These shelves last as long as this visit"),
         _('To keep them, <a href="/sign_in" target="_self">sign in</a>. Without an account nothing is remembered.'),
     )
-draw_taste()
+if visitor.audiences is None:  # of a child's taste nothing is known
+    draw_taste()

@@ -70,7 +70,7 @@ if not count:
         [
             (_("Subjects"), address("directory"), False),
             (_("Authors, A to Z"), address("directory", of="authors"), False),
-            *([(_("Search"), address("find", q=name), False)] if name else []),
+            (_("Search"), address("find"), False),
         ],
     )
     furniture.end_page()

@@ -106,6 +106,8 @@ def talks(account: Account) -> None:
 
 
 def mode(visitor: state.Visitor) -> None:
+    if visitor.audiences is not None:  # a child sees the same as every other already
+        return
     line = (
         _("Recommendations follow what you do. You can see the same books as everyone instead; then nothing you do "
           "is stored.")

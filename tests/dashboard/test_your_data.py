@@ -184,7 +184,9 @@ def test_who_is_not_signed_in_gets_no_export_and_changes_nobody(browser: TestCli
     assert browser.get("/your-data/export").headers["location"] == "/sign_in"
     for name in ("keep", "clear", "erase"):
         said = {"keep": "always", "sure": "1", "username": "lan"}
-        assert send_form(browser, f"/your-data/{name}", **said).status_code == 403
+        answer = send_form(browser, f"/your-data/{name}", **said)
+        assert answer.status_code == 403
+        assert "You are not signed in any more." in answer.text
     assert not lan(conn).history_enabled
 
 
@@ -300,5 +302,7 @@ def test_a_child_is_offered_no_history(
     page = visit("your_data")
 
     actions = {form["action"] for form in drawn(page, "form")}
-    assert not {"/your-data/keep", "/your-data/keep-chats"} & actions
+    assert not {"/your-data/keep", "/your-data/keep-chats", "/your-data/mode"} & actions
     assert "Of children no history is kept" in words_of(page)
+    assert "/your-data/mode" not in {form["action"] for form in drawn(visit(), "form")}
+    assert "mine.reset" not in {button.key for button in visit("mine").button}, "nor is there a taste to forget"
