@@ -91,9 +91,13 @@ def build(
                 warnings=[_named(result) for result in results if result.status == "warn"],
             )
         if failed:
+            # Of a long name dbt makes a short one with a hash: nobody would find the file.
+            paths = [getattr(result.node, "compiled_path", None) for result in results if _has_failed(result)]
+            queries = [str(path) for path in paths if path]
             raise WarehouseError(
                 f"the warehouse was not built: {'; '.join(failed)}. These and all behind them keep their old rows; "
-                f"mend the data or the model, then run it again (log: {settings.home / 'dbt' / 'logs'})"
+                f"mend the data or the model, then run it again (log: {settings.home / 'dbt' / 'logs'}; what was asked "
+                f"of Postgres: {', '.join(queries) or 'nothing'})"
             )
         if said:
             raise WarehouseError(said)
@@ -161,8 +165,12 @@ def _results(
     """The results of every node of one dbt run, what failed of them, and what dbt said if it ended before any."""
     done = _run_dbt(settings, project, arguments, on_progress)
     results: list[Any] = list(done.result or [])  # pyright: ignore[reportArgumentType] - of a build it is results
-    failed = [_named(result) for result in results if str(result.status) in {"error", "fail", "runtime error"}]
+    failed = [_named(result) for result in results if _has_failed(result)]
     return results, failed, "" if done.success or failed else _last_words(done)
+
+
+def _has_failed(result: Any) -> bool:
+    return str(result.status) in {"error", "fail", "runtime error"}
 
 
 def _keep_manifest(settings: Settings) -> None:

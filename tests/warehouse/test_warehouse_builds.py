@@ -297,10 +297,13 @@ def test_an_act_nobody_knows_stops_the_build_by_name_and_the_marts_keep_their_ro
         before = contents(conn)
         put_act(conn, "r_a", "juggle", "2024-02-28 12:00", 1)
 
-    with pytest.raises(warehouse.WarehouseError, match=r"accepted_values_stg_stream__interactions_action.*old rows"):
+    named = r"accepted_values_stg_stream__interactions_action.*old rows"
+    with pytest.raises(warehouse.WarehouseError, match=named) as failed:
         warehouse.build(copied.settings)
 
+    (query,) = re.findall(r"asked of Postgres: (.+)\)$", str(failed.value))
     with psycopg.connect(copied.url) as conn:
+        assert conn.execute(Path(query).read_bytes()).fetchall() == [("juggle", 1)]
         after = contents(conn)
         trust = analytics.trust(Marts(conn), utc_now())
     assert trust
