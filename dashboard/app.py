@@ -117,7 +117,10 @@ def main() -> None:
     if page.url_path not in ("book", "read", "find"):
         state.leave()
     query = st.query_params.get("q", "") if page.url_path == "find" else ""
-    furniture.topbar(account, rooms, f"/{page.url_path}", query)
+    at = f"/{page.url_path}"
+    # Each page for staff lies within the room that the first of them opens.
+    within = "/quality" if page.url_path in {to for _file, to, _title in staff_pages()} else at
+    furniture.topbar(account, rooms, at, within, query)
     if visitor is None:
         _restarting()
         return

@@ -33,8 +33,10 @@ def account_line(account: Account) -> str:
     return _("Keeps a reading history") if account.history_enabled else _("Keeps no history")
 
 
-def topbar(account: Account | None, links: Sequence[tuple[str, str]], current: str, query: str) -> None:
-    """`links`: label and address of each room; `current`: the address of the page on screen."""
+def topbar(
+    account: Account | None, links: Sequence[tuple[str, str]], current: str, within: str, query: str
+) -> None:  # fmt: skip
+    """`links`: label and address of each room; `current`: the address of the page on screen; `within`: its room's."""
     shown = None
     if account:
         shown = {
@@ -60,6 +62,7 @@ def topbar(account: Account | None, links: Sequence[tuple[str, str]], current: s
             },
             "links": [{"label": label, "href": href} for label, href in links],
             "current": current,
+            "within": within,
             "query": query,
             "search": {
                 "label": _("Search the library"),

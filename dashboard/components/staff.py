@@ -88,9 +88,7 @@ def live(at: str, draw: Callable[[psycopg.Connection, Account], None]) -> None:
         account = state.current_account()
         if account is None or not account.is_staff:
             raise NotAllowedError(at)
-        finding.choices(
-            "staff", _("Pages for library staff"), [(title, f"/{to}", to == at) for _file, to, title in staff_pages()]
-        )
+        way(at)
         with resources.connection() as conn:
             draw(conn, account)
     except NotAllowedError:
@@ -102,6 +100,13 @@ def live(at: str, draw: Callable[[psycopg.Connection, Account], None]) -> None:
             _("The warehouse does not answer at the moment"),
             _("The storefront goes on; try this page again shortly."),
         )
+
+
+def way(at: str) -> None:
+    """The way through the pages for staff, above each of them."""
+    finding.choices(
+        "staff", _("Pages for library staff"), [(title, f"/{to}", to == at) for _file, to, title in staff_pages()]
+    )
 
 
 @contextmanager

@@ -422,6 +422,18 @@ def test_only_staff_are_led_to_the_staff_page(shelves: dict[str, int], visit: Vi
     assert "For staff" in staff
 
 
+def test_every_page_for_staff_lies_in_their_room(shelves: dict[str, int], visit: Visit, sign_in: Callable) -> None:
+    sign_in("edith", role="staff")
+
+    first = drawn(visit("staff/quality"), "topbar")[0]
+    another = drawn(visit("staff/notes"), "topbar")[0]
+    elsewhere = drawn(visit("browse"), "topbar")[0]
+
+    assert (first["current"], first["within"]) == ("/quality", "/quality")
+    assert (another["current"], another["within"]) == ("/notes", "/quality")
+    assert (elsewhere["current"], elsewhere["within"]) == ("/browse", "/browse")
+
+
 def test_demo_readers_are_offered_only_on_this_machine(
     shelves: dict[str, int], visit: Visit, sign_in: Callable, cookies: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

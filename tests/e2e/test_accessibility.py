@@ -138,6 +138,19 @@ def test_axe_finds_nothing_serious_and_nothing_is_lost_on_a_narrow_screen(
     } == {}
 
 
+def test_on_a_telephone_who_is_on_the_last_page_for_staff_sees_where(browser: Browser, storefront) -> None:
+    page = browser.new_context(base_url=storefront.url, viewport={"width": 390, "height": 844}).new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    sign_in_demo(page, "Lena Hart")
+
+    come_to(page, "/report")
+
+    for row, current in ((".st-key-staff .os-choices", "page"), (".os-rooms", "true")):
+        here = page.locator(f"{row} [aria-current={current}]")
+        expect(here).to_be_in_viewport(ratio=0.99, timeout=PATIENCE_MS)
+    page.context.close()
+
+
 @pytest.mark.parametrize("language", ["en", "vi", "ru"])
 def test_a_page_says_in_which_language_it_is(page: Page, language: str) -> None:
     come_to(page, f"/?lang={language}")

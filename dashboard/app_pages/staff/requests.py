@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import asking, language, resources, state
-from dashboard.components import finding, furniture
+from dashboard.components import finding, furniture, staff
 from dashboard.language import _, plural
 from dashboard.words import address
 from openshelf.database import requests
@@ -45,6 +45,7 @@ except NotAllowedError:
     furniture.notice(_("This page is for library staff"), _("Sign in with a staff account to see it."))
     furniture.end_page()
 
+staff.way("requests")
 furniture.heading(
     _("What readers ask for"),
     plural("{count} book, the most wanted first", "{count} books, the most wanted first", len(wishes)),

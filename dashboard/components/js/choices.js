@@ -1,12 +1,14 @@
 // A few ways to look at the same thing, one of them chosen.
-import { el, link } from "./dom.js"
+import { currentInSight, el, link } from "./dom.js"
 
 export default function ({ parentElement, data }) {
   const signature = JSON.stringify(data)
   if (parentElement.dataset.signature === signature) return
   parentElement.dataset.signature = signature
   parentElement.querySelector(".os-choices")?.remove()
-  parentElement.append(choices(data.label, data.options))
+  const shown = choices(data.label, data.options)
+  parentElement.append(shown)
+  currentInSight(shown.querySelector("ul"))
 }
 
 export function choices(label, options) {

@@ -229,3 +229,12 @@ export function batch(send, wait) {
     }, wait)
   }
 }
+
+// Of a row that is longer than its window the current link is in sight from the first: at once, and not again, so that
+// nothing moves under who moves the row.
+export function currentInSight(row) {
+  const current = row.querySelector("[aria-current]")
+  if (!current || row.scrollWidth <= row.clientWidth) return
+  const [inner, outer] = [current.getBoundingClientRect(), row.getBoundingClientRect()]
+  row.scrollTo({ left: row.scrollLeft + inner.left - outer.left - (outer.width - inner.width) / 2, behavior: "instant" })
+}

@@ -1,5 +1,5 @@
 // The bar on top: wordmark, the rooms of the library, search, who is here.
-import { el, icon, link, navigate, toHeading } from "./dom.js"
+import { currentInSight, el, icon, link, navigate, toHeading } from "./dom.js"
 import { keepPlaces } from "./going_back.js"
 import { suggesting } from "./suggest.js"
 
@@ -41,15 +41,20 @@ export default function ({ parentElement, data }) {
       el(
         "nav",
         { class: "os-rooms", "aria-label": data.words.rooms },
-        data.links.map(room =>
-          link(room.href, { "aria-current": room.href === data.current ? "page" : null }, room.label),
-        ),
+        data.links.map(room => link(room.href, { "aria-current": isHere(room.href, data) }, room.label)),
       ),
       form,
       account(data),
     ),
   )
+  currentInSight(parentElement.querySelector(".os-rooms"))
   if (typing !== null) search.focus()
+}
+
+// "true": the page is one of this room's, and not the one that the link leads to.
+function isHere(href, { current, within }) {
+  if (href === current) return "page"
+  return href === within ? "true" : null
 }
 
 function account(data) {
