@@ -103,6 +103,12 @@ def day(value: date) -> str:
     return dates.format_date(value, "long", locale="en_GB" if language == "en" else language)
 
 
+def month(value: date) -> str:
+    """'March 2024', of any of its days."""
+    language = current()
+    return dates.format_skeleton("yMMMM", value, locale="en_GB" if language == "en" else language)
+
+
 def language_name(code: str | None) -> str:
     """The name of a language in the language of the page; `code`: ISO 639, as in 'vie'."""
     if not code:

@@ -33,6 +33,11 @@ METRICS = {
         N_("Reward of a place"),
         N_("What a place on screen earned on average, by the rewards of models/rewards.toml; inferred skips count."),
     ),
+    "organic_share": (
+        N_("Organic share"),
+        N_("Of what readers who keep a history answered, the share that belongs to no place shown to them within an "
+           "hour: they came to the book by search, by browsing, by a list or by a row that staff chose."),
+    ),
 }  # fmt: skip
 
 

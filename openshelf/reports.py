@@ -12,6 +12,7 @@ from babel import Locale
 from langcodes import standardize_tag
 
 from openshelf.cli import command_app, report
+from openshelf.contracts import utc_now
 from openshelf.database import analytics, migrate, pool, report_figures
 from openshelf.database.analytics import Marts
 from openshelf.database.report_figures import MonthReport, Use
@@ -58,7 +59,11 @@ def in_words(found: MonthReport) -> str:
         "visit."
     )
     before = found.before
-    if before and before.count_readers:
+    if found.begins_on and found.begins_on > found.month:
+        said += f" Figures begin on {found.begins_on:%-d %B}."
+    if not report_figures.is_over(found.month, utc_now().date()):
+        said += " The month is not over yet."
+    elif found.is_comparable and before and before.count_readers:
         change = use.count_readers - before.count_readers
         how = "as many readers as" if not change else f"{abs(change):,} {'more' if change > 0 else 'fewer'} than"
         said += f" That is {how} in the month before."

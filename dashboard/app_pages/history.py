@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import date
 
 import streamlit as st
-from babel import dates
 
 from dashboard import data, handlers, language, resources, state
 from dashboard.components import finding, furniture, own_lists
@@ -15,10 +14,6 @@ from openshelf.database.catalogue import WorkCard
 from openshelf.database.own_history import Entry
 
 KEY = "history"
-
-
-def month_name(month: date) -> str:
-    return dates.format_skeleton("yMMMM", month, locale=language.current())
 
 
 def did(entry: Entry) -> str:
@@ -100,7 +95,7 @@ def draw() -> None:
         "months",
         _("Months"),
         [
-            (month_name(each.first_day), address("history", month=each.first_day.isoformat()[:7]), each == shown)
+            (language.month(each.first_day), address("history", month=each.first_day.isoformat()[:7]), each == shown)
             for each in months
         ],
     )

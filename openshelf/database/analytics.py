@@ -93,6 +93,23 @@ class PeriodActs:
 
 
 @dataclass(frozen=True)
+class OrganicActs:
+    """Acts of one kind in a day or month, of readers who keep a history; `organic_share` of them belongs to no place.
+
+    The figures are None where too few readers stand behind them, or where they would tell of such.
+    """
+
+    period_start_date: date
+    action: str
+    count_readers: int | None
+    count_acts: int | None
+    count_organic: int | None
+    organic_share: float | None
+    organic_share_low: float | None
+    organic_share_high: float | None
+
+
+@dataclass(frozen=True)
 class Cohort:
     """Of readers who keep a history and began in one week, how many came back in a later one."""
 
@@ -416,6 +433,30 @@ def daily_acts(marts: Marts, days: int) -> list[PeriodActs]:
             f"""select {_ACTS} from marts.mart_readers_daily
                 where action <> 'show'
                     and period_start_date > (select max(period_start_date) from marts.mart_readers_daily) - %s
+                order by period_start_date, action""",
+            [days],
+        ).fetchall()
+
+
+_ORGANIC: LiteralString = "period_start_date, action, " + _held_back(
+    ("count_readers", "count_acts", "count_organic", "organic_share", "organic_share_low", "organic_share_high")
+)
+
+
+def monthly_organic(marts: Marts) -> list[OrganicActs]:
+    """How much of what readers did no recommendation led to, by month and action, in order of time."""
+    with marts.conn.cursor(row_factory=class_row(OrganicActs)) as cursor:
+        return cursor.execute(
+            f"select {_ORGANIC} from marts.mart_organic_monthly order by period_start_date, action"
+        ).fetchall()
+
+
+def daily_organic(marts: Marts, days: int) -> list[OrganicActs]:
+    """The same by day, over the last `days` days up to the newest such act."""
+    with marts.conn.cursor(row_factory=class_row(OrganicActs)) as cursor:
+        return cursor.execute(
+            f"""select {_ORGANIC} from marts.mart_organic_daily
+                where period_start_date > (select max(period_start_date) from marts.mart_organic_daily) - %s
                 order by period_start_date, action""",
             [days],
         ).fetchall()

@@ -1,7 +1,8 @@
 """What the library did in a month, from the marts: as COUNTER counts use, and how many readers were reached."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from psycopg.rows import class_row
 
@@ -28,13 +29,37 @@ class Use:
 
 @dataclass(frozen=True)
 class MonthReport:
-    """`before`: all of the month before, if it is known."""
+    """`before`: all of the month before, if it is known. `begins_on`: the first day of which there are figures."""
 
     month: date
     all: Use
     before: Use | None
     subjects: list[Use]
     languages: list[Use]
+    begins_on: date | None
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether the month before is one of which all days could have figures."""
+        return self.before is not None and (self.begins_on is None or self.begins_on <= _month_before(self.month))
+
+
+def _month_before(month: date) -> date:
+    return (month - timedelta(days=1)).replace(day=1)
+
+
+def _month_after(month: date) -> date:
+    return (month + timedelta(days=31)).replace(day=1)
+
+
+def is_over(month: date, today: date) -> bool:
+    """Of a month by its first day."""
+    return _month_after(month) <= today
+
+
+def usual_month(months: Sequence[date], today: date) -> date | None:
+    """The last month that is over and has figures; while there is none, the one under way. `months`: latest first."""
+    return next((month for month in months if is_over(month, today)), next(iter(months), None))
 
 
 def months(marts: Marts) -> list[date]:
@@ -50,11 +75,15 @@ def month_report(marts: Marts, month: date) -> MonthReport | None:
     of_all = _uses(marts, month, "all")
     if not of_all:
         return None
-    earlier = [known for known in months(marts) if known < month]
-    is_next = bool(earlier) and (month.year * 12 + month.month) - (earlier[0].year * 12 + earlier[0].month) == 1
-    before = _uses(marts, earlier[0], "all") if is_next else []
+    before = _uses(marts, _month_before(month), "all")
+    row = marts.conn.execute("select min(period_start_date) from marts.mart_readers_daily").fetchone()
     return MonthReport(
-        month, of_all[0], before[0] if before else None, _uses(marts, month, "subject"), _uses(marts, month, "language")
+        month,
+        of_all[0],
+        before[0] if before else None,
+        _uses(marts, month, "subject"),
+        _uses(marts, month, "language"),
+        row[0] if row else None,
     )
 
 

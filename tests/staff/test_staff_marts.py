@@ -1,6 +1,7 @@
 """What is shown and hidden, staff's hand and the month's report: every figure equals the one computed by hand."""
 
 from collections.abc import Callable
+from datetime import date
 from math import log2
 
 import psycopg
@@ -9,7 +10,7 @@ from psycopg.rows import dict_row
 from staff_history import first_day, monday
 
 from openshelf import warehouse
-from openshelf.database import analytics, exposure, pool
+from openshelf.database import analytics, exposure, pool, report_figures
 from openshelf.database.accounts import Account
 from openshelf.settings import Settings
 
@@ -125,3 +126,31 @@ def test_what_was_not_on_screen_stands_by_how_often_it_was_found_all_the_same(li
     assert {group.value: (group.count_works, group.share_of_catalogue, group.share_of_places) for group in groups} == {
         "eng": (8, 0.8, 1.0), "vie": (2, 0.2, 0.0)
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("months", "today", "opens"),
+    [
+        (["2024-03-01", "2024-02-01"], "2024-03-31", "2024-02-01"),
+        (["2024-03-01", "2024-02-01"], "2024-04-01", "2024-03-01"),  # nobody has been here in April yet
+        (["2023-12-01", "2023-11-01"], "2024-03-05", "2023-12-01"),
+        (["2024-03-01"], "2024-03-31", "2024-03-01"),
+        ([], "2024-03-31", None),
+    ],
+)
+def test_a_report_opens_on_the_last_month_that_is_over(months: list[str], today: str, opens: str | None) -> None:
+    found = report_figures.usual_month([date.fromisoformat(month) for month in months], date.fromisoformat(today))
+
+    assert found == (opens and date.fromisoformat(opens))
+
+
+def test_a_month_is_compared_with_one_that_figures_know_whole() -> None:
+    use = report_figures.Use("all", 9, 9, 9, 9, 9, 9, 0)
+
+    def comparable(begins_on: str) -> bool:
+        month = date(2024, 3, 1)
+        return report_figures.MonthReport(month, use, use, [], [], date.fromisoformat(begins_on)).is_comparable
+
+    assert comparable("2024-01-20")
+    assert comparable("2024-02-01")
+    assert not comparable("2024-02-02")

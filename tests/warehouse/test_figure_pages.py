@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from small_history import Warehouse
+from small_history import READERS, Warehouse, put_act, put_slate, slate_of
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
@@ -16,6 +16,7 @@ import dashboard
 from dashboard import state
 from dashboard.components import staff
 from dashboard.components.staff import Column
+from openshelf import warehouse
 from openshelf.database import accounts, analytics, offpolicy, pool, sign_ins
 from openshelf.database.analytics import Marts, PeriodActs
 from openshelf.errors import NotAllowedError
@@ -142,6 +143,35 @@ def test_the_month_is_one_press_away(open_page: Open) -> None:
     assert len(page.charts) == 3  # of the answers, the acts, and the acts per reader
 
 
+def test_what_no_recommendation_led_to_is_told_as_computed_by_hand(open_page: Open, copied: Warehouse) -> None:
+    # In April six readers open book 1 from its place, and each but one opens book 3 by themselves; r_a once more an
+    # hour after the slate, which is too late. A guest of whom no history is kept is nobody here.
+    with psycopg.connect(copied.url) as conn:
+        for reader in READERS:
+            made = "2024-04-10 10:00"
+            put_slate(conn, reader, made, "v1", {1: "policy"})
+            put_act(conn, reader, "show", "2024-04-10 10:01", 1, slate_id=slate_of(reader, made), position=0)
+            put_act(conn, reader, "open", "2024-04-10 10:02", 1, slate_id=slate_of(reader, made), position=0)
+            if reader != "r_f":
+                put_act(conn, reader, "open", "2024-04-10 15:00", 3)
+        put_act(conn, "r_a", "open", "2024-04-10 11:00", 1, slate_id=slate_of("r_a", "2024-04-10 10:00"), position=0)
+    warehouse.build(copied.settings)
+
+    page = open_page("quality")
+
+    # 6 of 12; the ends by the published formula with z = 1.96.
+    share = "50.0% (25.4% to 74.6%)"
+    assert f"In April 2024: Opened {share} of 12 acts." in page.words
+    months = [row for row in page.table("In April 2024: Opened") if row["Action"] == "Opened"]
+    # In February nobody opened anything by themselves but a guest, who is the rest of all readers.
+    assert [(row["Month from"], row["Readers"], row["Acts"], row["Organic"]) for row in months] == [
+        ("1 February 2024", "fewer than 5", "fewer than 5", "fewer than 5"),
+        ("1 April 2024", "6", "12", "6"),
+    ]
+    [day] = page.table("Organic share by day")
+    assert list(day.values()) == ["10 April 2024", "Opened", "6", "12", "6", "50.0%", "25.4%", "74.6%"]
+
+
 def test_without_an_experiment_the_page_says_how_one_begins(open_page: Open) -> None:
     page = open_page("experiments")
 
@@ -225,8 +255,6 @@ ROW = {"policy": "v2", "estimator": "dr", "value": 0.3, "low": 0.25, "high": 0.3
 def test_what_a_policy_would_earn_is_said_with_its_interval(
     open_page: Open, copied: Warehouse, changes: dict[str, object], answer: str
 ) -> None:
-    from openshelf import warehouse
-
     with psycopg.connect(copied.url) as conn:
         log = {"slates": 90, "readers": 40, "reward": 0.2}
         offpolicy.store(conn, datetime(2024, 3, 1, tzinfo=UTC), log, [ROW | changes])

@@ -196,6 +196,8 @@ def methods() -> None:
               "from another model. Then no rate of it means anything, and none is called better."),
             _("The interval of the difference is an asymptotic confidence sequence: it holds at every moment at once, "
               "so that looking early and often does no harm. It is wider than an interval for one look."),
+            _("The differences of one experiment hold together in 95 of 100: the more arms, the wider each interval "
+              "(Bonferroni; with two arms beside the control each holds at 97.5 %)."),
             _("The smallest difference that is found is what a single test of 5 % would find four times out of five "
               "with as many readers."),
         ):  # fmt: skip

@@ -12,7 +12,7 @@ from dashboard.components.staff import Column, Page
 from dashboard.language import _, plural
 from dashboard.measures import actions, definition, dimensions, outcomes, part, traffic
 from openshelf.database import analytics
-from openshelf.database.analytics import Outcomes, Quality
+from openshelf.database.analytics import OrganicActs, Outcomes, Quality
 
 NO_ANSWER = "no answer"
 FEWER = "fewer than 5 readers"
@@ -36,6 +36,7 @@ def draw(page: Page) -> None:
     if by == "model":
         answers(page, weeks, rules)
         acts(page, weeks, rules)
+        organic(page, weeks, rules)
         returns(page)
         left_out(page, weeks)
     meanings()
@@ -243,6 +244,73 @@ def _act_columns() -> list[Column]:
         Column("count_readers", _("Readers")),
         Column("count_works", _("Works")),
         Column("acts_per_reader", _("Acts per reader")),
+    ]
+
+
+def organic(page: Page, weeks: int, rules: Sequence[Rule]) -> None:
+    staff.section(
+        _("What readers find without a recommendation"),
+        _(
+            "What readers who keep a history answered to books. What belongs to no place shown to them within the hour "
+            "is organic: found by search, browsing, a list, or a row that staff chose. Of visits without a history it "
+            "is not known once they are over."
+        ),
+    )
+    names = actions()
+    months = analytics.monthly_organic(page.marts)
+    known = [row for row in months if row.organic_share is not None]
+    last = sorted(
+        (row for row in known if row.period_start_date == known[-1].period_start_date),
+        key=lambda row: -(row.count_acts or 0),
+    )
+    words = _("No month has enough readers to be shown.")
+    if last:
+        words = _("In {month}: {shares}.").format(
+            month=language.month(last[0].period_start_date),
+            shares="; ".join(
+                _("{kind} {share} of {acts}").format(
+                    kind=names[row.action],
+                    share=staff.with_interval(row.organic_share, row.organic_share_low, row.organic_share_high),
+                    acts=plural("{count} act", "{count} acts", row.count_acts or 0),
+                )
+                for row in last[:3]
+            ),
+        )
+    points = [_organic_point(0, row) for row in last]
+    chart = graphs.intervals(points, _("Organic share"), words, is_share=True) if points else None
+    staff.figure("organic-by-month", chart, words, months, _organic_columns(_("Month from")))
+    days = analytics.daily_organic(page.marts, 7 * weeks)
+    shown = [row for row in days if row.organic_share is not None]
+    # A line through the few days of a kind that are shown would be one of chance.
+    drawn = [
+        row.action
+        for row in last[:LINES]
+        if 2 * sum(day.action == row.action for day in shown) >= sum(day.action == row.action for day in days)
+    ]
+    points = [_organic_point(row.period_start_date, row) for row in shown if row.action in drawn]
+    title, chart = _("Organic share by day"), None
+    if points:
+        order = [names[action] for action in drawn]
+        chart = graphs.lines(points, _("Organic share"), title, rules=rules, is_share=True, order=order)
+    staff.figure("organic-by-day", chart, title, days, _organic_columns(_("Day")))
+
+
+def _organic_point(at: date | int, row: OrganicActs) -> Point:
+    n = ", ".join((plural("{count} act", "{count} acts", row.count_acts or 0), _readers(row.count_readers)))
+    share = row.organic_share or 0
+    return Point(at, actions()[row.action], share, row.organic_share_low, row.organic_share_high, n)
+
+
+def _organic_columns(of: str) -> list[Column]:
+    return [
+        Column("period_start_date", of),
+        Column("action", _("Action"), actions().__getitem__),
+        Column("count_readers", _("Readers")),
+        Column("count_acts", _("Acts")),
+        Column("count_organic", _("Organic")),
+        Column("organic_share", _("Organic share"), language.percent),
+        Column("organic_share_low", _("From"), language.percent),
+        Column("organic_share_high", _("To"), language.percent),
     ]
 
 

@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from babel.dates import format_skeleton
-
 from dashboard import language
 from dashboard.components import finding, staff
 from dashboard.components.staff import Column
 from dashboard.language import _, language_name, plural
 from dashboard.words import subject_name
+from openshelf.contracts import utc_now
 from openshelf.database import report_figures
 from openshelf.database.report_figures import MonthReport, Use
 
@@ -47,12 +46,8 @@ def measures() -> dict[str, tuple[str, str]]:
     }
 
 
-def month_name(month: date) -> str:
-    return format_skeleton("yMMMM", month, locale="en_GB" if language.current() == "en" else language.current())
-
-
-def answer(found: MonthReport) -> str:
-    use, month = found.all, month_name(found.month)
+def answer(found: MonthReport, today: date) -> str:
+    use, month = found.all, language.month(found.month)
     if use.count_readers is None:
         return _("In {month} fewer than five readers used the library, so nothing more is told.").format(month=month)
     said = _("In {month}, {readers} used the library. Books were looked at {looked} and opened to read {read}.").format(
@@ -61,7 +56,12 @@ def answer(found: MonthReport) -> str:
         looked=plural("{count} time", "{count} times", use.unique_item_investigations or 0),
         read=plural("{count} time", "{count} times", use.unique_item_requests or 0),
     )
-    if found.before and found.before.count_readers is not None:
+    if found.begins_on and found.begins_on > found.month:
+        said += " " + _("Figures begin on {day}.").format(day=language.day(found.begins_on))
+    if not report_figures.is_over(found.month, today):
+        said += " " + _("The month is not over yet.")
+    # A part of a month is more or less than another for that alone.
+    elif found.is_comparable and found.before and found.before.count_readers is not None:
         change = use.count_readers - found.before.count_readers
         if change > 0:
             said += " " + plural("{count} reader more than the month before.",
@@ -92,7 +92,7 @@ def draw_use(found: MonthReport) -> None:
         lines,
         [
             Column("name", _("Measure")),
-            Column("now", month_name(found.month)),
+            Column("now", language.month(found.month)),
             Column("before", _("Month before")),
             Column("meaning", _("Meaning")),
         ],
@@ -138,20 +138,19 @@ def tongue_name(value: str) -> str:
 
 
 def draw(page: staff.Page) -> None:
-    months = report_figures.months(page.marts)
+    months, today = report_figures.months(page.marts), utc_now().date()
     named = {f"{month:%Y-%m}": month for month in months}
-    # The last month that is whole; while there is none, the one under way.
-    usual = list(named)[1] if len(named) > 1 else next(iter(named), "")
+    usual = next((key for key, month in named.items() if month == report_figures.usual_month(months, today)), "")
     asked = staff.chosen("month", list(named), usual)
     found = report_figures.month_report(page.marts, named[asked]) if asked else None
     if found is None:
         staff.head(page, _("Nothing yet: no reader has been here."))
         return
-    options = [(key, month_name(month)) for key, month in named.items() if key != usual]
+    options = [(key, language.month(month)) for key, month in named.items() if key != usual]
     staff.head(
         page,
-        answer(found),
-        [finding.select("month", _("Month"), month_name(named[usual]), options, "" if asked == usual else asked)],
+        answer(found, today),
+        [finding.select("month", _("Month"), language.month(named[usual]), options, "" if asked == usual else asked)],
     )
     draw_use(found)
     draw_reach(f"subjects-{asked}", _("By subject"), _("Subject"), found.subjects, group_name)

@@ -33,6 +33,7 @@ present as (
         interactions.occurred_date,
         interactions.action,
         interactions.surface,
+        interactions.is_recommended,
         coalesce(merged_works.current_book_id, interactions.book_id) as book_id,
         1::bigint as count_acts,
         interactions.source_stored_at
@@ -53,6 +54,7 @@ gone as (
         gone_acts.occurred_date,
         gone_acts.action,
         gone_acts.surface,
+        null::boolean as is_recommended,
         coalesce(merged_works.current_book_id, gone_acts.book_id) as book_id,
         sum(gone_acts.count_acts)::bigint as count_acts,
         null::timestamptz as source_stored_at

@@ -97,7 +97,9 @@ with_ratio as (
 
     select
         *,
-        {{ chi_squared_p('sample_ratio_statistic', '(count_arms - 1)') }} as sample_ratio_p
+        {{ chi_squared_p('sample_ratio_statistic', '(count_arms - 1)') }} as sample_ratio_p,
+        -- All arms against the control may err once in twenty experiments, not each of them (Bonferroni).
+        {{ alpha }} / greatest(count_arms - 1, 1) as alpha_of_arm
     from with_health
 
 ),
@@ -116,7 +118,8 @@ compared as (
         arms.click_rate - controls.click_rate as lift,
         sqrt(arms.click_rate_variance + controls.click_rate_variance) as lift_error,
         arms.count_readers + controls.count_readers as count_compared,
-        (-2 * ln({{ alpha }}) + ln(-2 * ln({{ alpha }}) + 1)) / {{ var('experiment_tightest_at') }} as rho_squared,
+        (-2 * ln(arms.alpha_of_arm) + ln(-2 * ln(arms.alpha_of_arm) + 1)) / {{ var('experiment_tightest_at') }}
+            as rho_squared,
         {{ wilson_bound('arms.count_declined', 'arms.count_shown', 'low') }}
         > {{ wilson_bound('controls.count_declined', 'controls.count_shown', 'high') }}
         or {{ wilson_bound('arms.count_skipped', 'arms.count_shown', 'low') }}
@@ -136,7 +139,7 @@ with_intervals as (
         *,
         lift_error * sqrt(
             2 * (count_compared * rho_squared + 1) / nullif(count_compared * rho_squared, 0)
-            * ln(sqrt(count_compared * rho_squared + 1) / {{ alpha }})
+            * ln(sqrt(count_compared * rho_squared + 1) / alpha_of_arm)
         ) as lift_radius
     from compared
 

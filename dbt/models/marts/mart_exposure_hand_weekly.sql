@@ -90,6 +90,7 @@ select
     count_shown,
     count_opened,
     {{ rate('count_opened', 'count_shown', 'click_rate') }},
-    count_readers < {{ var('min_readers') }} as is_suppressed,
+    -- What staff filled is a whole by itself; what the policy drew stands on other pages, whatever is held back here.
+    {{ is_held_back('count_readers', ['week_start_date', "source = 'policy'"], name='source') }} as is_suppressed,
     newest_stored_at
 from counted
