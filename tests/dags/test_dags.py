@@ -251,7 +251,7 @@ def test_a_run_that_failed_is_seen_by_the_status_and_told_by_the_alerts(
     assert failure["message"].startswith("ingest: task failure; why is in Airflow, run manual__")
     assert "openshelf ingest calibre --dry-run" in failure["remedy"]
     checked = subprocess.run([OPENSHELF, "alerts", "check", "--json"], capture_output=True, text=True)
-    assert json.loads(checked.stdout)["opened"] == ["job_failed"]
+    assert "job_failed" in json.loads(checked.stdout)["opened"]
     with psycopg.connect(os.environ["OPENSHELF_DATABASE_URL"]) as conn:
         assert conn.execute("select job, status from learning.job_runs order by run_id").fetchall() == [
             ("retry_waiting", "done"),
