@@ -126,10 +126,11 @@ def _fallback_high(found: Measures, threshold: float, _now: datetime) -> Broken 
 
 
 def _training_failed(found: Measures, _threshold: float, _now: datetime) -> Broken | None:
+    """A candidate that the gate refused is none: it happens in every young library, and nothing is to be done."""
     status, message = found.training or ("", "")
-    if status not in ("failed", "refused"):
+    if status != "failed":
         return None
-    return Broken(1, f"The latest training of the policy was {status}: {message or 'no reason is known'}")
+    return Broken(1, f"The latest training of the policy failed: {message or 'no reason is known'}")
 
 
 def _model_refused(found: Measures, threshold: float, _now: datetime) -> Broken | None:

@@ -215,6 +215,23 @@ def test_what_fails_beside_the_figures_is_told_too(settings: Settings, library: 
     assert sorted(alerts.check(settings, NOW).opened) == ["build_failed", "dead_letters", "training_failed"]
 
 
+def test_a_candidate_that_was_refused_is_no_fault_and_ends_the_one_before(settings: Settings, library: str) -> None:
+    with psycopg.connect(library) as conn:
+        conn.execute(
+            """insert into learning.runs (kind, status, message, seed, finished_at)
+               values ('policy', 'failed', 'out of memory', 1, now())"""
+        )
+    first = alerts.check(settings, NOW)
+    with psycopg.connect(library) as conn:
+        conn.execute(
+            """insert into learning.runs (kind, status, message, seed, finished_at)
+               values ('policy', 'refused', 'cannot tell yet: 2 readers', 1, now())"""
+        )
+    second = alerts.check(settings, NOW)
+
+    assert (first.opened, second.opened, second.resolved) == (["training_failed"], [], ["training_failed"])
+
+
 def test_a_job_that_failed_is_told_until_it_has_run_well(settings: Settings, library: str, webhook: Webhook) -> None:
     with psycopg.connect(library) as conn:
         failed, running = (job_runs.begin(conn, job, NOW) for job in ("keep_privacy", "back_up"))

@@ -52,9 +52,7 @@ def meanings() -> dict[str, str]:
         "fallback_high": _(
             "Of the places of a week, more than this share were not filled by the policy. See what it refuses."
         ),
-        "training_failed": _(
-            "The newest training of the policy failed or was refused by the gate. The one before serves on."
-        ),
+        "training_failed": _("The newest training of the policy failed. The one before serves on."),
         "model_refused": _(
             "A version that should serve does not load. The one before serves on; roll back or train again."
         ),
