@@ -7,7 +7,7 @@ from itertools import chain, repeat, zip_longest
 
 import streamlit as st
 
-from dashboard import data, resources, state
+from dashboard import data, language, resources, state
 from dashboard.components import own_data
 from dashboard.components.furniture import end_page, notice
 from dashboard.components.shelf import card, shelf
@@ -109,7 +109,9 @@ def works_on(slate: Slate, marks: Marks) -> list[tuple[Place, WorkCard]]:
 
 
 def from_choice(choice: Choice) -> bool:
-    """The first row after subjects were chosen: of each its best loved works, in turn; False where there are none.
+    """The first row after subjects were chosen: of each its best rated works, in turn; False where there are none.
+
+    What is in the language of the page comes first: of a catalogue in several, the best rated are few in each.
 
     Where books were chosen, too, every one of them has a turn of the slate that answers them. The row is not that
     slate, whose places and their propensities are others: it is a shelf, and acts on it answer no place.
@@ -123,7 +125,8 @@ def from_choice(choice: Choice) -> bool:
         sources += [answers] * choice.count_books
     for name in choice.subjects:
         because = {"text": _("Because you chose {subject}").format(subject=subject_name(name))}
-        sources.append(zip(data.of_subject(name), repeat(because)))
+        own_first = sorted(data.of_subject(name), key=lambda work: not language.is_current(work.language or ""))
+        sources.append(zip(own_first, repeat(because)))
     known = {*marks.opinions, *marks.shelves} | marks.known
     offered: dict[int, tuple[WorkCard, Mapping[str, str] | None]] = {}
     for each in chain.from_iterable(zip_longest(*sources)):

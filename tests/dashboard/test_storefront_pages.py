@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from dashboard_pages import drawn, shelf_titles, words_of
-from small_catalogue import WORKS
+from small_catalogue import WORKS, Work, add_work
 from streamlit.testing.v1 import AppTest
 
 from dashboard import handlers, resources, state
@@ -175,6 +175,19 @@ def test_subjects_that_were_chosen_make_the_first_row_until_a_book_does(
     assert titles["For you"] == ["Salt, Fat, Acid, Heat"]
     assert titles["Poetry"] == ["Truyện Kiều"]
     assert list(titles).index("Poetry") < list(titles).index("Popular in the library"), "they stay within reach"
+
+
+def test_of_a_subject_that_was_chosen_what_is_in_the_language_of_the_page_comes_first(
+    shelves: dict[str, int], visit: Visit, conn: psycopg.Connection, cookies: dict[str, str]
+) -> None:
+    add_work(conn, Work("Leaves of Grass", ["Walt Whitman"], ["poetry"], None))
+    conn.commit()
+    page = visit()
+    choose(cookies, "poetry")
+
+    visit(tab=page)
+
+    assert [card["title"] for card in drawn(page, "shelf")[0]["cards"]] == ["Leaves of Grass", "Truyện Kiều"]
 
 
 def test_where_books_were_chosen_too_the_slate_has_its_turns(
