@@ -63,6 +63,9 @@ _LOST_SHARP_S = re.compile(r"(?<=[a-zäöü])Ã\?")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
 # The plain mark-up that nearly every description is written in: without attributes, nothing hidden in it.
 _PLAIN_TAG = re.compile(r"</?(?:p|div|br|span|i|b|u|em|strong|h[1-6]|ul|ol|li|blockquote)\s*/?>", re.IGNORECASE)
+# Around the digits of a year: none more, and neither '-1200' nor '1200 BC'.
+YEAR_BEGINS = r"(?<!\d)(?<!^-)"
+YEAR_ENDS = r"(?!\d|\s*(?:B\.?\s?C\.?\s?E?\b|до н))"
 _BEFORE_ISBN = re.compile(r"^\W*(?:URN:)?(?:ISBN)?\W*")
 _KIND_OF_ISBN = re.compile(r"^1[03]\W+")  # 'ISBN-13: 978...'
 _ISBN = re.compile(r"(?:97[89]\d{10}|\d{9}[\dX])(?![\dX])")  # '0441172717 (pbk.)'

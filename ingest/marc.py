@@ -38,7 +38,7 @@ from openshelf.works_composing import EAST_ASIAN, Author
 _TEXT = frozenset("ati")  # leader/06: language material, also in manuscript; spoken
 _SCHEMES = {"thema": "thema", "bisacsh": "bisac", "ddc": "ddc"}
 _XML_NAMESPACE = "http://www.loc.gov/MARC21/slim"
-_YEAR = re.compile(r"(?<!\d)(?<!^-)(\d{4})(?!\d|\s*(?:B\.?\s?C\.?\s?E?\b|до н))", re.IGNORECASE)  # of our era
+_YEAR = re.compile(rf"{clean.YEAR_BEGINS}(\d{{4}}){clean.YEAR_ENDS}", re.IGNORECASE)
 _IN_BRACKETS = re.compile(r"\[([^\]]*)\]")
 # How libraries mark an article that is not filed: \x98Der\x9c Zauberberg, <<Der>> Zauberberg, ¬Der¬ Zauberberg.
 _NOT_FILED = re.compile("\x98([^\x98\x9c]*)\x9c|<<([^<>]*)>>|¬([^¬]*)¬")

@@ -21,8 +21,7 @@ from openshelf.works_composing import Author, author_sort
 
 _OPF = "http://www.idpf.org/2007/opf"
 _DC = "http://purl.org/dc/elements/1.1/"
-# None before our era: '-1200', '1200 BC'.
-_YEAR = re.compile(r"(?<!\d)(?<!^-)(1\d{3}|20\d\d)(?!\d|\s*(?:B\.?\s?C\.?\s?E?\b|до н))", re.IGNORECASE)
+_YEAR = re.compile(rf"{clean.YEAR_BEGINS}(1\d{{3}}|20\d\d){clean.YEAR_ENDS}", re.IGNORECASE)
 _NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _TOLD = (
     ("modes", "schema:accessMode"),
